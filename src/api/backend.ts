@@ -1,0 +1,125 @@
+/**
+ * What the routes need of the engine. Each interface is declared here, by its user, and satisfied by
+ * `engine/`; `daemon/` joins them. Failures are EngineErrors; `errors.ts` in `base` maps them to statuses.
+ * References to containers are names, full ids or unique id prefixes, as the client gave them.
+ */
+import type { Duplex, Readable } from "node:stream";
+import type {
+  ContainerCreateRequest,
+  ContainerCreateResponse,
+  ContainerInspectResponse,
+  ContainerSummary,
+  ContainerTopResponse,
+  EventMessage,
+  ExecConfig,
+  ExecInspectResponse,
+  HistoryResponseItem,
+  ImageDeleteResponseItem,
+  ImageInspect,
+  ImageSummary,
+  NetworkInspect,
+  SystemInfo,
+  SystemVersion,
+} from "../spec/spec.ts";
+
+/** Decoded `filters` parameter: key → values. The backend refuses keys that it does not know. */
+export type Filters = ReadonlyMap<string, readonly string[]>;
+
+export interface ContainerBackend {
+  create(request: ContainerCreateRequest, options: { name?: string; platform?: string }): Promise<ContainerCreateResponse>;
+  /** @throws NotModified when it runs already */
+  start(reference: string, options: { detachKeys?: string }): Promise<void>;
+  /** `timeoutSeconds`: -1 waits for ever; undefined: the container's own. @throws NotModified when it is stopped already */
+  stop(reference: string, options: { signal?: string; timeoutSeconds?: number }): Promise<void>;
+  restart(reference: string, options: { signal?: string; timeoutSeconds?: number }): Promise<void>;
+  kill(reference: string, signal: string | undefined): Promise<void>;
+  rename(reference: string, name: string): Promise<void>;
+  remove(reference: string, options: { force: boolean; volumes: boolean; link: boolean }): Promise<void>;
+  /** Registers the wait and returns; `result` settles when the condition is met. Aborting lets go of it. */
+  wait(
+    reference: string,
+    condition: "not-running" | "next-exit" | "removed",
+    signal: AbortSignal,
+  ): Promise<{ result: Promise<{ StatusCode: number; Error?: { Message: string } }> }>;
+  attach(reference: string, options: AttachOptions): Promise<StreamSession>;
+  /** Framed (or raw, with a TTY) output, ready to be sent. Ends when `signal` aborts. */
+  logs(reference: string, options: LogOptions, signal: AbortSignal): Promise<{ tty: boolean; stream: AsyncIterable<Uint8Array> }>;
+  resize(reference: string, size: { rows: number; columns: number }): Promise<void>;
+  inspect(reference: string, options: { size: boolean }): Promise<ContainerInspectResponse>;
+  list(options: { all: boolean; limit: number; size: boolean; filters: Filters }): Promise<ContainerSummary[]>;
+  /** `psArgs`: what the user would give to ps, default `-ef`. */
+  top(reference: string, psArgs: string): Promise<ContainerTopResponse>;
+}
+
+export interface ExecBackend {
+  create(container: string, config: ExecConfig): Promise<{ Id: string }>;
+  /** Checks that the session can start; `run` starts it on a stream, or detached without one. */
+  start(id: string, options: { tty: boolean; detach: boolean; rows?: number; columns?: number }): Promise<StreamSession>;
+  resize(id: string, size: { rows: number; columns: number }): Promise<void>;
+  inspect(id: string): Promise<ExecInspectResponse>;
+}
+
+export interface AttachOptions {
+  readonly stdin: boolean;
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+  /** Replay the log first. */
+  readonly logs: boolean;
+  /** Go on with what is printed from now on. */
+  readonly stream: boolean;
+  readonly detachKeys?: string;
+}
+
+/** A session that has been accepted: the route answers the upgrade, then joins the connection to it. */
+export interface StreamSession {
+  readonly tty: boolean;
+  /**
+   * Runs to the end of the session (output ended, detach keys, client gone). The route closes `io`
+   * afterwards. The returned promise never rejects for a client that went away. Undefined `io`: detached.
+   */
+  run(io: Duplex | undefined): Promise<void>;
+}
+
+export interface LogOptions {
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+  readonly follow: boolean;
+  readonly timestamps: boolean;
+  readonly details: boolean;
+  /** Last n lines; undefined: all. */
+  readonly tail?: number;
+  /** Nanoseconds since 1970. */
+  readonly since?: bigint;
+  readonly until?: bigint;
+}
+
+export interface ImageBackend {
+  list(options: { all: boolean; filters: Filters; sharedSize: boolean }): Promise<ImageSummary[]>;
+  inspect(reference: string): Promise<ImageInspect>;
+  history(reference: string): Promise<HistoryResponseItem[]>;
+  tag(reference: string, target: { repository: string; tag: string }): Promise<void>;
+  remove(reference: string, options: { force: boolean; noPrune: boolean }): Promise<ImageDeleteResponseItem[]>;
+  /** `POST /images/create` with fromSrc: progress messages, then the id as a status. */
+  import(
+    source: Readable,
+    options: { repository: string; tag: string; message: string; changes: string[]; platform?: string },
+  ): AsyncIterable<Record<string, unknown>>;
+  /** `POST /images/create` with fromImage. */
+  pull(reference: string, options: { platform?: string; auth?: string }): AsyncIterable<Record<string, unknown>>;
+  load(source: Readable, options: { quiet: boolean }): AsyncIterable<Record<string, unknown>>;
+  save(references: readonly string[]): Promise<Readable>;
+}
+
+export interface NetworkBackend {
+  list(filters: Filters): Promise<NetworkInspect[]>;
+  inspect(reference: string): Promise<NetworkInspect>;
+}
+
+export interface SystemBackend {
+  info(): Promise<SystemInfo>;
+  version(): Promise<SystemVersion>;
+  /** Stored events from `since`, then live ones, until `until` or abort. Times in nanoseconds since 1970. */
+  events(options: { since?: bigint; until?: bigint; filters: Filters }, signal: AbortSignal): AsyncIterable<EventMessage>;
+  /** Ends the daemon after the response; with `stop`, stops all containers first. Berth's own: POST /berth/shutdown. */
+  shutdown(options: { stop: boolean }): Promise<void>;
+}

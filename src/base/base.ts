@@ -1,0 +1,11 @@
+/**
+ * What every room may use: errors, ids, digests, references, units, times, the log. Pure values and
+ * functions; nothing here opens a file or keeps state (the log's level apart).
+ */
+export * from "./digest.ts";
+export * from "./errors.ts";
+export * from "./ids.ts";
+export * from "./log.ts";
+export * from "./reference.ts";
+export * from "./time.ts";
+export * from "./units.ts";

@@ -1,0 +1,28 @@
+import { createHash } from "node:crypto";
+import { invalidParameter } from "./errors.ts";
+import type { Branded } from "./ids.ts";
+
+/** `sha256:` and 64 lower-case hex digits: OCI image-spec, descriptor.md, "Digests". */
+export type Digest = Branded<"Digest">;
+
+const shape = /^sha256:[0-9a-f]{64}$/;
+
+export function isDigest(text: string): text is Digest {
+  return shape.test(text);
+}
+
+/** @throws InvalidParameter when the text is not a sha256 digest */
+export function parseDigest(text: string): Digest {
+  if (!isDigest(text)) throw invalidParameter(`invalid digest: ${JSON.stringify(text)}`);
+  return text;
+}
+
+/** The digest of some bytes. */
+export function digestOf(data: string | Uint8Array): Digest {
+  return `sha256:${createHash("sha256").update(data).digest("hex")}` as Digest;
+}
+
+/** The 64 hex digits, which are also the blob's file name. */
+export function hexOf(digest: Digest): string {
+  return digest.slice("sha256:".length);
+}

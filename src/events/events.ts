@@ -1,0 +1,19 @@
+/**
+ * The event bus: what happened to which object, as `docker events` shows it. Publishing is synchronous and
+ * never waits for a reader; the last events are kept in memory (256, as Docker does) for `since`.
+ */
+import { nowNanos } from "../base/base.ts";
+import type { EventMessage } from "../spec/spec.ts";
+
+export interface Events {
+  publish(
+    type: "container" | "image" | "network" | "volume" | "daemon",
+    action: string,
+    id: string,
+    attributes: Readonly<Record<string, string>>,
+  ): void;
+  /** Stored events from `sinceNanos`, then live ones, in order, until `untilNanos` or abort. A reader that falls too far behind is ended. */
+  subscribe(options: { sinceNanos?: bigint; untilNanos?: bigint }, signal: AbortSignal): AsyncIterable<EventMessage>;
+}
+
+export { nowNanos };

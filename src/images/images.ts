@@ -1,0 +1,54 @@
+/**
+ * Images: configurations with the layers they name, and the references that name images.
+ *
+ * An image's id is the digest of its configuration, as Docker's classic store has it. The configuration's
+ * bytes are a blob in `content/`; the row in `state/` holds what lists need. A reference (`docker.io/library/
+ * busybox:latest`) points at one image. Removing the last reference of an image that no container uses removes
+ * the image, and each of its layers that no other image has.
+ */
+import type { Readable } from "node:stream";
+import type { Digest, Reference } from "../base/base.ts";
+import type { HistoryResponseItem, ImageConfiguration, ImageDeleteResponseItem, ImageInspect, ImageSummary } from "../spec/spec.ts";
+
+export interface Image {
+  readonly id: Digest;
+  readonly config: ImageConfiguration;
+  /** Normalised `domain/path:tag`, sorted. */
+  readonly references: readonly string[];
+  /** Sum of its layers' tar sizes. */
+  readonly sizeBytes: number;
+}
+
+export interface Images {
+  /**
+   * Finds by name (default tag `latest`), `name@digest`, full id, `sha256:` id or unique id prefix.
+   * @throws NotFound `No such image: x`; InvalidParameter for a malformed or ambiguous one
+   */
+  resolve(reference: string): Image;
+  get(id: Digest): Image | undefined;
+  list(filters: Filters): ImageSummary[];
+  inspect(reference: string): ImageInspect;
+  history(reference: string): HistoryResponseItem[];
+  tag(source: string, target: Reference): void;
+  /** Docker's untag/delete rules. `usedBy` answers which containers use an image. */
+  remove(reference: string, options: { force: boolean; noPrune: boolean }): Promise<ImageDeleteResponseItem[]>;
+  /** A tar of a root file system as a new image of one layer. @returns its id */
+  import(source: Readable, options: ImportOptions): Promise<Digest>;
+  /** docker-archive or OCI layout, plain or compressed. Yields Docker's progress messages (`{"stream":"Loaded image: …\n"}`). */
+  load(source: Readable, options: { quiet: boolean }): AsyncIterable<Record<string, unknown>>;
+  /** One tar that is docker-archive and OCI layout at once, the same bytes each time. */
+  save(references: readonly string[]): Promise<Readable>;
+  /** Writes an image from a configuration whose layers are all there. @returns its id */
+  create(config: ImageConfiguration, reference?: Reference): Promise<Digest>;
+}
+
+export interface ImportOptions {
+  readonly reference?: Reference;
+  readonly message: string;
+  /** Dockerfile instructions (`CMD …`, `ENV …`). */
+  readonly changes: readonly string[];
+  readonly platform?: string;
+}
+
+/** Docker's list filters: key → the values given. */
+export type Filters = ReadonlyMap<string, readonly string[]>;

@@ -1,0 +1,125 @@
+/**
+ * The port to the kernel. Everything that Node cannot do itself goes through here, and only this room talks
+ * to `native/`, spawns programs, or reads /proc and /sys. `linux.ts` is the real one, `fake.ts` keeps the
+ * same promises in memory for tests of the rooms above.
+ *
+ * Life cycle: the daemon opens one kernel (`openLinuxKernel`), which starts the broker; closing it ends the
+ * broker and with it nothing else: monitors and containers go on. The broker keeps read-only layer mounts in
+ * a mount namespace of its own, shared with its monitors, so that the host's mount table never shows them;
+ * a new broker joins the namespace of a monitor that is still alive.
+ */
+import type { Socket } from "node:net";
+import type { ExecPlan, ExitRecord, HostOp, LaunchFailure, LaunchPlan } from "./plan.ts";
+
+export interface Kernel extends AsyncDisposable {
+  readonly features: KernelFeatures;
+  readonly layers: LayerMounts;
+  readonly files: FileOps;
+  /** Runs host operations in order, in the broker; the first failure ends the list. @throws System with a {@link LaunchFailure} as cause */
+  run(ops: readonly HostOp[]): Promise<void>;
+  /**
+   * One netlink request in the host's network namespace (`netnsPid`: in that process's). The answer is
+   * all messages that came back, headers included, up to NLMSG_DONE or the acknowledgement.
+   * @throws System, with `errno` in the cause, when the kernel refuses
+   */
+  netlink(protocol: 0 | 12, message: Uint8Array, netnsPid?: number): Promise<Uint8Array>;
+  /** Forks a monitor for the plan and connects to it. Resolves when the monitor exists; see {@link Monitor.launched}. */
+  launch(plan: LaunchPlan): Promise<Monitor>;
+  /** Connects to a monitor that an earlier daemon launched. Undefined when none answers there. */
+  adopt(socketPath: string): Promise<Monitor | undefined>;
+}
+
+export interface KernelFeatures {
+  /** `uname -r`. */
+  readonly release: string;
+  readonly cgroupVersion: 1 | 2;
+  /** File-backed EROFS mounts work (≥ 6.12), probed with a real mount. */
+  readonly erofsFiles: boolean;
+  readonly apparmor: boolean;
+  readonly seccomp: boolean;
+  readonly userNamespaces: boolean;
+  readonly timeNamespaces: boolean;
+}
+
+/** Read-only layer mounts, shared by all containers of a layer. */
+export interface LayerMounts {
+  /**
+   * Mounts `index` with `devices` (layer tars, in device-table order) under `key`, once; a second call with
+   * the same key finds the first mount. @returns the directory to name as an overlay's lower layer
+   */
+  mountErofs(key: string, index: string, devices: readonly string[]): Promise<string>;
+  /** Unmounts (detached: containers that still use it keep it). Not mounted is fine. */
+  unmount(key: string): Promise<void>;
+  mounted(): Promise<string[]>;
+}
+
+/**
+ * File operations below `root`, executed in the broker by descriptor: no path component is ever followed out
+ * of the root (openat2 RESOLVE_IN_ROOT, and no link followed at the last component). Paths are raw bytes.
+ */
+export interface FileOps {
+  apply(root: string, ops: readonly FileOp[]): Promise<void>;
+}
+
+export interface FileMeta {
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** nanoseconds since 1970, may be negative */
+  readonly mtimeNanos: bigint;
+  readonly xattrs: readonly (readonly [name: string, value: Uint8Array])[];
+}
+
+export type FileOp =
+  | ({ readonly op: "directory"; readonly path: Uint8Array } & FileMeta)
+  /** A regular file with `size` bytes copied (reflink, copy_file_range) from `source` at `offset`; sparse `extents` if given. */
+  | ({
+      readonly op: "file";
+      readonly path: Uint8Array;
+      readonly source: string;
+      readonly size: bigint;
+      /** [offset in file, offset in source, length], in order. Gaps are holes. */
+      readonly extents: readonly (readonly [bigint, bigint, bigint])[];
+    } & FileMeta)
+  | ({ readonly op: "symlink"; readonly path: Uint8Array; readonly target: Uint8Array } & FileMeta)
+  | { readonly op: "link"; readonly path: Uint8Array; readonly target: Uint8Array }
+  | ({ readonly op: "node"; readonly path: Uint8Array; readonly major: number; readonly minor: number } & FileMeta)
+  /** Sets metadata of what is there (directories get their mtime last). */
+  | ({ readonly op: "meta"; readonly path: Uint8Array } & FileMeta)
+  /** Removes recursively, without crossing mounts. Missing is fine. */
+  | { readonly op: "remove"; readonly path: Uint8Array };
+
+/** A running container's monitor, over its control connection. */
+export interface Monitor {
+  /** The pid of the container's first process, as the host sees it; resolves when all but `exec` is done. Rejects with a {@link LaunchFailure} as cause. */
+  readonly launched: Promise<{ readonly pid: number }>;
+  /** Lets init execute the program; resolves when execve has succeeded, rejects with a {@link LaunchFailure} as cause. Again after adoption: no effect. */
+  go(): Promise<void>;
+  /** The exit record, when the container has ended and the monitor has cleaned up. Undefined when the monitor vanished without one (it was killed). */
+  readonly exited: Promise<ExitRecord | undefined>;
+  /**
+   * A stream of the container's output and to its stdin. With a TTY, or `raw`, bytes as they are; otherwise
+   * Docker's 8-byte multiplexed frames: the socket can be joined to an HTTP connection as it is. Ending the
+   * writable side is end-of-file on stdin. The monitor ends it when the container's output has ended.
+   * Resolves when the monitor has registered the client: nothing printed afterwards is missed.
+   */
+  attach(options: { stdin: boolean; stdout: boolean; stderr: boolean }): Promise<Socket>;
+  /** Starts an exec session. Rejects with a {@link LaunchFailure} as cause. */
+  exec(plan: ExecPlan): Promise<ExecSession>;
+  /** Sends a signal to the first process. */
+  signal(signal: number): Promise<void>;
+  resize(rows: number, columns: number): Promise<void>;
+  /** Lets go of the control connection; the monitor goes on. */
+  release(): void;
+}
+
+export interface ExecSession {
+  readonly pid: number;
+  /** Raw or multiplexed as with {@link Monitor.attach}. */
+  readonly stream: Socket;
+  readonly exited: Promise<{ readonly exitCode: number }>;
+  resize(rows: number, columns: number): Promise<void>;
+}
+
+export * from "./plan.ts";
+export type { LaunchFailure };

@@ -1,0 +1,46 @@
+/**
+ * Layers: the read-only file systems that images are made of. A layer is kept as the tar it arrived as
+ * (`<data-root>/layers/<hex of diffID>/layer.tar`, byte-exact) plus what its driver needs to mount it: an
+ * EROFS index whose inodes point into the tar (driver `erofs`), or a directory tree (driver `overlay2`).
+ *
+ * Life cycle of a layer: `ingest` reads a tar stream into a temporary file, hashing and scanning it as the
+ * bytes arrive, writes the driver's part, makes all of it durable and renames it into place under its diffID;
+ * a layer that is there already is found and the new bytes are dropped. `images` owns the rows that keep it;
+ * `remove` deletes it. `sweep`, at start, deletes whatever no row names.
+ *
+ * Both drivers pass the contract suite in `contract.ts`.
+ */
+import type { Readable } from "node:stream";
+import type { Digest } from "../base/base.ts";
+
+export interface Layers {
+  readonly driver: "erofs" | "overlay2";
+  /**
+   * Takes in an uncompressed, gzip or zstd tar (told apart by its first bytes).
+   * @param expected the diffID it must have, if known
+   * @throws InvalidParameter for a stream that is no well-formed, safe tar, or has another digest; nothing is left
+   */
+  ingest(source: Readable, expected?: Digest): Promise<IngestedLayer>;
+  has(diffId: Digest): Promise<boolean>;
+  /** The byte-exact uncompressed tar. `createReadStream` on it is what save and push send. */
+  tarPath(diffId: Digest): string;
+  /** Tar size in bytes. */
+  sizeOf(diffId: Digest): Promise<number>;
+  /**
+   * Makes the file system of a chain of layers (base first) mountable and returns the overlay's lower
+   * directories, topmost first. An empty chain gives one empty directory.
+   */
+  lower(chain: readonly Digest[]): Promise<readonly string[]>;
+  /** Where the image's files can be looked at without a container: used to read /etc/passwd and the like. See runtime. */
+  remove(diffId: Digest): Promise<void>;
+  /** Removes layers that `keep` does not have, unfinished ingests, and mounts of what is gone. */
+  sweep(keep: ReadonlySet<Digest>): Promise<void>;
+}
+
+export interface IngestedLayer {
+  readonly diffId: Digest;
+  /** Bytes of the uncompressed tar. */
+  readonly sizeBytes: number;
+  /** True when the layer was there before. */
+  readonly existed: boolean;
+}

@@ -1,0 +1,4 @@
+/** Other people's contracts as types: Docker's Engine API, the OCI image format and the OCI runtime configuration. */
+export type * from "./docker.ts";
+export * from "./oci-image.ts";
+export type * from "./oci-runtime.ts";
