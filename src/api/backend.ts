@@ -108,6 +108,12 @@ export interface ImageBackend {
   pull(reference: string, options: { platform?: string; auth?: string }): AsyncIterable<Record<string, unknown>>;
   load(source: Readable, options: { quiet: boolean }): AsyncIterable<Record<string, unknown>>;
   save(references: readonly string[]): Promise<Readable>;
+  /**
+   * Puts an image that Berth carries in itself (`hello-world`) into the store under its own name. Berth's own:
+   * POST /berth/images/embedded?name=…, which only the `berth` CLI asks for, so that a new store is empty for every other client.
+   * @throws NotFound for a name that is not embedded
+   */
+  installEmbedded(name: string): Promise<void>;
 }
 
 export interface NetworkBackend {
