@@ -1,0 +1,234 @@
+/**
+ * A Berth daemon of its own for a test file, driven through real clients, and the check that it left nothing.
+ *
+ * Data lies on a disk file system (an EROFS index on tmpfs cannot be mounted), sockets below /run. The
+ * daemon has its own bridge, cgroup parent and firewall table, so that a Berth or Docker of the host's goes on beside it.
+ */
+import assert from "node:assert/strict";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+export const projectRoot: string = resolve(import.meta.dirname, "..");
+
+export interface Result {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface CommandOptions {
+  readonly input?: string | Uint8Array;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly timeoutMs?: number;
+}
+
+/** Runs a program to its end. Never rejects for its exit status. */
+export function command(file: string, args: readonly string[], options: CommandOptions = {}): Promise<Result> {
+  return new Promise((done, fail) => {
+    const child = spawn(file, args, {
+      env: { ...process.env, ...options.env },
+      timeout: options.timeoutMs ?? 60_000,
+      killSignal: "SIGKILL",
+    });
+    const out: Buffer[] = [];
+    const err: Buffer[] = [];
+    child.stdout.on("data", (chunk: Buffer) => out.push(chunk));
+    child.stderr.on("data", (chunk: Buffer) => err.push(chunk));
+    child.stdin.on("error", () => {}); // a program that ends without reading its input
+    child.on("error", fail);
+    child.on("close", (status) => done({ status, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() }));
+    child.stdin.end(options.input ?? "");
+  });
+}
+
+/** What a daemon may leave behind on a host, as sorted lines. */
+function hostState(): Record<string, string[]> {
+  const lines = (file: string, args: string[]): string[] => {
+    try {
+      return execFileSync(file, args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] })
+        .split("\n")
+        .filter(Boolean)
+        .sort();
+    } catch {
+      return [];
+    }
+  };
+  const cgroups = lines("find", ["/sys/fs/cgroup", "-type", "d", "-name", "*berth*"]);
+  return {
+    mounts: readFileSync("/proc/self/mountinfo", "utf8")
+      .split("\n")
+      .map((line) => line.split(" ").slice(3).join(" "))
+      .filter(Boolean)
+      .sort(),
+    links: lines("ip", ["-o", "link"]).map((line) => line.split(": ")[1] ?? line),
+    tables: lines("nft", ["list", "tables"]),
+    cgroups,
+    processes: readdirSync("/proc")
+      .filter((pid) => /^\d+$/.test(pid))
+      .flatMap((pid) => {
+        try {
+          const name = readFileSync(`/proc/${pid}/comm`, "utf8").trim();
+          return /^berth/.test(name) ? [`${pid} ${name}`] : [];
+        } catch {
+          return [];
+        }
+      }),
+  };
+}
+
+export class Daemon {
+  readonly dataRoot: string;
+  readonly execRoot: string;
+  readonly host: string;
+  readonly #before = hostState();
+  readonly #args: readonly string[];
+  #child: ChildProcess | undefined;
+  #log = "";
+
+  private constructor(dataRoot: string, execRoot: string, args: readonly string[]) {
+    this.dataRoot = dataRoot;
+    this.execRoot = execRoot;
+    this.host = `unix://${execRoot}/d.sock`;
+    this.#args = args;
+  }
+
+  /** Starts a daemon with empty roots and waits until it answers. */
+  static async start(args: readonly string[] = []): Promise<Daemon> {
+    const daemon = new Daemon(mkdtempSync("/var/tmp/berth-test-"), mkdtempSync("/run/berth-test-"), args);
+    await daemon.restart();
+    return daemon;
+  }
+
+  get pid(): number {
+    assert.ok(this.#child?.pid, "the daemon runs");
+    return this.#child.pid;
+  }
+
+  /** What the daemon has printed. */
+  get log(): string {
+    return this.#log;
+  }
+
+  /** Starts it again on the same roots, after `kill` or `stop`. */
+  async restart(): Promise<void> {
+    const { dataRoot, execRoot } = this;
+    const args = [
+      "--data-root",
+      dataRoot,
+      "--exec-root",
+      execRoot,
+      "--pidfile",
+      `${execRoot}/d.pid`,
+      "-H",
+      this.host,
+      "--bridge",
+      "berthtest0",
+      "--cgroup-parent",
+      "/berth-test",
+    ];
+    const child = spawn(join(projectRoot, "berthd"), [...args, ...this.#args], { stdio: ["ignore", "pipe", "pipe"] });
+    this.#child = child;
+    child.stdout.on("data", (chunk) => (this.#log += chunk));
+    child.stderr.on("data", (chunk) => (this.#log += chunk));
+    for (let tries = 0; tries < 300; tries++) {
+      if (child.exitCode !== null) break;
+      if ((await command("docker", ["version"], { env: { DOCKER_HOST: this.host } })).status === 0) return;
+      await sleep(50);
+    }
+    throw new Error(`the daemon did not start:\n${this.#log}`);
+  }
+
+  /** Ends the process with a signal and waits for it. */
+  async kill(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
+    const child = this.#child;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise((done) => child.once("exit", done));
+    child.kill(signal);
+    await ended;
+  }
+
+  /** The stock docker CLI against this daemon. */
+  docker(args: readonly string[], options: CommandOptions = {}): Promise<Result> {
+    return command("docker", args, { ...options, env: { DOCKER_HOST: this.host, ...options.env } });
+  }
+
+  /** The same, and its output; fails unless it exits with 0. */
+  async ok(...args: string[]): Promise<string> {
+    const result = await this.docker(args);
+    assert.equal(result.status, 0, `docker ${args.join(" ")}: ${result.status}\n${result.stderr}${result.stdout}`);
+    return result.stdout.trim();
+  }
+
+  /** docker in a real terminal. `input` is typed into it. */
+  terminal(args: readonly string[], options: CommandOptions = {}): Promise<Result> {
+    const line = ["docker", ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
+    return command("script", ["-qefc", line, "/dev/null"], { ...options, env: { DOCKER_HOST: this.host, ...options.env } });
+  }
+
+  /** Removes all containers and images, ends the daemon, and asserts that the host is as it was before. */
+  async close(): Promise<void> {
+    try {
+      const containers = (await this.ok("ps", "-aq")).split("\n").filter(Boolean);
+      if (containers.length > 0) await this.ok("rm", "-f", ...containers);
+      const images = [...new Set((await this.ok("images", "-aq")).split("\n").filter(Boolean))];
+      if (images.length > 0) await this.ok("rmi", "-f", ...images);
+      const stored = readdirSync(join(this.dataRoot, "layers")).filter((name) => !name.startsWith("."));
+      assert.deepEqual(stored, [], "layers are gone with their images");
+      assert.deepEqual(
+        readdirSync(join(this.dataRoot, "containers")).filter((name) => !name.startsWith(".")),
+        [],
+        "container directories are gone",
+      );
+    } finally {
+      await this.kill("SIGTERM");
+    }
+    for (let tries = 0; tries < 40; tries++) {
+      try {
+        assert.deepEqual(hostState(), this.#before);
+        break;
+      } catch (error) {
+        if (tries === 39) throw error;
+        await sleep(50); // a dying network namespace takes its links with it a moment later
+      }
+    }
+    rmSync(this.dataRoot, { recursive: true, force: true });
+    rmSync(this.execRoot, { recursive: true, force: true });
+  }
+}
+
+/** A tar of a small root file system: static busybox with its applets, /etc/passwd and /etc/group. */
+export async function busyboxRootfs(): Promise<Buffer> {
+  const root = await mkdtemp("/var/tmp/berth-test-rootfs-");
+  try {
+    const script = `cd "$1" && mkdir bin etc tmp root proc sys dev var && chmod 1777 tmp && cp "$(command -v busybox)" bin/busybox &&
+      for applet in $(bin/busybox --list); do [ $applet = busybox ] || ln -s busybox bin/$applet; done &&
+      printf 'root:x:0:0:root:/root:/bin/sh\\nuser:x:1000:1000::/home/user:/bin/sh\\n' >etc/passwd &&
+      printf 'root:x:0:\\nuser:x:1000:\\nextra:x:2000:user\\n' >etc/group && tar -cf ../"$(basename "$1")".tar --sort=name .`;
+    const made = await command("sh", ["-ec", script, "sh", root]);
+    assert.equal(made.status, 0, made.stderr);
+    return await readFile(`${root}.tar`);
+  } finally {
+    await rm(root, { recursive: true, force: true });
+    await rm(`${root}.tar`, { force: true });
+  }
+}
+
+/** Imports busybox as `busybox:latest`. */
+export async function importBusybox(daemon: Daemon): Promise<void> {
+  const result = await daemon.docker(["import", "-", "busybox:latest"], { input: await busyboxRootfs() });
+  assert.equal(result.status, 0, result.stderr);
+}
+
+/** Polls until `probe` gives a value. */
+export async function eventually<T>(what: string, probe: () => Promise<T | undefined>, timeoutMs = 10_000): Promise<T> {
+  const end = Date.now() + timeoutMs;
+  for (;;) {
+    const value = await probe();
+    if (value !== undefined) return value;
+    if (Date.now() > end) throw new Error(`${what} did not come about in ${timeoutMs} ms`);
+    await sleep(20);
+  }
+}
