@@ -8,7 +8,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { arch, cpus, release } from "node:os";
 import { parseArgs } from "node:util";
 import { type Engine, startBerth, startDocker } from "./engines.ts";
-import { budgets, type Record, workloads } from "./workloads.ts";
+import { budgets, type Recorder, workloads } from "./workloads.ts";
 
 const { values } = parseArgs({
   options: { only: { type: "string" }, rounds: { type: "string", default: "15" }, write: { type: "boolean", default: false } },
@@ -20,7 +20,7 @@ const names = values.only?.split(",") ?? Object.keys(workloads);
 /** name of the figure → engine → values in ms (MiB for memory) */
 const figures = new Map<string, Map<string, number[]>>();
 
-function recorder(engine: Engine, keep: boolean): Record {
+function recorder(engine: Engine, keep: boolean): Recorder {
   return (figure, value) => {
     if (!keep) return;
     const byEngine = figures.get(figure) ?? new Map<string, number[]>();

