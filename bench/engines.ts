@@ -140,7 +140,9 @@ async function start(name: "berth" | "docker", program: string, args: (data: str
   const data = mkdtempSync(`/var/tmp/bench-${name}-`);
   const run = mkdtempSync(`/run/bench-${name}-`);
   const socket = `${run}/d.sock`;
-  const child = spawn(program, [...args(data, run), "-H", `unix://${socket}`], { stdio: ["ignore", "ignore", "pipe"] });
+  // Each in a network namespace of its own: what an engine does to links and rules ends with it.
+  const inside = ["-n", "sh", "-c", 'ip link set lo up && exec "$@"', "sh", program];
+  const child = spawn("unshare", [...inside, ...args(data, run), "-H", `unix://${socket}`], { stdio: ["ignore", "ignore", "pipe"] });
   let log = "";
   child.stderr.on("data", (chunk) => {
     log = (log + chunk).slice(-10_000);
