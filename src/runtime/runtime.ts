@@ -22,6 +22,25 @@ export interface Runtime {
   start(request: StartRequest): Promise<RunningContainer>;
   /** The monitor of a container that an earlier daemon started, or its exit record when it has ended, or neither. */
   adopt(containerId: ContainerId, statePath: string): Promise<{ running?: RunningContainer; exit?: ExitRecord }>;
+  /** Takes back what the runtime made for itself (empty parent cgroups). Containers go on. */
+  close(): Promise<void>;
+}
+
+export interface RuntimeOptions {
+  /** The cgroup that containers without `--cgroup-parent` are put below; default `/berth`. */
+  readonly cgroupParent?: string;
+  /** The daemon's `--init` default. */
+  readonly init?: boolean;
+  /** Default of `--shm-size`, bytes; 64 MiB unless given. */
+  readonly shmSizeBytes?: number;
+  /** The daemon's `--no-new-privileges`. */
+  readonly noNewPrivileges?: boolean;
+  /** The daemon's default of `--pids-limit`; 0: none. */
+  readonly pidsLimit?: number;
+  /** The daemon's `--default-cgroupns-mode`; unset: `private` on cgroup v2, `host` on v1. */
+  readonly cgroupNamespace?: "private" | "host";
+  /** The daemon's `--default-ulimit`s, `Soft` and `Hard` set. */
+  readonly ulimits?: readonly { readonly Name: string; readonly Soft: number; readonly Hard: number }[];
 }
 
 export interface StartRequest {
@@ -40,6 +59,12 @@ export interface StartRequest {
   /** Pids whose namespaces `--pid container:`, `--ipc container:` join. */
   readonly joinPid?: number;
   readonly joinIpc?: number;
+  /**
+   * Reads a file of the container's root file system (as it will be mounted: the upper directory first, then the
+   * image's layers) without following any link out of it: /etc/passwd and /etc/group. Undefined when it is missing or
+   * no regular file. Without this function no names are known: only numeric users.
+   */
+  readonly readRootFile?: (path: string) => Promise<Uint8Array | undefined>;
   readonly log?: JsonFileLog;
   readonly consoleSize?: readonly [rows: number, columns: number];
 }
