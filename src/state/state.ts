@@ -1,2 +1,3 @@
 /** The daemon's records on disk: one SQLite database, its schema and the typed queries of each table. */
+export { type ContainerRow, ContainerRows } from "./containers.ts";
 export * from "./database.ts";

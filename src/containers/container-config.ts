@@ -1,0 +1,106 @@
+import { posix } from "node:path";
+import { invalidParameter } from "../base/base.ts";
+import type { ContainerConfig, ExecutionConfig, HealthConfig } from "../spec/spec.ts";
+
+const nameOfVariable = (entry: string): string => entry.split("=", 1)[0] ?? "";
+
+/** The user's variables, then those of the image that the user did not set. */
+function mergeEnv(user: readonly string[], image: readonly string[]): string[] {
+  const named = new Set(user.map(nameOfVariable));
+  return [...user, ...image.filter((entry) => !named.has(nameOfVariable(entry)))];
+}
+
+function mergeHealth(user: HealthConfig | null | undefined, image: ExecutionConfig["Healthcheck"]): HealthConfig | undefined {
+  if (user === undefined || user === null) return image;
+  if ((user.Test?.length ?? 0) > 0 || image === undefined) return user;
+  const merged: HealthConfig = { ...image };
+  for (const key of ["Interval", "Timeout", "StartPeriod", "StartInterval", "Retries"] as const) {
+    if ((user[key] ?? 0) !== 0) merged[key] = user[key] as number;
+  }
+  return merged;
+}
+
+/** Entrypoint and command by Docker's rule: an own entrypoint drops the image's command. */
+function mergeCommand(user: ContainerConfig, image: ExecutionConfig): { entrypoint: string[] | null; cmd: string[] | null } {
+  let entrypoint: string[] | null = user.Entrypoint ?? null;
+  let cmd: string[] | null = user.Cmd ?? null;
+  if ((entrypoint?.length ?? 0) === 0) {
+    if ((cmd?.length ?? 0) === 0) cmd = image.Cmd ?? cmd;
+    if (entrypoint === null) entrypoint = image.Entrypoint ?? null;
+  }
+  if (entrypoint?.length === 1 && entrypoint[0] === "") entrypoint = null;
+  return { entrypoint, cmd };
+}
+
+function union<T>(image: Record<string, T> | null | undefined, user: Record<string, T> | null | undefined): Record<string, T> | null {
+  const merged = { ...(image ?? {}), ...(user ?? {}) };
+  return Object.keys(merged).length === 0 ? null : merged;
+}
+
+function optional<T>(key: string, value: T | null | undefined): Record<string, T> {
+  return value === undefined || value === null || value === "" || value === false ? {} : { [key]: value };
+}
+
+/**
+ * The container's configuration: the request filled up from the image, in the order and with the null and
+ * empty values that dockerd shows.
+ * @throws InvalidParameter `no command specified`, and for values that Docker refuses
+ */
+export function mergeConfig(user: ContainerConfig, image: ExecutionConfig, hostname: string): ContainerConfig {
+  const { entrypoint, cmd } = mergeCommand(user, image);
+  if ((entrypoint?.length ?? 0) === 0 && ((cmd?.length ?? 0) === 0 || (cmd?.length === 1 && cmd[0] === ""))) {
+    throw invalidParameter("no command specified");
+  }
+  const ports = union(image.ExposedPorts as Record<string, unknown>, user.ExposedPorts);
+  const config = {
+    Hostname: user.Hostname || hostname,
+    Domainname: user.Domainname ?? "",
+    User: user.User || (image.User ?? ""),
+    AttachStdin: user.AttachStdin ?? false,
+    AttachStdout: user.AttachStdout ?? false,
+    AttachStderr: user.AttachStderr ?? false,
+    ...(ports === null ? {} : { ExposedPorts: ports }),
+    Tty: user.Tty ?? false,
+    OpenStdin: user.OpenStdin ?? false,
+    StdinOnce: user.StdinOnce ?? false,
+    Env: mergeEnv(user.Env ?? [], image.Env ?? []),
+    Cmd: cmd,
+    ...optional("Healthcheck", mergeHealth(user.Healthcheck, image.Healthcheck)),
+    ...optional("ArgsEscaped", user.ArgsEscaped ?? image.ArgsEscaped),
+    Image: user.Image ?? "",
+    Volumes: union(image.Volumes as Record<string, unknown>, user.Volumes),
+    WorkingDir: user.WorkingDir || (image.WorkingDir ?? ""),
+    Entrypoint: entrypoint,
+    ...optional("NetworkDisabled", user.NetworkDisabled),
+    ...optional("MacAddress", user.MacAddress),
+    OnBuild: user.OnBuild ?? null,
+    Labels: { ...(image.Labels ?? {}), ...(user.Labels ?? {}) },
+    ...optional("StopSignal", user.StopSignal || image.StopSignal),
+    ...(typeof user.StopTimeout === "number" ? { StopTimeout: user.StopTimeout } : {}),
+    ...optional("Shell", user.Shell ?? image.Shell),
+  };
+  return cleaned(config as unknown as ContainerConfig);
+}
+
+function cleaned(config: ContainerConfig): ContainerConfig {
+  for (const entry of config.Env ?? []) {
+    if (nameOfVariable(entry) === "") throw invalidParameter(`invalid environment variable: ${entry}`);
+  }
+  checkHealth(config.Healthcheck);
+  if (config.WorkingDir === undefined || config.WorkingDir === "") return config;
+  if (!config.WorkingDir.startsWith("/")) {
+    throw invalidParameter(`the working directory '${config.WorkingDir}' is invalid, it needs to be an absolute path`);
+  }
+  return { ...config, WorkingDir: posix.normalize(config.WorkingDir).replace(/(?<=.)\/$/, "") };
+}
+
+const millisecond = 1_000_000;
+
+function checkHealth(health: HealthConfig | undefined): void {
+  if (health === undefined) return;
+  for (const [key, words] of Object.entries({ Interval: "Interval", Timeout: "Timeout", StartPeriod: "StartPeriod" })) {
+    const value = health[key as "Interval"] ?? 0;
+    if (value !== 0 && value < millisecond) throw invalidParameter(`${words} in Healthcheck cannot be less than 1ms`);
+  }
+  if ((health.Retries ?? 0) < 0) throw invalidParameter("Retries in Healthcheck cannot be negative");
+}

@@ -1,0 +1,111 @@
+import { formatNanos } from "../base/base.ts";
+import type { ContainerInspectResponse, EndpointSettings, NetworkSettings } from "../spec/spec.ts";
+import type { ContainerRecord } from "./record.ts";
+import { isActive, toDockerState } from "./state.ts";
+
+/** An endpoint that has no address: what was asked for, the rest blank. */
+export function blankEndpoint(asked: EndpointSettings): EndpointSettings {
+  const endpoint = {
+    IPAMConfig: asked.IPAMConfig ?? null,
+    Links: asked.Links ?? null,
+    Aliases: asked.Aliases ?? null,
+    MacAddress: asked.MacAddress ?? "",
+    DriverOpts: asked.DriverOpts ?? null,
+    GwPriority: asked.GwPriority ?? 0,
+    NetworkID: "",
+    EndpointID: "",
+    Gateway: "",
+    IPAddress: "",
+    IPPrefixLen: 0,
+    IPv6Gateway: "",
+    GlobalIPv6Address: "",
+    GlobalIPv6PrefixLen: 0,
+    DNSNames: null,
+  };
+  return endpoint as unknown as EndpointSettings;
+}
+
+/** The container's networks: as given while it runs, else those that it will have. */
+export function networksOf(record: ContainerRecord): Record<string, EndpointSettings> {
+  if (isActive(record.status.state) && record.status.network?.Networks !== undefined) return record.status.network.Networks;
+  const mode = record.settings.hostConfig.NetworkMode ?? "bridge";
+  const networks: Record<string, EndpointSettings> = {};
+  if (!mode.startsWith("container:")) networks[mode] = blankEndpoint(record.settings.endpoints[mode] ?? {});
+  for (const [name, asked] of Object.entries(record.settings.endpoints)) networks[name] = blankEndpoint(asked);
+  return networks;
+}
+
+const blankNetwork = {
+  Bridge: "",
+  SandboxID: "",
+  SandboxKey: "",
+  Ports: {},
+  HairpinMode: false,
+  LinkLocalIPv6Address: "",
+  LinkLocalIPv6PrefixLen: 0,
+  SecondaryIPAddresses: null,
+  SecondaryIPv6Addresses: null,
+  EndpointID: "",
+  Gateway: "",
+  GlobalIPv6Address: "",
+  GlobalIPv6PrefixLen: 0,
+  IPAddress: "",
+  IPPrefixLen: 0,
+  IPv6Gateway: "",
+  MacAddress: "",
+} as const;
+
+export interface InspectOptions {
+  /** `<data-root>/containers/<id>`. */
+  readonly statePath: string;
+  readonly logPath: string;
+  /** Sessions that were made and have not ended, or null. */
+  readonly execIds: readonly string[] | null;
+  readonly lower: readonly string[];
+  readonly appArmorProfile: string;
+  readonly sizes?: { readonly rw: number; readonly rootFs: number };
+}
+
+/** `GET /containers/x/json`, in Docker's field order. */
+export function inspectContainer(record: ContainerRecord, options: InspectOptions): ContainerInspectResponse {
+  const { settings, status } = record;
+  const { statePath } = options;
+  const files = status.everStarted;
+  const network: NetworkSettings = isActive(status.state) ? (status.network ?? {}) : {};
+  const answer = {
+    Id: record.id,
+    Created: formatNanos(record.createdNanos),
+    Path: settings.path,
+    Args: settings.args,
+    State: toDockerState(status.state),
+    Image: settings.imageId,
+    ResolvConfPath: files ? `${statePath}/resolv.conf` : "",
+    HostnamePath: files ? `${statePath}/hostname` : "",
+    HostsPath: files ? `${statePath}/hosts` : "",
+    LogPath: files ? options.logPath : "",
+    Name: `/${record.name}`,
+    RestartCount: status.restartCount,
+    Driver: settings.driver,
+    Platform: "linux",
+    MountLabel: "",
+    ProcessLabel: "",
+    AppArmorProfile: options.appArmorProfile,
+    ExecIDs: options.execIds,
+    HostConfig: settings.hostConfig,
+    GraphDriver: {
+      Data: {
+        ID: record.id,
+        LowerDir: options.lower.join(":"),
+        MergedDir: `${statePath}/merged`,
+        UpperDir: `${statePath}/upper`,
+        WorkDir: `${statePath}/work`,
+      },
+      Name: settings.driver,
+    },
+    ...(options.sizes === undefined ? {} : { SizeRw: options.sizes.rw, SizeRootFs: options.sizes.rootFs }),
+    Mounts: settings.mountPoints,
+    Config: settings.config,
+    NetworkSettings: { ...blankNetwork, ...network, Networks: networksOf(record) },
+  };
+  return answer as unknown as ContainerInspectResponse;
+}

@@ -1,0 +1,42 @@
+import type { ContainerId, Digest } from "../base/base.ts";
+import type { ContainerConfig, EndpointSettings, HostConfig, MountPoint, NetworkSettings } from "../spec/spec.ts";
+import type { ContainerState } from "./state.ts";
+
+/** What is settled when the container is created. */
+export interface ContainerSettings {
+  readonly imageId: Digest;
+  /** DiffIDs of the image's layers, base first, so that a start does not read the image again. */
+  readonly layers: readonly Digest[];
+  /** The request merged with the image's configuration, every field filled as dockerd does. */
+  readonly config: ContainerConfig;
+  readonly hostConfig: HostConfig;
+  /** Network name → what was asked for. */
+  readonly endpoints: Readonly<Record<string, EndpointSettings>>;
+  readonly mountPoints: readonly MountPoint[];
+  /** What is executed: entrypoint and command in one. */
+  readonly path: string;
+  readonly args: readonly string[];
+  readonly driver: string;
+}
+
+/** What changes over the container's life. */
+export interface ContainerStatus {
+  readonly state: ContainerState;
+  readonly restartCount: number;
+  /** Someone stopped it: `unless-stopped` and `on-failure` leave it alone. */
+  readonly stoppedByUser: boolean;
+  /** As the network gave it, while the container runs. */
+  readonly network?: NetworkSettings;
+  /** It has been started at least once, so its files (log, hosts, …) are there. */
+  readonly everStarted: boolean;
+}
+
+/** One container. `store.ts` alone changes the name and the status. */
+export interface ContainerRecord {
+  readonly id: ContainerId;
+  readonly createdNanos: bigint;
+  readonly settings: ContainerSettings;
+  /** Without the leading slash. */
+  readonly name: string;
+  readonly status: ContainerStatus;
+}

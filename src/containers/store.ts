@@ -1,0 +1,127 @@
+import { type ContainerId, conflict, invalidParameter, notFound } from "../base/base.ts";
+import { ContainerRows, type Database } from "../state/state.ts";
+import type { ContainerRecord, ContainerSettings, ContainerStatus } from "./record.ts";
+
+interface Mutable {
+  readonly id: ContainerId;
+  readonly createdNanos: bigint;
+  settings: ContainerSettings;
+  name: string;
+  status: ContainerStatus;
+}
+
+/**
+ * All container records, in memory and in the database. A change is written in one transaction before it can
+ * be seen; a write that throws changes nothing.
+ */
+export class ContainerStore {
+  readonly #rows: ContainerRows;
+  readonly #byId = new Map<string, Mutable>();
+  readonly #byName = new Map<string, Mutable>();
+
+  constructor(database: Database) {
+    this.#rows = new ContainerRows(database);
+    for (const row of this.#rows.all()) {
+      this.#keep({
+        id: row.id as ContainerId,
+        createdNanos: row.createdNanos,
+        settings: JSON.parse(row.record) as ContainerSettings,
+        name: row.name,
+        status: JSON.parse(row.state) as ContainerStatus,
+      });
+    }
+  }
+
+  #keep(record: Mutable): void {
+    this.#byId.set(record.id, record);
+    this.#byName.set(record.name, record);
+  }
+
+  get size(): number {
+    return this.#byId.size;
+  }
+
+  /** In order of creation. */
+  list(): IterableIterator<ContainerRecord> {
+    return this.#byId.values();
+  }
+
+  get(id: string): ContainerRecord | undefined {
+    return this.#byId.get(id);
+  }
+
+  byName(name: string): ContainerRecord | undefined {
+    return this.#byName.get(name);
+  }
+
+  /**
+   * By full id, name (with or without its slash) or unique id prefix, in this order.
+   * @throws NotFound, or InvalidParameter for a prefix of several
+   */
+  find(reference: string): ContainerRecord {
+    if (reference === "") throw invalidParameter("No container name or ID supplied");
+    const known = this.#byId.get(reference) ?? this.#byName.get(reference.startsWith("/") ? reference.slice(1) : reference);
+    if (known !== undefined) return known;
+    let found: Mutable | undefined;
+    for (const record of this.#byId.values()) {
+      if (!record.id.startsWith(reference)) continue;
+      if (found !== undefined) throw invalidParameter(`multiple IDs found with provided prefix: ${reference}`);
+      found = record;
+    }
+    if (found === undefined) throw notFound(`No such container: ${reference}`);
+    return found;
+  }
+
+  /** @throws Conflict with Docker's wording when the name is someone else's */
+  assertNameFree(name: string): void {
+    const owner = this.#byName.get(name);
+    if (owner === undefined) return;
+    throw conflict(
+      `Conflict. The container name "/${name}" is already in use by container "${owner.id}". You have to remove (or rename) that container to be able to reuse that name.`,
+    );
+  }
+
+  add(record: ContainerRecord): ContainerRecord {
+    this.assertNameFree(record.name);
+    this.#rows.insert({
+      id: record.id,
+      name: record.name,
+      createdNanos: record.createdNanos,
+      imageId: record.settings.imageId,
+      record: JSON.stringify(record.settings),
+      state: JSON.stringify(record.status),
+    });
+    const mutable = { ...record };
+    this.#keep(mutable);
+    return mutable;
+  }
+
+  update(record: ContainerRecord, change: Partial<ContainerStatus>): void {
+    const own = this.#own(record);
+    const status = { ...own.status, ...change };
+    this.#rows.setState(own.id, JSON.stringify(status));
+    own.status = status;
+  }
+
+  rename(record: ContainerRecord, name: string): void {
+    const own = this.#own(record);
+    this.assertNameFree(name);
+    this.#rows.rename(own.id, name);
+    this.#byName.delete(own.name);
+    own.name = name;
+    this.#byName.set(name, own);
+  }
+
+  remove(record: ContainerRecord): void {
+    const own = this.#own(record);
+    this.#rows.remove(own.id);
+    this.#byId.delete(own.id);
+    this.#byName.delete(own.name);
+  }
+
+  #own(record: ContainerRecord): Mutable {
+    const own = this.#byId.get(record.id);
+    if (own === undefined) throw notFound(`No such container: ${record.id}`);
+    return own;
+  }
+}

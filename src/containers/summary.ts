@@ -1,0 +1,87 @@
+import type { ContainerSummary, NetworkSettings, PortSummary } from "../spec/spec.ts";
+import { humanDuration } from "./duration.ts";
+import type { ContainerRecord } from "./record.ts";
+import { type ContainerState, endingOf, isActive } from "./state.ts";
+
+const nanosPerSecond = 1_000_000_000n;
+
+function since(time: string, nowMs: number): string {
+  return humanDuration(Math.max(0, nowMs - Date.parse(time)) / 1000);
+}
+
+/** The STATUS column: `Up 3 minutes`, `Exited (0) 5 seconds ago`, `Created`, … */
+export function statusText(state: ContainerState, nowMs: number): string {
+  switch (state.status) {
+    case "created":
+      return "Created";
+    case "running":
+      return `Up ${since(state.startedAt, nowMs)}`;
+    case "paused":
+      return `Up ${since(state.startedAt, nowMs)} (Paused)`;
+    case "restarting":
+      return `Restarting (${state.exitCode}) ${since(state.finishedAt, nowMs)} ago`;
+    case "removing":
+      return "Removal In Progress";
+    case "dead":
+      return "Dead";
+    case "exited":
+      return `Exited (${state.exitCode}) ${since(state.finishedAt, nowMs)} ago`;
+  }
+}
+
+/** Path and arguments in one line; arguments with spaces get quotes. */
+export function commandText(path: string, args: readonly string[]): string {
+  return [path, ...args.map((arg) => (arg.includes(" ") ? `'${arg}'` : arg))].join(" ");
+}
+
+/** The ports of a running container, published ones with their host side. */
+export function portList(settings: NetworkSettings | undefined): PortSummary[] {
+  const list: PortSummary[] = [];
+  for (const [key, bindings] of Object.entries(settings?.Ports ?? {})) {
+    const [port, protocol = "tcp"] = key.split("/");
+    const common = { PrivatePort: Number(port), Type: protocol as PortSummary["Type"] };
+    if (bindings === null || bindings.length === 0) list.push(common);
+    for (const binding of bindings ?? []) {
+      list.push({ IP: binding.HostIp ?? "", PrivatePort: common.PrivatePort, PublicPort: Number(binding.HostPort), Type: common.Type });
+    }
+  }
+  return list;
+}
+
+export interface SummaryOptions {
+  readonly nowMs: number;
+  /** The image's name as given, or its id when the name means another image by now. */
+  readonly imageName: string;
+  readonly networks: NonNullable<NetworkSettings["Networks"]>;
+  readonly sizes?: { readonly rw: number; readonly rootFs: number };
+}
+
+/** The `health` of lists; there is none while no health check runs. */
+export function exitCodeOf(record: ContainerRecord): number {
+  return endingOf(record.status.state).exitCode;
+}
+
+/** One entry of `GET /containers/json`. */
+export function summarize(record: ContainerRecord, options: SummaryOptions): ContainerSummary {
+  const { settings } = record;
+  const state = record.status.state;
+  const summary = {
+    Id: record.id,
+    Names: [`/${record.name}`],
+    Image: options.imageName,
+    ImageID: settings.imageId,
+    Command: commandText(settings.path, settings.args),
+    Created: Number(record.createdNanos / nanosPerSecond),
+    Ports: isActive(state) ? portList(record.status.network) : [],
+    ...(options.sizes === undefined
+      ? {}
+      : { ...(options.sizes.rw === 0 ? {} : { SizeRw: options.sizes.rw }), SizeRootFs: options.sizes.rootFs }),
+    Labels: settings.config.Labels ?? {},
+    State: state.status,
+    Status: statusText(state, options.nowMs),
+    HostConfig: { NetworkMode: settings.hostConfig.NetworkMode ?? "" },
+    NetworkSettings: { Networks: options.networks },
+    Mounts: [...settings.mountPoints],
+  };
+  return summary as ContainerSummary;
+}
