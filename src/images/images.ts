@@ -26,7 +26,8 @@ export interface Images {
    */
   resolve(reference: string): Image;
   get(id: Digest): Image | undefined;
-  list(filters: Filters): ImageSummary[];
+  /** `all`: also images that only are a step of another (default true); `sharedSize`: compute SharedSize, else -1. */
+  list(filters: Filters, options?: { all: boolean; sharedSize: boolean }): ImageSummary[];
   inspect(reference: string): ImageInspect;
   history(reference: string): HistoryResponseItem[];
   tag(source: string, target: Reference): void;
@@ -39,7 +40,14 @@ export interface Images {
   /** One tar that is docker-archive and OCI layout at once, the same bytes each time. */
   save(references: readonly string[]): Promise<Readable>;
   /** Writes an image from a configuration whose layers are all there. @returns its id */
-  create(config: ImageConfiguration, reference?: Reference): Promise<Digest>;
+  create(config: ImageConfiguration, reference?: Reference, parentId?: Digest): Promise<Digest>;
+  /**
+   * To be called when a container that stood on the image is gone. An image that was removed by force while a
+   * stopped container stood on it is found by `get` only, until then; this deletes it with its layers.
+   */
+  release(id: Digest): Promise<void>;
+  /** Until disposed of, no layer's files are deleted: for work between `layers.ingest` and `create`, or on an image's layers. */
+  hold(): Promise<AsyncDisposable>;
 }
 
 export interface ImportOptions {
@@ -52,3 +60,7 @@ export interface ImportOptions {
 
 /** Docker's list filters: key → the values given. */
 export type Filters = ReadonlyMap<string, readonly string[]>;
+
+export { archiveEnd, entryHeader, entryPadding } from "./archive-writer.ts";
+export { applyChanges } from "./change-instructions.ts";
+export { hostPlatform } from "./platform.ts";

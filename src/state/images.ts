@@ -1,4 +1,15 @@
-/** Image, reference and layer rows. */
+/**
+ * Image, reference and layer rows. A layer row lives as long as an image row names it: whoever removes the
+ * last image of a layer removes the layer's row in the same transaction and gets its diffID back, to delete the
+ * files after the commit.
+ */
+import type { Digest } from "../base/base.ts";
+import type { Database } from "./database.ts";
+
+/**
+ * `record` is the configuration's JSON text. `removed` is 1 when the image was removed by force while a
+ * container still stood on it: nobody finds it by name or id any more, but its layers stay until that container is gone.
+ */
 export const schema = `
 CREATE TABLE layers (
   diff_id TEXT PRIMARY KEY,
@@ -8,8 +19,12 @@ CREATE TABLE images (
   id TEXT PRIMARY KEY,
   created_nanos INTEGER NOT NULL,
   size_bytes INTEGER NOT NULL,
+  parent_id TEXT,
+  tagged_nanos INTEGER,
+  removed INTEGER NOT NULL DEFAULT 0,
   record TEXT NOT NULL
 ) STRICT;
+CREATE INDEX images_parent ON images(parent_id);
 CREATE TABLE image_layers (
   image_id TEXT NOT NULL REFERENCES images(id) ON DELETE CASCADE,
   position INTEGER NOT NULL,
@@ -23,3 +38,232 @@ CREATE TABLE image_references (
 ) STRICT;
 CREATE INDEX image_references_image ON image_references(image_id);
 `;
+
+export interface ImageRow {
+  readonly id: Digest;
+  readonly createdNanos: bigint;
+  readonly sizeBytes: number;
+  readonly parentId?: Digest;
+  /** When a name was last given to it here. */
+  readonly taggedNanos?: bigint;
+  readonly removed: boolean;
+  /** The configuration, as JSON text. */
+  readonly record: string;
+}
+
+export interface LayerRow {
+  readonly diffId: Digest;
+  readonly sizeBytes: number;
+}
+
+export interface NewImage {
+  readonly id: Digest;
+  readonly createdNanos: bigint;
+  readonly parentId?: Digest;
+  readonly record: string;
+  /** Base first. The image's size is their sum. */
+  readonly layers: readonly LayerRow[];
+}
+
+type Row = Record<string, unknown>;
+
+/** The queries. Those that write are to be called within `transaction` or `durably`. */
+export class ImageRows {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /**
+   * Runs `work` in one transaction that is on disk when this returns, power cut or not: for changes after
+   * which files are deleted, or that a client is told are done.
+   */
+  durably<T>(work: () => T): T {
+    this.#database.exec("PRAGMA synchronous=FULL; BEGIN IMMEDIATE");
+    try {
+      const result = work();
+      this.#database.exec("COMMIT");
+      return result;
+    } catch (error) {
+      this.#database.exec("ROLLBACK");
+      throw error;
+    } finally {
+      this.#database.exec("PRAGMA synchronous=NORMAL");
+    }
+  }
+
+  get(id: Digest): ImageRow | undefined {
+    const row = this.#one("SELECT * FROM images WHERE id = ?", id);
+    return row === undefined ? undefined : toImage(row);
+  }
+
+  /** All that were not removed. */
+  all(): ImageRow[] {
+    return this.#all("SELECT * FROM images WHERE removed = 0").map(toImage);
+  }
+
+  /** Up to two ids that begin with `prefix` (hex digits, no algorithm). */
+  byPrefix(prefix: string): Digest[] {
+    const low = `sha256:${prefix}`;
+    // "g" is the first letter behind the hex digits: the range is every id with the prefix.
+    return this.#all("SELECT id FROM images WHERE removed = 0 AND id >= ? AND id < ? LIMIT 2", low, `${low}g`).map(
+      (row) => row["id"] as Digest,
+    );
+  }
+
+  imageOf(name: string): Digest | undefined {
+    return this.#one("SELECT image_id FROM image_references WHERE name = ?", name)?.["image_id"] as Digest | undefined;
+  }
+
+  /** The names of an image, sorted. */
+  referencesOf(id: Digest): string[] {
+    return this.#all("SELECT name FROM image_references WHERE image_id = ? ORDER BY name", id).map((row) => String(row["name"]));
+  }
+
+  /** Every name with the image that it points at, sorted by name. */
+  references(): { name: string; id: Digest }[] {
+    return this.#all("SELECT name, image_id FROM image_references ORDER BY name").map((row) => ({
+      name: String(row["name"]),
+      id: row["image_id"] as Digest,
+    }));
+  }
+
+  /** An image's layers, base first. */
+  layersOf(id: Digest): LayerRow[] {
+    return this.#all(
+      "SELECT diff_id, size_bytes FROM image_layers JOIN layers USING (diff_id) WHERE image_id = ? ORDER BY position",
+      id,
+    ).map(toLayer);
+  }
+
+  layer(diffId: Digest): LayerRow | undefined {
+    const row = this.#one("SELECT * FROM layers WHERE diff_id = ?", diffId);
+    return row === undefined ? undefined : toLayer(row);
+  }
+
+  layers(): LayerRow[] {
+    return this.#all("SELECT * FROM layers").map(toLayer);
+  }
+
+  /** Every image row, the removed ones too. */
+  ids(): { id: Digest; removed: boolean }[] {
+    return this.#all("SELECT id, removed FROM images").map((row) => ({ id: row["id"] as Digest, removed: row["removed"] !== 0n }));
+  }
+
+  childrenOf(id: Digest): Digest[] {
+    return this.#all("SELECT id FROM images WHERE parent_id = ? AND removed = 0", id).map((row) => row["id"] as Digest);
+  }
+
+  /** Bytes of those of its layers that another image has as well. */
+  sharedSizeOf(id: Digest): number {
+    const row = this.#one(
+      `SELECT COALESCE(SUM(size_bytes), 0) AS size FROM layers WHERE
+         diff_id IN (SELECT diff_id FROM image_layers WHERE image_id = :id) AND
+         diff_id IN (SELECT diff_id FROM image_layers JOIN images ON id = image_id WHERE image_id <> :id AND removed = 0)`,
+      { id },
+    );
+    return Number(row?.["size"] ?? 0);
+  }
+
+  /** Adds an image with its layers. One that is there already stays, and is no longer removed. */
+  add(image: NewImage): void {
+    const sizeBytes = image.layers.reduce((sum, layer) => sum + layer.sizeBytes, 0);
+    const added = this.#run(
+      "INSERT INTO images (id, created_nanos, size_bytes, parent_id, record) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+      image.id,
+      image.createdNanos,
+      sizeBytes,
+      image.parentId ?? null,
+      image.record,
+    );
+    if (added === 0) {
+      this.#run("UPDATE images SET removed = 0, parent_id = COALESCE(?, parent_id) WHERE id = ?", image.parentId ?? null, image.id);
+      return;
+    }
+    for (const [position, layer] of image.layers.entries()) {
+      this.#run("INSERT INTO layers (diff_id, size_bytes) VALUES (?, ?) ON CONFLICT DO NOTHING", layer.diffId, layer.sizeBytes);
+      this.#run("INSERT INTO image_layers (image_id, position, diff_id) VALUES (?, ?, ?)", image.id, position, layer.diffId);
+    }
+  }
+
+  /** Points a name at an image. @returns the image that it pointed at before, if that is another one */
+  point(name: string, id: Digest, taggedNanos: bigint): Digest | undefined {
+    const before = this.imageOf(name);
+    this.#run(
+      "INSERT INTO image_references (name, image_id) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET image_id = excluded.image_id",
+      name,
+      id,
+    );
+    this.#run("UPDATE images SET tagged_nanos = ? WHERE id = ?", taggedNanos, id);
+    return before === id ? undefined : before;
+  }
+
+  unpoint(name: string): void {
+    this.#run("DELETE FROM image_references WHERE name = ?", name);
+  }
+
+  /** Hides an image that a container still stands on: no names, not found, layers kept. */
+  hide(id: Digest): void {
+    this.#run("DELETE FROM image_references WHERE image_id = ?", id);
+    this.#run("UPDATE images SET removed = 1 WHERE id = ?", id);
+  }
+
+  /** Deletes an image and the rows of the layers that only it had. @returns the diffIDs of these, topmost first */
+  remove(id: Digest): Digest[] {
+    const layers = this.layersOf(id);
+    this.#run("DELETE FROM images WHERE id = ?", id);
+    const gone: Digest[] = [];
+    for (const { diffId } of layers.reverse()) {
+      const deleted = this.#run(
+        "DELETE FROM layers WHERE diff_id = ? AND NOT EXISTS (SELECT 1 FROM image_layers WHERE image_layers.diff_id = layers.diff_id)",
+        diffId,
+      );
+      if (deleted > 0) gone.push(diffId);
+    }
+    return gone;
+  }
+
+  #one(sql: string, ...values: Value[]): Row | undefined {
+    return this.#prepare(sql).get(...(values as string[])) as Row | undefined;
+  }
+
+  #all(sql: string, ...values: Value[]): Row[] {
+    return this.#prepare(sql).all(...(values as string[])) as Row[];
+  }
+
+  #run(sql: string, ...values: Value[]): number {
+    return Number(this.#prepare(sql).run(...(values as string[])).changes);
+  }
+
+  readonly #prepared = new Map<string, ReturnType<Database["prepare"]>>();
+
+  #prepare(sql: string): ReturnType<Database["prepare"]> {
+    let statement = this.#prepared.get(sql);
+    if (statement === undefined) {
+      statement = this.#database.prepare(sql);
+      // Times are nanoseconds: beyond the integers that a number holds exactly.
+      statement.setReadBigInts(true);
+      this.#prepared.set(sql, statement);
+    }
+    return statement;
+  }
+}
+
+type Value = string | number | bigint | null | Record<string, string>;
+
+function toImage(row: Row): ImageRow {
+  return {
+    id: row["id"] as Digest,
+    createdNanos: row["created_nanos"] as bigint,
+    sizeBytes: Number(row["size_bytes"]),
+    ...(row["parent_id"] === null ? {} : { parentId: row["parent_id"] as Digest }),
+    ...(row["tagged_nanos"] === null ? {} : { taggedNanos: row["tagged_nanos"] as bigint }),
+    removed: row["removed"] !== 0n,
+    record: String(row["record"]),
+  };
+}
+
+function toLayer(row: Row): LayerRow {
+  return { diffId: row["diff_id"] as Digest, sizeBytes: Number(row["size_bytes"]) };
+}

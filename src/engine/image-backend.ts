@@ -1,0 +1,86 @@
+/** Images for the API: request words to values, results to progress messages. */
+import type { Readable } from "node:stream";
+import { familiarName, familiarString, notImplemented, parseReference, type Reference, withDefaultTag } from "../base/base.ts";
+import type { Filters, Images } from "../images/images.ts";
+import type { Layers } from "../layers/layers.ts";
+import type { HistoryResponseItem, ImageDeleteResponseItem, ImageInspect, ImageSummary } from "../spec/spec.ts";
+import { type EmbeddedImage, installEmbedded } from "./embedded-image.ts";
+
+export interface ImageBackendPorts {
+  readonly images: Images;
+  readonly layers: Layers;
+  /** By name, the images that Berth carries in itself. */
+  readonly embedded: Readonly<Record<string, EmbeddedImage>>;
+}
+
+type Message = Record<string, unknown>;
+
+export class ImageBackend {
+  readonly #ports: ImageBackendPorts;
+
+  constructor(ports: ImageBackendPorts) {
+    this.#ports = ports;
+  }
+
+  async list(options: { all: boolean; filters: Filters; sharedSize: boolean }): Promise<ImageSummary[]> {
+    return this.#ports.images.list(options.filters, options);
+  }
+
+  async inspect(reference: string): Promise<ImageInspect> {
+    return this.#ports.images.inspect(reference);
+  }
+
+  async history(reference: string): Promise<HistoryResponseItem[]> {
+    return this.#ports.images.history(reference);
+  }
+
+  async tag(reference: string, target: { repository: string; tag: string }): Promise<void> {
+    this.#ports.images.tag(reference, targetOf(target.repository, target.tag));
+  }
+
+  remove(reference: string, options: { force: boolean; noPrune: boolean }): Promise<ImageDeleteResponseItem[]> {
+    return this.#ports.images.remove(reference, options);
+  }
+
+  async *import(
+    source: Readable,
+    options: { repository: string; tag: string; message: string; changes: string[]; platform?: string },
+  ): AsyncGenerator<Message> {
+    const id = await this.#ports.images.import(source, {
+      ...(options.repository === "" ? {} : { reference: withDefaultTag(targetOf(options.repository, options.tag)) }),
+      message: options.message === "" ? "Imported from -" : options.message,
+      changes: options.changes,
+      ...(options.platform === undefined ? {} : { platform: options.platform }),
+    });
+    yield { status: id };
+  }
+
+  // biome-ignore lint/correctness/useYield: the port is a stream of messages, and this one ends before its first
+  async *pull(reference: string, _options: { platform?: string; auth?: string }): AsyncGenerator<Message> {
+    const parsed = withDefaultTag(parseReference(reference));
+    const registry = parsed.domain === "docker.io" ? "registry-1.docker.io" : parsed.domain;
+    throw notImplemented(
+      `Get "https://${registry}/v2/": cannot pull ${familiarName(parsed)}: registry client not available in this version`,
+    );
+  }
+
+  load(source: Readable, options: { quiet: boolean }): AsyncIterable<Message> {
+    return this.#ports.images.load(source, options);
+  }
+
+  save(references: readonly string[]): Promise<Readable> {
+    return this.#ports.images.save(references);
+  }
+
+  installEmbedded(name: string): Promise<void> {
+    return installEmbedded(this.#ports, familiarString(withDefaultTag(parseReference(name))));
+  }
+}
+
+export function openImageBackend(ports: ImageBackendPorts): ImageBackend {
+  return new ImageBackend(ports);
+}
+
+function targetOf(repository: string, tag: string): Reference {
+  return parseReference(tag === "" ? repository : `${repository}:${tag}`);
+}

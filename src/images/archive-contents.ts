@@ -1,0 +1,166 @@
+/**
+ * Takes an image archive's members as they arrive. What a member is, its first bytes say, not its path:
+ * layers stream into the layer store at once, so that no byte of them is read twice; JSON stays in memory until
+ * the whole archive is there and says what belongs together; anything else is skipped.
+ */
+import { createHash, type Hash } from "node:crypto";
+import { posix } from "node:path";
+import { Readable } from "node:stream";
+import { type Digest, digestOf, type EngineError, hexOf, invalidParameter, isDigest, isEngineError } from "../base/base.ts";
+import { hasChecksum, type Member } from "./archive-reader.ts";
+import { compressionOf } from "./byte-cursor.ts";
+import type { ImageStore } from "./store.ts";
+
+/** Manifests and configurations are a few kilobytes; the registry specification allows 4 MiB. */
+const maxJsonBytes = 4 << 20;
+const maxAllJsonBytes = 64 << 20;
+const maxLinkHops = 40;
+
+/** A layer that could not be taken in matters only if an image needs it. */
+type Layer = { readonly diffId: Digest } | { readonly error: EngineError };
+
+/** Told how much of a layer has arrived. */
+export type OnProgress = (id: string, currentBytes: number, totalBytes: number) => void;
+
+export class ArchiveContents {
+  /** Every layer that was taken in, for the custody to look after. */
+  readonly diffIds: Set<Digest> = new Set();
+  readonly #store: ImageStore;
+  readonly #onProgress: OnProgress | undefined;
+  readonly #json = new Map<string, Buffer>();
+  readonly #layers = new Map<string, Layer>();
+  readonly #links = new Map<string, string>();
+  #jsonBytes = 0;
+
+  constructor(store: ImageStore, onProgress: OnProgress | undefined) {
+    this.#store = store;
+    this.#onProgress = onProgress;
+  }
+
+  async take(member: Member): Promise<void> {
+    switch (member.type) {
+      case "symlink":
+        this.#links.set(member.name, inside(posix.join(posix.dirname(member.name), member.target), member.target));
+        return;
+      case "link":
+        this.#links.set(member.name, inside(posix.join(".", member.target), member.target));
+        return;
+      case "file":
+        return await this.#takeFile(member);
+      case "directory":
+      case "other":
+        return;
+      default:
+        return member.type satisfies never;
+    }
+  }
+
+  async #takeFile(member: Member): Promise<void> {
+    const head = await member.peek(512);
+    const compression = compressionOf(head);
+    if (compression !== undefined || isTarHead(head)) {
+      this.#layers.set(member.name, await this.#takeLayer(member, compression !== undefined));
+    } else if (/^\s*[[{]/.test(head.toString("latin1")) && member.sizeBytes <= maxJsonBytes) {
+      this.#jsonBytes += member.sizeBytes;
+      if (this.#jsonBytes > maxAllJsonBytes) throw invalidParameter("the archive has too many manifests");
+      this.#json.set(member.name, await member.read());
+    }
+  }
+
+  async #takeLayer(member: Member, isCompressed: boolean): Promise<Layer> {
+    const stated = digestOfPath(member.name);
+    // The archive's own word for what the layer is; a layer of that name that is here already is the right one.
+    if (!isCompressed && stated !== undefined && this.#store.rows.layer(stated) !== undefined) return { diffId: stated };
+    const body = member.stream(this.#progress(member, stated));
+    const hash = isCompressed && stated !== undefined ? createHash("sha256") : undefined;
+    try {
+      const source = hash === undefined ? body : Readable.from(hashed(body, hash), { objectMode: false });
+      const { diffId } = await this.#store.ports.layers.ingest(source, isCompressed ? undefined : stated);
+      this.diffIds.add(diffId);
+      if (hash !== undefined && `sha256:${hash.digest("hex")}` !== stated)
+        return { error: invalidParameter(`blob ${stated}: content does not match its digest`) };
+      return { diffId };
+    } catch (error) {
+      if (!isEngineError(error, "InvalidParameter")) throw error;
+      return { error };
+    } finally {
+      body.destroy();
+    }
+  }
+
+  #progress(member: Member, stated: Digest | undefined): ((count: number) => void) | undefined {
+    const tell = this.#onProgress;
+    if (tell === undefined) return undefined;
+    const id = (stated === undefined ? member.name : hexOf(stated)).slice(0, 12);
+    let current = 0;
+    return (count) => {
+      current += count;
+      tell(id, current, member.sizeBytes);
+    };
+  }
+
+  #follow(name: string): string {
+    let at = posix.normalize(name);
+    for (let hops = 0; hops < maxLinkHops; hops++) {
+      const next = this.#links.get(at);
+      if (next === undefined) return at;
+      at = next;
+    }
+    throw invalidParameter(`too many links in archive: ${JSON.stringify(name)}`);
+  }
+
+  hasJson(name: string): boolean {
+    return this.#json.has(this.#follow(name));
+  }
+
+  /** @throws InvalidParameter when there is no such member, or its path states a digest that it has not */
+  json(name: string): Buffer {
+    const path = this.#follow(name);
+    const data = this.#json.get(path);
+    if (data === undefined) throw invalidParameter(`invalid image archive: ${JSON.stringify(name)} is missing or is not JSON`);
+    const stated = digestOfPath(path);
+    if (stated !== undefined && digestOf(data) !== stated) throw invalidParameter(`blob ${stated}: content does not match its digest`);
+    return data;
+  }
+
+  /** The diffID of the layer at a path. @throws InvalidParameter */
+  layer(name: string): Digest {
+    const found = this.#layers.get(this.#follow(name));
+    if (found === undefined) throw invalidParameter(`invalid image archive: layer ${JSON.stringify(name)} is missing`);
+    if ("error" in found) throw found.error;
+    return found.diffId;
+  }
+
+  hasLayer(name: string): boolean {
+    return this.#layers.has(this.#follow(name));
+  }
+}
+
+/** Where a blob lies in an OCI image layout (image-spec, image-layout.md, "Blobs"). */
+export function blobPath(digest: Digest): string {
+  return `blobs/sha256/${hexOf(digest)}`;
+}
+
+/** The digest that a path promises: of a blob, or of Docker's `<id>.json`. */
+function digestOfPath(path: string): Digest | undefined {
+  const hex = /^(?:blobs\/sha256\/([0-9a-f]{64})|([0-9a-f]{64})\.json)$/.exec(path);
+  const digest = `sha256:${hex?.[1] ?? hex?.[2] ?? ""}`;
+  return isDigest(digest) ? digest : undefined;
+}
+
+function isTarHead(head: Uint8Array): boolean {
+  return head.length === 512 && (head.every((byte) => byte === 0) || hasChecksum(head));
+}
+
+function inside(path: string, written: string): string {
+  const parts = path.split("/");
+  if (path.startsWith("/") || parts[0] === "..") throw invalidParameter(`invalid link in archive: ${JSON.stringify(written)}`);
+  return path;
+}
+
+async function* hashed(source: Readable, hash: Hash): AsyncGenerator<Uint8Array> {
+  for await (const chunk of source as AsyncIterable<Uint8Array>) {
+    hash.update(chunk);
+    yield chunk;
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * `docker load`: a docker-archive or an OCI image layout, as a stream that is read once. All images of the
+ * archive are stored in one transaction after all of it has been read and agrees with itself; what was taken in
+ * before a refusal is deleted again.
+ */
+import type { Readable } from "node:stream";
+import { invalidParameter } from "../base/base.ts";
+import { ArchiveContents, type OnProgress } from "./archive-contents.ts";
+import { readArchive } from "./archive-reader.ts";
+import { uncompressed } from "./byte-cursor.ts";
+import { fromDockerArchive } from "./load-docker-archive.ts";
+import { fromOciLayout } from "./load-oci-layout.ts";
+import { MessageQueue } from "./message-queue.ts";
+import { familiarOf } from "./resolve.ts";
+import type { ImageStore, PreparedImage } from "./store.ts";
+
+type Message = Record<string, unknown>;
+
+const progressIntervalMs = 100;
+
+export async function* loadImages(store: ImageStore, source: Readable, options: { quiet: boolean }): AsyncGenerator<Message> {
+  const messages = new MessageQueue<Message>();
+  const work = load(store, source, (message) => messages.push(message), options.quiet).finally(() => messages.end());
+  // The failure is thrown below, when the messages before it have been read.
+  work.catch(() => {});
+  try {
+    yield* messages;
+    await work;
+  } finally {
+    // A reader that leaves early ends the load.
+    source.destroy();
+    await work.catch(() => {});
+  }
+}
+
+async function load(store: ImageStore, source: Readable, tell: (message: Message) => void, quiet: boolean): Promise<void> {
+  await using _held = await store.custody.hold();
+  const contents = new ArchiveContents(store, quiet ? undefined : progressTo(tell));
+  try {
+    const cursor = await uncompressed(source);
+    for await (const member of readArchive(cursor)) await contents.take(member);
+    // The end of a compressed stream has its checksum: read it.
+    while ((await cursor.some(1 << 20)).length > 0);
+  } finally {
+    store.custody.doom({ layers: contents.diffIds });
+  }
+  const images = identify(store, contents);
+  const added = await store.add(images);
+  for (const [position, { id, displaced }] of added.entries()) {
+    const references = images[position]?.references ?? [];
+    for (const { reference, from } of displaced)
+      tell({ stream: `The image ${familiarOf(reference)} already exists, renaming the old one with ID ${from} to empty string\n` });
+    store.publish("load", id, id);
+    for (const reference of references) tell({ stream: `Loaded image: ${familiarOf(reference)}\n` });
+    if (references.length === 0) tell({ stream: `Loaded image ID: ${id}\n` });
+  }
+}
+
+function identify(store: ImageStore, contents: ArchiveContents): PreparedImage[] {
+  // Archives that are both name their images in manifest.json as Docker wants them.
+  if (contents.hasJson("manifest.json")) return fromDockerArchive(store, contents);
+  if (contents.hasJson("index.json")) return fromOciLayout(contents);
+  throw invalidParameter("unrecognized image format: the archive has neither a manifest.json nor an index.json");
+}
+
+/** Docker's progress messages, a few a second. */
+function progressTo(tell: (message: Message) => void): OnProgress {
+  let last = 0;
+  return (id, current, total) => {
+    const now = performance.now();
+    if (current < total && now - last < progressIntervalMs) return;
+    last = now;
+    tell({ status: "Loading layer", progressDetail: { current, total }, id });
+  };
+}

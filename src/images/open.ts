@@ -1,0 +1,102 @@
+/** Joins the verbs of images to one store. */
+import type { Readable } from "node:stream";
+import { type Digest, familiarString, invalidParameter, notFound, nowNanos, type Reference, withDefaultTag } from "../base/base.ts";
+import type { HistoryResponseItem, ImageConfiguration, ImageDeleteResponseItem, ImageInspect, ImageSummary } from "../spec/spec.ts";
+import { parseConfiguration } from "./configuration.ts";
+import type { Filters, Image, Images, ImportOptions } from "./images.ts";
+import { importImage } from "./import.ts";
+import { historyOf, inspectImage } from "./inspect.ts";
+import { listImages } from "./list.ts";
+import { loadImages } from "./load.ts";
+import { removeImage } from "./remove.ts";
+import { resolveId, rowName } from "./resolve.ts";
+import { saveImages } from "./save.ts";
+import { ImageStore, type ImagesPorts, type StoredImage } from "./store.ts";
+
+/** Opens the images and deletes what an interrupted load or removal left behind. */
+export async function openImages(ports: ImagesPorts): Promise<Images> {
+  const store = new ImageStore(ports);
+  await store.sweep();
+  return new StoredImages(store);
+}
+
+class StoredImages implements Images {
+  readonly #store: ImageStore;
+
+  constructor(store: ImageStore) {
+    this.#store = store;
+  }
+
+  resolve(reference: string): Image {
+    return this.#find(reference);
+  }
+
+  #find(reference: string): StoredImage {
+    const image = this.#store.get(resolveId(this.#store.rows, reference));
+    if (image === undefined) throw notFound(`No such image: ${reference}`);
+    return image;
+  }
+
+  get(id: Digest): Image | undefined {
+    return this.#store.get(id);
+  }
+
+  list(filters: Filters, options: { all: boolean; sharedSize: boolean } = { all: true, sharedSize: false }): ImageSummary[] {
+    return listImages(this.#store, filters, options);
+  }
+
+  inspect(reference: string): ImageInspect {
+    return inspectImage(this.#store, this.#find(reference));
+  }
+
+  history(reference: string): HistoryResponseItem[] {
+    return historyOf(this.#store, this.#find(reference));
+  }
+
+  tag(source: string, target: Reference): void {
+    if (target.digest !== undefined) throw invalidParameter("refusing to create a tag with a digest reference");
+    if (target.path === "library/sha256") throw invalidParameter("refusing to create an ambiguous tag using digest algorithm as name");
+    const { rows } = this.#store;
+    const id = resolveId(rows, source);
+    rows.durably(() => rows.point(rowName(target), id, nowNanos()));
+    this.#store.publish("tag", id, familiarString(withDefaultTag(target)));
+  }
+
+  remove(reference: string, options: { force: boolean; noPrune: boolean }): Promise<ImageDeleteResponseItem[]> {
+    return removeImage(this.#store, reference, options);
+  }
+
+  async release(id: Digest): Promise<void> {
+    const { rows, ports, custody } = this.#store;
+    if (rows.get(id)?.removed !== true || ports.usedBy(id).length > 0) return;
+    rows.durably(() => this.#store.removeRow(id));
+    await custody.deleteDoomed();
+  }
+
+  hold(): Promise<AsyncDisposable> {
+    return this.#store.custody.hold();
+  }
+
+  import(source: Readable, options: ImportOptions): Promise<Digest> {
+    return importImage(this.#store, source, options);
+  }
+
+  load(source: Readable, options: { quiet: boolean }): AsyncIterable<Record<string, unknown>> {
+    return loadImages(this.#store, source, options);
+  }
+
+  save(references: readonly string[]): Promise<Readable> {
+    return saveImages(this.#store, references);
+  }
+
+  async create(config: ImageConfiguration, reference?: Reference, parentId?: Digest): Promise<Digest> {
+    await using _held = await this.#store.custody.hold();
+    const bytes = Buffer.from(JSON.stringify(config));
+    const references = reference === undefined ? [] : [rowName(reference)];
+    const parent = parentId === undefined ? {} : { parentId };
+    const [added] = await this.#store.add([{ bytes, config: parseConfiguration(bytes), references, ...parent }]);
+    if (added === undefined) throw new Error("an image was stored without an id");
+    if (reference !== undefined) this.#store.publish("tag", added.id, familiarString(withDefaultTag(reference)));
+    return added.id;
+  }
+}

@@ -1,0 +1,143 @@
+/** The images that are there: rows, configurations and the files below them, changed together. */
+
+import type { ContainerId } from "../base/base.ts";
+import { type Digest, digestOf, isDigest, log, nowNanos, systemError } from "../base/base.ts";
+import type { Content } from "../content/content.ts";
+import type { Events } from "../events/events.ts";
+import type { Layers } from "../layers/layers.ts";
+import { type Database, type ImageRow, ImageRows, type LayerRow } from "../state/state.ts";
+import { createdNanosOf, type DockerConfiguration, parseConfiguration } from "./configuration.ts";
+import { Custody } from "./custody.ts";
+import type { Image } from "./images.ts";
+
+export interface ImagesPorts {
+  readonly database: Database;
+  readonly content: Content;
+  readonly layers: Layers;
+  /** The containers that stand on an image. */
+  readonly usedBy: (image: Digest) => readonly { readonly id: ContainerId; readonly running: boolean }[];
+  readonly events: Pick<Events, "publish">;
+}
+
+export interface StoredImage extends Image {
+  readonly config: DockerConfiguration;
+  readonly row: ImageRow;
+}
+
+export interface PreparedImage {
+  /** The configuration, to the byte. */
+  readonly bytes: Uint8Array;
+  readonly config: DockerConfiguration;
+  /** Normalised `domain/path:tag`. */
+  readonly references: readonly string[];
+  readonly parentId?: Digest;
+}
+
+export class ImageStore {
+  readonly rows: ImageRows;
+  readonly custody: Custody;
+  readonly ports: ImagesPorts;
+  /** Parsed configurations: an image's never changes. */
+  readonly #configs = new Map<Digest, DockerConfiguration>();
+
+  constructor(ports: ImagesPorts) {
+    this.ports = ports;
+    this.rows = new ImageRows(ports.database);
+    this.custody = new Custody({ rows: this.rows, content: ports.content, layers: ports.layers });
+  }
+
+  /** Any image, also one that was removed while a container stands on it. */
+  get(id: Digest): StoredImage | undefined {
+    const row = this.rows.get(id);
+    return row === undefined ? undefined : this.#toImage(row, this.rows.referencesOf(id));
+  }
+
+  /** All that were not removed, in no order. */
+  all(): StoredImage[] {
+    const names = Map.groupBy(this.rows.references(), (reference) => reference.id);
+    return this.rows.all().map((row) =>
+      this.#toImage(
+        row,
+        (names.get(row.id) ?? []).map((reference) => reference.name),
+      ),
+    );
+  }
+
+  #toImage(row: ImageRow, references: readonly string[]): StoredImage {
+    let config = this.#configs.get(row.id);
+    if (config === undefined) {
+      config = parseConfiguration(row.record);
+      this.#configs.set(row.id, config);
+    }
+    return { id: row.id, config, references, sizeBytes: row.sizeBytes, row };
+  }
+
+  /**
+   * Stores images whose layers are all in `layers`, in one transaction. The caller holds the custody.
+   * @returns per image its id and, by reference, the image that had the reference before
+   */
+  async add(images: readonly PreparedImage[]): Promise<{ id: Digest; displaced: { reference: string; from: Digest }[] }[]> {
+    const prepared: { image: PreparedImage; layers: LayerRow[] }[] = [];
+    for (const image of images) prepared.push({ image, layers: await this.#layerRows(image.config.rootfs.diff_ids) });
+    const blobs: Digest[] = [];
+    try {
+      for (const { image } of prepared) blobs.push(await this.ports.content.put(image.bytes));
+      return this.rows.durably(() => prepared.map(({ image, layers }) => this.#addRow(image, layers)));
+    } catch (error) {
+      this.custody.doom({ blobs });
+      throw error;
+    }
+  }
+
+  #addRow(image: PreparedImage, layers: readonly LayerRow[]): { id: Digest; displaced: { reference: string; from: Digest }[] } {
+    const id = digestOf(image.bytes);
+    this.rows.add({
+      id,
+      createdNanos: createdNanosOf(image.config),
+      record: Buffer.from(image.bytes).toString(),
+      layers,
+      ...(image.parentId === undefined ? {} : { parentId: image.parentId }),
+    });
+    const displaced: { reference: string; from: Digest }[] = [];
+    for (const reference of image.references) {
+      const from = this.rows.point(reference, id, nowNanos());
+      if (from !== undefined) displaced.push({ reference, from });
+    }
+    return { id, displaced };
+  }
+
+  async #layerRows(diffIds: readonly Digest[]): Promise<LayerRow[]> {
+    const rows: LayerRow[] = [];
+    for (const diffId of diffIds) {
+      const row = this.rows.layer(diffId);
+      if (row === undefined && !(await this.ports.layers.has(diffId))) throw systemError(`layer ${diffId} is not in the store`);
+      rows.push(row ?? { diffId, sizeBytes: await this.ports.layers.sizeOf(diffId) });
+    }
+    return rows;
+  }
+
+  /** Deletes an image's row and dooms its files. Within a transaction. @returns the layers that went with it, topmost first */
+  removeRow(id: Digest): Digest[] {
+    const layers = this.rows.remove(id);
+    this.#configs.delete(id);
+    this.custody.doom({ layers, blobs: [id] });
+    return layers;
+  }
+
+  /** Docker's image event: the image's labels, and `name`. `image` stands in for one that is gone by now. */
+  publish(action: string, id: Digest, name: string, image: StoredImage | undefined = this.get(id)): void {
+    this.ports.events.publish("image", action, id, { ...image?.config.config?.Labels, name });
+  }
+
+  /** At start: what no row names is deleted, what a row names and is not there is told. */
+  async sweep(): Promise<void> {
+    const { content, layers, usedBy } = this.ports;
+    for (const { id, removed } of this.rows.ids()) if (removed && usedBy(id).length === 0) this.rows.durably(() => this.removeRow(id));
+    const diffIds = new Set(this.rows.layers().map((row) => row.diffId));
+    const ids = new Set(this.rows.ids().map((row) => row.id));
+    await layers.sweep(diffIds);
+    await content.sweep(ids);
+    for (const diffId of diffIds) if (!(await layers.has(diffId))) log.error("a layer's files are missing", { diffId });
+    for (const id of ids) if (isDigest(id) && !(await content.has(id))) log.error("an image's configuration is missing", { image: id });
+  }
+}
