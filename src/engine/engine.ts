@@ -1,1 +1,208 @@
-export {};
+/**
+ * The use cases, one file each: they join containers, images, layers, networks and the runtime. `openEngine`
+ * gives what `api` asks of it; `close` lets go of everything, and the containers go on.
+ */
+import type { Digest } from "../base/base.ts";
+import { ContainerStore, type Filters, type HostDefaults, isActive } from "../containers/containers.ts";
+import type { Events } from "../events/events.ts";
+import type { Images } from "../images/images.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import type { Layers } from "../layers/layers.ts";
+import type { Networks } from "../networks/networks.ts";
+import type { ExplainFailure, Runtime } from "../runtime/runtime.ts";
+import type {
+  ContainerCreateRequest,
+  ContainerCreateResponse,
+  ContainerInspectResponse,
+  ContainerSummary,
+  ContainerTopResponse,
+  ExecConfig,
+  ExecInspectResponse,
+  NetworkInspect,
+} from "../spec/spec.ts";
+import type { Database } from "../state/state.ts";
+import { adoptContainers } from "./adopt-containers.ts";
+import { type AttachOptions, attachContainer, type StreamSession } from "./attach-container.ts";
+import { EngineContext, type ReadImageFile, type ReadLog, type ReadProcesses } from "./context.ts";
+import { createContainer } from "./create-container.ts";
+import { sweepState } from "./discard-state.ts";
+import { createExec, type ExecStartOptions, inspectExec, resizeExec, startExec } from "./exec-sessions.ts";
+import { inspectReference } from "./inspect-container.ts";
+import { killContainer } from "./kill-container.ts";
+import { type ListOptions, listContainers } from "./list-containers.ts";
+import { listNetworks } from "./list-networks.ts";
+import type { Waiter, WaitResult } from "./live-container.ts";
+import { type LogOptions, readContainerLogs } from "./read-container-logs.ts";
+import { removeContainer } from "./remove-container.ts";
+import { renameContainer } from "./rename-container.ts";
+import { resizeContainer, type WindowSize } from "./resize-container.ts";
+import { restartContainer } from "./restart-container.ts";
+import { startContainer } from "./start-container.ts";
+import { type StopOptions, stopContainer } from "./stop-container.ts";
+import { topContainer } from "./top-container.ts";
+import { waitContainer } from "./wait-container.ts";
+
+export interface EngineParts {
+  readonly database: Database;
+  readonly kernel: Kernel;
+  readonly images: Images;
+  readonly layers: Layers;
+  readonly networks: Networks;
+  readonly runtime: Runtime;
+  readonly events: Events;
+  readonly readLog: ReadLog;
+  readonly explainFailure: ExplainFailure;
+  /** For `top`. */
+  readonly readProcesses: ReadProcesses;
+  /** For account names in `--user`; without it only the container's own files and numbers are known. */
+  readonly readImageFile?: ReadImageFile;
+  readonly dataRoot: string;
+  readonly options?: EngineOptions;
+}
+
+export interface EngineOptions {
+  /** `--log-driver`, `--log-opt`. */
+  readonly logDriver?: string;
+  readonly logOptions?: Readonly<Record<string, string>>;
+  /** Name of the default runtime, as inspect shows it. */
+  readonly runtime?: string;
+  readonly shmSizeBytes?: number;
+  readonly stopTimeoutSeconds?: number;
+}
+
+export interface Engine {
+  readonly containers: EngineContainers;
+  readonly exec: EngineExec;
+  readonly networks: EngineNetworks;
+  /** The containers that were made of an image, for `rmi` and the counts of `images`. */
+  usedBy(imageId: Digest): readonly ImageUse[];
+  /** How many there are, for `info`. */
+  counts(): { readonly running: number; readonly paused: number; readonly stopped: number };
+  /** Stops all containers, for a daemon that goes away with them. */
+  stopAll(): Promise<void>;
+  /** Ends streams and waits; containers go on. */
+  close(): Promise<void>;
+}
+
+export interface ImageUse {
+  readonly id: string;
+  readonly name: string;
+  readonly running: boolean;
+}
+
+export interface EngineContainers {
+  create(request: ContainerCreateRequest, options: { name?: string; platform?: string }): Promise<ContainerCreateResponse>;
+  start(reference: string, options: { detachKeys?: string }): Promise<void>;
+  stop(reference: string, options: StopOptions): Promise<void>;
+  restart(reference: string, options: StopOptions): Promise<void>;
+  kill(reference: string, signal: string | undefined): Promise<void>;
+  rename(reference: string, name: string): Promise<void>;
+  remove(reference: string, options: { force: boolean; volumes: boolean; link: boolean }): Promise<void>;
+  wait(reference: string, condition: Waiter["condition"], signal: AbortSignal): Promise<{ result: Promise<WaitResult> }>;
+  attach(reference: string, options: AttachOptions): Promise<StreamSession>;
+  logs(reference: string, options: LogOptions, signal: AbortSignal): Promise<{ tty: boolean; stream: AsyncIterable<Uint8Array> }>;
+  resize(reference: string, size: WindowSize): Promise<void>;
+  inspect(reference: string, options: { size: boolean }): Promise<ContainerInspectResponse>;
+  list(options: ListOptions): Promise<ContainerSummary[]>;
+  top(reference: string, psArgs: string): Promise<ContainerTopResponse>;
+}
+
+export interface EngineExec {
+  create(container: string, config: ExecConfig): Promise<{ Id: string }>;
+  start(id: string, options: ExecStartOptions): Promise<StreamSession>;
+  resize(id: string, size: WindowSize): Promise<void>;
+  inspect(id: string): Promise<ExecInspectResponse>;
+}
+
+export interface EngineNetworks {
+  list(filters: Filters): Promise<NetworkInspect[]>;
+  inspect(reference: string): Promise<NetworkInspect>;
+}
+
+const shmSizeBytes = 64 * 1024 * 1024;
+const stopTimeoutSeconds = 10;
+
+/** Opens the engine: sweeps what no record owns, and adopts what still runs. */
+export async function openEngine(parts: EngineParts): Promise<Engine> {
+  const options = parts.options ?? {};
+  const defaults: HostDefaults = {
+    cgroupVersion: parts.kernel.features.cgroupVersion,
+    runtime: options.runtime ?? "runc",
+    logDriver: options.logDriver ?? "json-file",
+    logOptions: options.logOptions ?? {},
+    shmSizeBytes: options.shmSizeBytes ?? shmSizeBytes,
+  };
+  const context = new EngineContext({
+    ...parts,
+    store: new ContainerStore(parts.database),
+    readImageFile: parts.readImageFile,
+    defaults,
+    stopTimeoutSeconds: options.stopTimeoutSeconds ?? stopTimeoutSeconds,
+  });
+  await sweepState(context);
+  await adoptContainers(context);
+  return {
+    containers: containersOf(context),
+    exec: {
+      create: (container, config) => createExec(context, container, config),
+      start: (id, start) => startExec(context, id, start),
+      resize: (id, size) => resizeExec(context, id, size),
+      inspect: (id) => inspectExec(context, id),
+    },
+    networks: {
+      list: (filters) => listNetworks(context, filters),
+      inspect: async (reference) => context.networks.inspect(reference),
+    },
+    usedBy: (imageId) => usesOf(context, imageId),
+    counts: () => countStates(context),
+    stopAll: () => stopAll(context),
+    close: () => close(context),
+  };
+}
+
+function containersOf(context: EngineContext): EngineContainers {
+  return {
+    create: (request, options) => createContainer(context, request, options),
+    start: (reference) => startContainer(context, reference),
+    stop: (reference, options) => stopContainer(context, reference, options),
+    restart: (reference, options) => restartContainer(context, reference, options),
+    kill: (reference, signal) => killContainer(context, reference, signal),
+    rename: (reference, name) => renameContainer(context, reference, name),
+    remove: (reference, options) => removeContainer(context, reference, options),
+    wait: (reference, condition, signal) => waitContainer(context, reference, condition, signal),
+    attach: (reference, options) => attachContainer(context, reference, options),
+    logs: (reference, options, signal) => readContainerLogs(context, reference, options, signal),
+    resize: (reference, size) => resizeContainer(context, reference, size),
+    inspect: (reference, options) => inspectReference(context, reference, options),
+    list: (options) => listContainers(context, options),
+    top: (reference, psArgs) => topContainer(context, reference, psArgs),
+  };
+}
+
+function usesOf(context: EngineContext, imageId: Digest): ImageUse[] {
+  const uses: ImageUse[] = [];
+  for (const { id, name, settings, status } of context.store.list()) {
+    if (settings.imageId === imageId) uses.push({ id, name, running: isActive(status.state) });
+  }
+  return uses;
+}
+
+function countStates(context: EngineContext): { running: number; paused: number; stopped: number } {
+  const counts = { running: 0, paused: 0, stopped: 0 };
+  for (const { status } of context.store.list()) {
+    if (status.state.status === "running") counts.running++;
+    else if (status.state.status === "paused") counts.paused++;
+    else counts.stopped++;
+  }
+  return counts;
+}
+
+async function stopAll(context: EngineContext): Promise<void> {
+  const active = [...context.store.list()].filter((record) => isActive(record.status.state));
+  await Promise.allSettled(active.map((record) => stopContainer(context, record.id, {})));
+}
+
+async function close(context: EngineContext): Promise<void> {
+  context.closing.abort(new Error("the daemon is shutting down"));
+  for (const live of context.live.values()) live.run?.running.monitor.release();
+}

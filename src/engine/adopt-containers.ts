@@ -1,0 +1,41 @@
+import { log } from "../base/base.ts";
+import { isActive } from "../containers/containers.ts";
+import { applyExit, autoRemove, beginRun, lostExit } from "./container-exit.ts";
+import type { EngineContext } from "./context.ts";
+import type { LiveContainer } from "./live-container.ts";
+
+/**
+ * At the daemon's start: finds again what an earlier daemon left running. Who still runs is followed on; who
+ * has ended meanwhile gets the exit that its monitor wrote down; who vanished without a word was killed.
+ */
+export async function adoptContainers(context: EngineContext): Promise<void> {
+  const lives = [...context.store.list()].filter((record) => isActive(record.status.state)).map((record) => context.liveOf(record.id));
+  const ended = (await Promise.all(lives.map((live) => adoptOne(context, live)))).filter((live) => live !== undefined);
+  const running = new Set(lives.filter((live) => live.run !== undefined).map((live) => live.id));
+  await context.networks.reconcile(running);
+  for (const record of [...context.store.list()]) {
+    if (record.settings.hostConfig.AutoRemove !== true || isActive(record.status.state)) continue;
+    // Created and never started is not ended: its client may be about to start it.
+    if (!record.status.everStarted && record.status.state.exitCode === 0) continue;
+    context.inBackground("removing an ended container", autoRemove(context, context.liveOf(record.id)));
+  }
+  if (lives.length > 0) log.info("containers adopted", { running: running.size, ended: ended.length });
+}
+
+/** @returns the container if it has ended */
+async function adoptOne(context: EngineContext, live: LiveContainer): Promise<LiveContainer | undefined> {
+  try {
+    const { running, exit } = await context.runtime.adopt(live.id, context.statePath(live.id));
+    if (running !== undefined) {
+      // The old daemon may have died between writing the state and letting the program go.
+      await running.monitor.go();
+      beginRun(context, live, running);
+      return undefined;
+    }
+    applyExit(context, live, exit ?? lostExit());
+  } catch (error) {
+    log.warn("a container could not be adopted", { container: live.id, error });
+    applyExit(context, live, lostExit());
+  }
+  return live;
+}

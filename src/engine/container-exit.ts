@@ -1,0 +1,84 @@
+import { formatNanos, log, nowNanos } from "../base/base.ts";
+import { ended, endingOf, isActive } from "../containers/containers.ts";
+import type { ExitRecord } from "../kernel/kernel.ts";
+import type { RunningContainer } from "../runtime/runtime.ts";
+import type { EngineContext } from "./context.ts";
+import type { LiveContainer, Run, Waiter } from "./live-container.ts";
+import { publishNetworkEvents } from "./network-events.ts";
+import { removeLocked } from "./remove-container.ts";
+
+/** What Docker records when the process was killed and nobody saw how. */
+const lostExitCode = 137;
+
+/** The record of a container whose monitor vanished. */
+export function lostExit(): ExitRecord {
+  return { exitCode: lostExitCode, signal: 9, oomKilled: false, finishedAt: formatNanos(nowNanos()) };
+}
+
+/** Follows a container that has just started, or was found running, to its end. */
+export function beginRun(context: EngineContext, live: LiveContainer, running: RunningContainer): void {
+  const exited = running.monitor.exited.then(
+    (record) => record ?? lostExit(),
+    (error: unknown) => {
+      log.warn("a container's monitor was lost", { container: live.id, error });
+      return lostExit();
+    },
+  );
+  const applied = exited.then((record) => {
+    // A daemon that is going away leaves the record to the next one.
+    if (!context.closing.signal.aborted) applyExit(context, live, record);
+    return record;
+  });
+  const finished = applied.then(() => release(context, live));
+  const run: Run = { running, exited: applied, finished };
+  live.run = run;
+  context.inBackground(
+    "ending a container",
+    finished.then(() => afterExit(context, live, run)),
+  );
+}
+
+/** Writes the exit down, then tells everyone: who is told can rely on the record. */
+export function applyExit(context: EngineContext, live: LiveContainer, exit: ExitRecord): void {
+  const { state } = live.record.status;
+  if (live.removed || !isActive(state)) return;
+  context.store.update(live.record, { state: ended(state, exit) });
+  const seconds = Math.max(0, Math.floor((Date.parse(exit.finishedAt) - Date.parse(state.startedAt)) / 1000));
+  if (exit.oomKilled) context.publish(live, "oom");
+  context.publish(live, "die", { execDuration: String(seconds), exitCode: String(exit.exitCode) });
+  settleWaiters(live, (waiter) => waiter.condition !== "removed");
+}
+
+async function release(context: EngineContext, live: LiveContainer): Promise<void> {
+  if (context.closing.signal.aborted) return;
+  try {
+    await context.networks.detach(live.id);
+  } catch (error) {
+    log.warn("releasing a container's network failed", { container: live.id, error });
+  }
+  publishNetworkEvents(context, live, "disconnect");
+}
+
+async function afterExit(context: EngineContext, live: LiveContainer, run: Run): Promise<void> {
+  if (live.run === run) live.run = undefined;
+  if (context.closing.signal.aborted || live.restarting || live.record.settings.hostConfig.AutoRemove !== true) return;
+  await autoRemove(context, live);
+}
+
+/** `--rm`: removes what has ended, unless someone has started or removed it in the meantime. */
+export async function autoRemove(context: EngineContext, live: LiveContainer): Promise<void> {
+  await live.lock.run(async () => {
+    if (live.removed || isActive(live.record.status.state)) return;
+    await removeLocked(context, live);
+  });
+}
+
+/** Settles, once and for all, the waits that `which` picks. */
+export function settleWaiters(live: LiveContainer, which: (waiter: Waiter) => boolean): void {
+  const { exitCode, error } = endingOf(live.record.status.state);
+  for (const waiter of [...live.waiters]) {
+    if (!which(waiter)) continue;
+    live.waiters.delete(waiter);
+    waiter.settle({ StatusCode: exitCode, ...(error === "" ? {} : { Error: { Message: error } }) });
+  }
+}

@@ -1,0 +1,134 @@
+import { join } from "node:path";
+import { type ContainerId, type Digest, log, notFound } from "../base/base.ts";
+import type { ContainerStore, HostDefaults } from "../containers/containers.ts";
+import type { Events } from "../events/events.ts";
+import type { Images } from "../images/images.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import type { Layers } from "../layers/layers.ts";
+import type { LogSource, ReadLogOptions } from "../logs/logs.ts";
+import type { Networks } from "../networks/networks.ts";
+import type { ExplainFailure, Runtime } from "../runtime/runtime.ts";
+import { type ExecRecord, LiveContainer } from "./live-container.ts";
+import type { ProcessInfo } from "./process-columns.ts";
+
+/** Reads a container's log; `readLog` of `logs/read.ts`. */
+export type ReadLog = (source: LogSource, options: ReadLogOptions) => AsyncIterable<Uint8Array>;
+
+/** A file of the image's file system, `chain` base first; undefined when there is none. No link leads out of it. */
+export type ReadImageFile = (chain: readonly Digest[], path: string) => Promise<Uint8Array | undefined>;
+
+/** The processes in a container's cgroups, first come first. */
+export type ReadProcesses = (cgroups: Readonly<Record<string, string>>) => Promise<readonly ProcessInfo[]>;
+
+/** What the use cases share: the rooms below, and the containers in memory. */
+export class EngineContext {
+  readonly kernel: Kernel;
+  readonly images: Images;
+  readonly layers: Layers;
+  readonly networks: Networks;
+  readonly runtime: Runtime;
+  readonly events: Events;
+  readonly store: ContainerStore;
+  readonly readLog: ReadLog;
+  readonly explainFailure: ExplainFailure;
+  readonly readImageFile: ReadImageFile | undefined;
+  readonly readProcesses: ReadProcesses;
+  readonly defaults: HostDefaults;
+  /** The daemon's `--stop-timeout`, seconds. */
+  readonly stopTimeoutSeconds: number;
+  readonly dataRoot: string;
+  readonly live: Map<string, LiveContainer> = new Map();
+  /** Every exec session whose container is there, by id. */
+  readonly execs: Map<string, ExecRecord> = new Map();
+  /** Aborts when the engine closes: ends streams, lets go of waits. */
+  readonly closing: AbortController = new AbortController();
+  readonly #background: Set<Promise<void>> = new Set();
+
+  constructor(parts: ContextParts) {
+    this.kernel = parts.kernel;
+    this.images = parts.images;
+    this.layers = parts.layers;
+    this.networks = parts.networks;
+    this.runtime = parts.runtime;
+    this.events = parts.events;
+    this.store = parts.store;
+    this.readLog = parts.readLog;
+    this.explainFailure = parts.explainFailure;
+    this.readImageFile = parts.readImageFile;
+    this.readProcesses = parts.readProcesses;
+    this.defaults = parts.defaults;
+    this.stopTimeoutSeconds = parts.stopTimeoutSeconds;
+    this.dataRoot = parts.dataRoot;
+  }
+
+  /** @throws NotFound `No such container: x` */
+  find(reference: string): LiveContainer {
+    return this.liveOf(this.store.find(reference).id);
+  }
+
+  liveOf(id: ContainerId): LiveContainer {
+    const known = this.live.get(id);
+    if (known !== undefined) return known;
+    const record = this.store.get(id);
+    if (record === undefined) throw notFound(`No such container: ${id}`);
+    const live = new LiveContainer(record);
+    this.live.set(id, live);
+    return live;
+  }
+
+  /** Holds upper, work, the log and the files bound into the container. */
+  statePath(id: ContainerId): string {
+    return join(this.dataRoot, "containers", id);
+  }
+
+  logPath(id: ContainerId): string {
+    return join(this.statePath(id), `${id}-json.log`);
+  }
+
+  /** What is renamed in here is deleted in the background, and at the next start. */
+  get trashPath(): string {
+    return join(this.dataRoot, "trash");
+  }
+
+  /** An event of a container, with Docker's attributes: its labels, image and name. */
+  publish(live: LiveContainer, action: string, attributes: Readonly<Record<string, string>> = {}): void {
+    const { config } = live.record.settings;
+    this.events.publish("container", action, live.id, {
+      ...(config.Labels ?? {}),
+      image: config.Image ?? "",
+      name: live.record.name,
+      ...attributes,
+    });
+  }
+
+  /** Work that nobody waits for, save the engine's close. A failure is logged. */
+  inBackground(what: string, work: Promise<void>): void {
+    const done = work
+      .catch((error: unknown) => log.warn(`${what} failed`, { error }))
+      .finally(() => {
+        this.#background.delete(done);
+      });
+    this.#background.add(done);
+  }
+
+  async settle(): Promise<void> {
+    while (this.#background.size > 0) await Promise.all(this.#background);
+  }
+}
+
+export interface ContextParts {
+  readonly kernel: Kernel;
+  readonly images: Images;
+  readonly layers: Layers;
+  readonly networks: Networks;
+  readonly runtime: Runtime;
+  readonly events: Events;
+  readonly store: ContainerStore;
+  readonly readLog: ReadLog;
+  readonly explainFailure: ExplainFailure;
+  readonly readImageFile: ReadImageFile | undefined;
+  readonly readProcesses: ReadProcesses;
+  readonly defaults: HostDefaults;
+  readonly stopTimeoutSeconds: number;
+  readonly dataRoot: string;
+}

@@ -1,0 +1,176 @@
+import { mkdir } from "node:fs/promises";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import {
+  type ContainerId,
+  conflict,
+  familiarString,
+  invalidParameter,
+  isEngineError,
+  newId,
+  notFound,
+  nowNanos,
+  parseReference,
+  shortId,
+  withDefaultTag,
+} from "../base/base.ts";
+import {
+  type ContainerRecord,
+  checkName,
+  completeHostConfig,
+  generateName,
+  logFileOf,
+  mergeConfig,
+  newState,
+} from "../containers/containers.ts";
+import type { Image } from "../images/images.ts";
+import { parseSignal } from "../kernel/signals.ts";
+import type { ContainerConfig, ContainerCreateRequest, ContainerCreateResponse, EndpointSettings, HostConfig } from "../spec/spec.ts";
+import { attachRequest } from "./attach-request.ts";
+import type { EngineContext } from "./context.ts";
+import { discardState } from "./discard-state.ts";
+
+/** The image that a container is made of. @throws NotFound in the words that make the CLI pull it */
+function resolveImage(context: EngineContext, name: string): Image {
+  try {
+    return context.images.resolve(name);
+  } catch (error) {
+    if (!isEngineError(error, "NotFound")) throw error;
+    throw notFound(`No such image: ${imageNameFor(name)}`, error);
+  }
+}
+
+function imageNameFor(name: string): string {
+  try {
+    return familiarString(withDefaultTag(parseReference(name)));
+  } catch {
+    return name;
+  }
+}
+
+/** `NetworkMode` and friends may name a container; written down by its id, so that a rename does not break it. */
+function resolveContainerModes(context: EngineContext, host: HostConfig): HostConfig {
+  const resolved: Record<string, unknown> = {};
+  for (const key of ["NetworkMode", "IpcMode", "PidMode"] as const) {
+    const match = /^container:(.*)$/.exec(host[key] ?? "");
+    if (match === null) continue;
+    if (match[1] === "")
+      throw invalidParameter(`invalid ${key === "NetworkMode" ? "network" : key === "IpcMode" ? "IPC" : "PID"} mode: ${host[key]}`);
+    resolved[key] = `container:${context.store.find(match[1] ?? "").id}`;
+  }
+  return { ...host, ...resolved };
+}
+
+/** The host name: the user's, else the id's start; with the host's network the host's own. */
+function hostnameFor(id: ContainerId, request: ContainerCreateRequest): string {
+  if (request.HostConfig?.NetworkMode === "host" || request.HostConfig?.UTSMode === "host") return hostname();
+  return shortId(id);
+}
+
+const joining = /^container:/;
+
+/** @throws InvalidParameter in Docker's words for options that exclude each other */
+function checkConflicts(request: ContainerCreateRequest, host: HostConfig): void {
+  const mode = host.NetworkMode ?? "";
+  if (joining.test(mode)) {
+    if ((request.Hostname ?? "") !== "") throw conflictingOptions("hostname and the network mode");
+    if ((host.Links?.length ?? 0) > 0) throw conflictingOptions("host type networking can't be used with links");
+    if ((host.Dns?.length ?? 0) > 0) throw conflictingOptions("dns and the network mode");
+    if ((host.ExtraHosts?.length ?? 0) > 0) throw conflictingOptions("custom host-to-IP mapping and the network mode");
+    if (Object.keys(host.PortBindings ?? {}).length > 0 || host.PublishAllPorts === true)
+      throw conflictingOptions("port publishing and the container type network mode");
+    if (Object.keys(request.ExposedPorts ?? {}).length > 0) throw conflictingOptions("port exposing and the container type network mode");
+  }
+  if (host.UTSMode === "host" && (request.Hostname ?? "") !== "") throw conflictingOptions("hostname and the UTS mode");
+}
+
+function conflictingOptions(what: string): Error {
+  return invalidParameter(`conflicting options: ${what}`);
+}
+
+function configOf(request: ContainerCreateRequest): ContainerConfig {
+  const { HostConfig: _host, NetworkingConfig: _networking, ...config } = request;
+  return config;
+}
+
+function endpointsOf(request: ContainerCreateRequest, mode: string): Record<string, EndpointSettings> {
+  const endpoints: Record<string, EndpointSettings> = {};
+  for (const [name, endpoint] of Object.entries(request.NetworkingConfig?.EndpointsConfig ?? {})) {
+    endpoints[name === "default" ? "bridge" : name] = endpoint ?? {};
+  }
+  if (request.MacAddress && endpoints[mode] === undefined && !joining.test(mode)) endpoints[mode] = { MacAddress: request.MacAddress };
+  return endpoints;
+}
+
+/**
+ * `POST /containers/create`: merges the request with the image, checks everything that can be checked, makes
+ * the container's directory and its record. Directories are made first: a record is never without them, and
+ * a directory without a record is swept at the next start.
+ */
+export async function createContainer(
+  context: EngineContext,
+  request: ContainerCreateRequest,
+  options: { readonly name?: string; readonly platform?: string },
+): Promise<ContainerCreateResponse> {
+  const wanted = options.name === undefined || options.name === "" ? undefined : checkName(options.name);
+  if (wanted !== undefined) context.store.assertNameFree(wanted);
+  if ((request.Image ?? "") === "" && request.Image !== undefined) throw invalidParameter("no command specified");
+  const { record, warnings } = prepare(context, request, wanted);
+  const statePath = context.statePath(record.id);
+  await mkdir(statePath, { mode: 0o710 });
+  await Promise.all([mkdir(join(statePath, "upper"), { mode: 0o755 }), mkdir(join(statePath, "work"), { mode: 0o700 })]);
+  // The name may have been taken while the directories were made; then the record is refused and they are trash.
+  try {
+    context.store.add(wanted === undefined ? { ...record, name: freeName(context) } : record);
+  } catch (error) {
+    context.inBackground("discarding a container's directory", discardState(context, record.id));
+    throw error;
+  }
+  context.publish(context.liveOf(record.id), "create");
+  return { Id: record.id, Warnings: warnings };
+}
+
+function freeName(context: EngineContext): string {
+  return generateName((name) => context.store.byName(name) !== undefined);
+}
+
+function prepare(
+  context: EngineContext,
+  request: ContainerCreateRequest,
+  name: string | undefined,
+): { record: ContainerRecord; warnings: string[] } {
+  const image = resolveImage(context, request.Image ?? "");
+  const id = newId<"ContainerId">();
+  const config = mergeConfig(configOf(request), image.config.config ?? {}, hostnameFor(id, request));
+  const hostConfig = resolveContainerModes(context, completeHostConfig(request.HostConfig ?? {}, context.defaults));
+  checkConflicts(request, hostConfig);
+  if (config.StopSignal) parseSignal(config.StopSignal);
+  logFileOf(config, hostConfig, context.logPath(id));
+  const warnings = context.runtime.validate(config, hostConfig);
+  const endpoints = endpointsOf(request, hostConfig.NetworkMode ?? "");
+  context.networks.validate(attachRequest(id, config, hostConfig, endpoints));
+  const argv = [...(config.Entrypoint ?? []), ...(config.Cmd ?? [])];
+  const record: ContainerRecord = {
+    id,
+    createdNanos: nowNanos(),
+    name: name ?? "",
+    settings: {
+      imageId: image.id,
+      layers: image.config.rootfs.diff_ids,
+      config,
+      hostConfig,
+      endpoints,
+      mountPoints: context.runtime.mountPoints(config, hostConfig),
+      path: argv[0] ?? "",
+      args: argv.slice(1),
+      driver: context.layers.driver,
+    },
+    status: { state: newState, restartCount: 0, stoppedByUser: false, everStarted: false },
+  };
+  return { record, warnings };
+}
+
+/** For use cases that must not see a container half-way gone. @throws Conflict */
+export function assertNotRemoving(status: string, what: string): void {
+  if (status === "removing" || status === "dead") throw conflict(what);
+}

@@ -1,0 +1,200 @@
+import type { Duplex } from "node:stream";
+import { conflict, EngineError, invalidParameter, log, newId, notFound } from "../base/base.ts";
+import { isActive } from "../containers/containers.ts";
+import type { ExecSession } from "../kernel/kernel.ts";
+import type { ExecConfig, ExecInspectResponse } from "../spec/spec.ts";
+import type { StreamSession } from "./attach-container.ts";
+import type { EngineContext } from "./context.ts";
+import { defaultDetachKeys, parseDetachKeys } from "./detach-keys.ts";
+import { joinStreams } from "./join-streams.ts";
+import { explain } from "./launch-failure.ts";
+import type { ExecRecord, LiveContainer } from "./live-container.ts";
+import type { WindowSize } from "./resize-container.ts";
+import { writeAll } from "./write-all.ts";
+
+/** How long an ended session can still be inspected, as in Docker. */
+const keepMs = 5 * 60 * 1000;
+
+export interface ExecStartOptions {
+  readonly tty: boolean;
+  readonly detach: boolean;
+  readonly rows?: number;
+  readonly columns?: number;
+}
+
+/** `POST /containers/x/exec`. */
+export async function createExec(context: EngineContext, reference: string, config: ExecConfig): Promise<{ Id: string }> {
+  if ((config.Cmd?.length ?? 0) === 0) throw invalidParameter("no exec command specified");
+  if (config.DetachKeys) parseDetachKeys(config.DetachKeys);
+  const live = context.find(reference);
+  assertRunning(live);
+  forgetEnded(context, live);
+  const record: ExecRecord = { id: newId<"ExecId">(), containerId: live.id, config, state: { status: "created" } };
+  live.execs.set(record.id, record);
+  context.execs.set(record.id, record);
+  context.publish(live, `exec_create: ${commandOf(config)}`, { execID: record.id });
+  return { Id: record.id };
+}
+
+/** The command's words, and a space behind each, as Docker's events have it. */
+function commandOf(config: ExecConfig): string {
+  const [path = "", ...args] = config.Cmd ?? [];
+  return `${path} ${args.join(" ")}`;
+}
+
+function assertRunning(live: LiveContainer): void {
+  const { status } = live.record.status.state;
+  if (status === "paused") throw conflict(`Container ${live.id} is paused, unpause the container before exec`);
+  if (status === "restarting") throw conflict(`Container ${live.id} is restarting, wait until the container is running`);
+  if (status !== "running") throw conflict(`container ${live.id} is not running`);
+}
+
+function forgetEnded(context: EngineContext, live: LiveContainer): void {
+  const limit = Date.now() - keepMs;
+  for (const exec of live.execs.values()) {
+    if (exec.state.status !== "exited" || exec.state.endedAtMs > limit) continue;
+    live.execs.delete(exec.id);
+    context.execs.delete(exec.id);
+  }
+}
+
+function findExec(context: EngineContext, id: string): { exec: ExecRecord; live: LiveContainer } {
+  const exec = context.execs.get(id);
+  if (exec === undefined) throw notFound(`No such exec instance: ${id}`);
+  return { exec, live: context.liveOf(exec.containerId) };
+}
+
+/**
+ * `POST /exec/x/start`. As in Docker, an attached session is accepted first, and a failure to start it is
+ * written on its stream (the exit code says so too); a detached one answers with the error.
+ */
+export async function startExec(context: EngineContext, id: string, options: ExecStartOptions): Promise<StreamSession> {
+  const { exec, live } = findExec(context, id);
+  if (options.detach) assertStartable(exec, live);
+  const tty = exec.config.Tty ?? false;
+  const run = async (io: Duplex | undefined): Promise<void> => {
+    try {
+      assertStartable(exec, live);
+      const session = await launch(context, live, exec, options);
+      if (io === undefined) return drop(session);
+      await joined(context, live, exec, session, io);
+    } catch (error) {
+      if (io === undefined || !(error instanceof EngineError)) throw error;
+      await writeAll(io, failureText(error.message, tty));
+    }
+  };
+  return { tty, run };
+}
+
+function assertStartable(exec: ExecRecord, live: LiveContainer): void {
+  switch (exec.state.status) {
+    case "exited":
+      throw conflict(`Error: Exec command ${exec.id} has already run`);
+    case "starting":
+    case "running":
+      throw conflict(`Error: Exec command ${exec.id} is already running`);
+    case "created":
+      assertRunning(live);
+  }
+}
+
+/** A line on standard output: raw, or with Docker's 8-byte frame header. */
+function failureText(message: string, tty: boolean): Uint8Array {
+  const text = Buffer.from(`${message}\r\n`);
+  if (tty) return text;
+  const header = Buffer.alloc(8);
+  header[0] = 1;
+  header.writeUInt32BE(text.length, 4);
+  return Buffer.concat([header, text]);
+}
+
+async function launch(context: EngineContext, live: LiveContainer, exec: ExecRecord, options: ExecStartOptions): Promise<ExecSession> {
+  const { run } = live;
+  if (run === undefined || !isActive(live.record.status.state)) throw conflict(`container ${live.id} is not running`);
+  exec.state = { status: "starting" };
+  context.publish(live, `exec_start: ${commandOf(exec.config)}`, { execID: exec.id });
+  const [rows, columns] = options.rows === undefined ? (exec.config.ConsoleSize ?? []) : [options.rows, options.columns];
+  const config = options.detach ? { ...exec.config, AttachStdin: false, AttachStdout: false, AttachStderr: false } : exec.config;
+  try {
+    const session = await run.running.exec(config, {
+      execId: exec.id,
+      ...(rows === undefined || columns === undefined || rows <= 0 || columns <= 0 ? {} : { rows, columns }),
+    });
+    session.stream.on("error", () => undefined);
+    exec.state = { status: "running", session };
+    context.inBackground("ending an exec session", followExec(context, live, exec, session));
+    return session;
+  } catch (failure) {
+    const { error, exitCode } = explain(context, failure);
+    exec.state = { status: "exited", exitCode, pid: 0, endedAtMs: Date.now() };
+    throw error;
+  }
+}
+
+/** Writes the end of a session down, whoever is attached to it. */
+async function followExec(context: EngineContext, live: LiveContainer, exec: ExecRecord, session: ExecSession): Promise<void> {
+  const exitCode = await session.exited.then(
+    (exit) => exit.exitCode,
+    (error: unknown) => {
+      log.debug("an exec session was lost with its container", { container: live.id, error });
+      return 137;
+    },
+  );
+  exec.state = { status: "exited", exitCode, pid: session.pid, endedAtMs: Date.now() };
+  if (!live.removed) context.publish(live, "exec_die", { execID: exec.id, exitCode: String(exitCode) });
+}
+
+/** Nobody looks: what is printed is read and dropped, so that the program never waits for a reader. */
+function drop(session: ExecSession): void {
+  session.stream.resume();
+  session.stream.end();
+}
+
+async function joined(context: EngineContext, live: LiveContainer, exec: ExecRecord, session: ExecSession, io: Duplex): Promise<void> {
+  const tty = exec.config.Tty ?? false;
+  const stdin = exec.config.AttachStdin ?? false;
+  const end = await joinStreams(io, session.stream, {
+    stdin,
+    detachKeys: tty && stdin ? (exec.config.DetachKeys ? parseDetachKeys(exec.config.DetachKeys) : defaultDetachKeys) : undefined,
+    endWithInput: false,
+    signal: context.closing.signal,
+  });
+  if (end === "detached") context.publish(live, "exec_detach", { execID: exec.id });
+  // Whoever asks for the exit code after the stream has ended must get it.
+  if (end === "output-ended") await session.exited.catch(() => undefined);
+}
+
+/** `POST /exec/x/resize`. */
+export async function resizeExec(context: EngineContext, id: string, size: WindowSize): Promise<void> {
+  const { exec, live } = findExec(context, id);
+  if (exec.state.status !== "running") throw invalidParameter(`exec process is not started`);
+  await exec.state.session.resize(size.rows, size.columns);
+  context.publish(live, "resize", { height: String(size.rows), width: String(size.columns), execID: exec.id });
+}
+
+/** `GET /exec/x/json`. */
+export async function inspectExec(context: EngineContext, id: string): Promise<ExecInspectResponse> {
+  const { exec } = findExec(context, id);
+  const { config, state } = exec;
+  const [entrypoint = "", ...args] = config.Cmd ?? [];
+  const answer = {
+    ID: exec.id,
+    Running: state.status === "running" || state.status === "starting",
+    ExitCode: state.status === "exited" ? state.exitCode : null,
+    ProcessConfig: {
+      tty: config.Tty ?? false,
+      entrypoint,
+      arguments: args,
+      privileged: config.Privileged ?? false,
+      ...(config.User ? { user: config.User } : {}),
+    },
+    OpenStdin: config.AttachStdin ?? false,
+    OpenStderr: config.AttachStderr ?? false,
+    OpenStdout: config.AttachStdout ?? false,
+    CanRemove: false,
+    ContainerID: exec.containerId,
+    DetachKeys: config.DetachKeys ?? "",
+    Pid: state.status === "running" ? state.session.pid : state.status === "exited" ? state.pid : 0,
+  };
+  return answer as unknown as ExecInspectResponse;
+}

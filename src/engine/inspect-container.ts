@@ -1,0 +1,22 @@
+import { inspectContainer } from "../containers/containers.ts";
+import type { ContainerInspectResponse } from "../spec/spec.ts";
+import { containerSizes } from "./container-size.ts";
+import type { EngineContext } from "./context.ts";
+
+/** `GET /containers/x/json`. */
+export async function inspectReference(
+  context: EngineContext,
+  reference: string,
+  options: { readonly size: boolean },
+): Promise<ContainerInspectResponse> {
+  const live = context.find(reference);
+  const sessions = [...live.execs.values()].filter((exec) => exec.state.status !== "exited").map((exec) => exec.id);
+  return inspectContainer(live.record, {
+    statePath: context.statePath(live.id),
+    logPath: live.record.settings.hostConfig.LogConfig?.Type === "none" ? "" : context.logPath(live.id),
+    execIds: sessions.length === 0 ? null : sessions,
+    lower: live.record.settings.layers.map((diffId) => context.layers.tarPath(diffId)).reverse(),
+    appArmorProfile: live.run?.running.spec.process.apparmorProfile ?? "",
+    ...(options.size ? { sizes: await containerSizes(context, live.record) } : {}),
+  });
+}

@@ -1,0 +1,59 @@
+import { conflict, isEngineError } from "../base/base.ts";
+import { isActive } from "../containers/containers.ts";
+import { settleWaiters } from "./container-exit.ts";
+import type { EngineContext } from "./context.ts";
+import { discardState } from "./discard-state.ts";
+import type { LiveContainer } from "./live-container.ts";
+
+const sigkill = 9;
+
+/** `DELETE /containers/x`. Waits for no more than the process's end; files go in the background. */
+export async function removeContainer(context: EngineContext, reference: string, options: { readonly force: boolean }): Promise<void> {
+  const live = context.find(reference);
+  await live.lock.run(async () => {
+    if (live.removed) throw conflict(`removal of container ${reference} is already in progress`);
+    if (isActive(live.record.status.state)) {
+      if (!options.force) throw refusal(live);
+      await killAndWait(context, live);
+    }
+    await removeLocked(context, live);
+  });
+}
+
+function refusal(live: LiveContainer): Error {
+  const { status } = live.record.status.state;
+  return status === "paused"
+    ? conflict(`cannot remove container "/${live.record.name}": container is paused and must be unpaused first`)
+    : conflict(
+        `cannot remove container "/${live.record.name}": container is ${status}: stop the container before removing or force remove`,
+      );
+}
+
+async function killAndWait(context: EngineContext, live: LiveContainer): Promise<void> {
+  const { run } = live;
+  if (run === undefined) return;
+  context.publish(live, "kill", { signal: String(sigkill) });
+  try {
+    await run.running.monitor.signal(sigkill);
+  } catch (error) {
+    // It may have ended on its own while we asked.
+    if (!isEngineError(error)) throw error;
+  }
+  await run.finished;
+}
+
+/**
+ * Removes a container that does not run and whose lock the caller holds. The record goes first: it is the
+ * truth, and a directory without one is swept at the next start.
+ */
+export async function removeLocked(context: EngineContext, live: LiveContainer): Promise<void> {
+  live.removed = true;
+  context.store.remove(live.record);
+  for (const exec of live.execs.values()) context.execs.delete(exec.id);
+  for (const pending of live.pending) pending.abandon();
+  live.pending.clear();
+  context.live.delete(live.id);
+  await discardState(context, live.id);
+  context.publish(live, "destroy");
+  settleWaiters(live, () => true);
+}

@@ -1,0 +1,181 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { conflict, formatNanos, notModified, nowNanos } from "../base/base.ts";
+import { isActive, logFileOf, started, startFailed } from "../containers/containers.ts";
+import type { Attachment } from "../networks/networks.ts";
+import type { NetworkPlan, StartRequest } from "../runtime/runtime.ts";
+import { attachRequest } from "./attach-request.ts";
+import { beginRun } from "./container-exit.ts";
+import type { EngineContext } from "./context.ts";
+import { explain } from "./launch-failure.ts";
+import type { LiveContainer } from "./live-container.ts";
+import { publishNetworkEvents } from "./network-events.ts";
+import { removeLocked } from "./remove-container.ts";
+import { readRootFile } from "./root-file.ts";
+
+/** `POST /containers/x/start`. @throws NotModified when it runs already */
+export async function startContainer(context: EngineContext, reference: string): Promise<void> {
+  const live = context.find(reference);
+  await live.lock.run(() => startLocked(context, live));
+}
+
+/** Starts a container whose lock the caller holds. */
+export async function startLocked(context: EngineContext, live: LiveContainer): Promise<void> {
+  assertStartable(live);
+  if (live.run !== undefined) await live.run.finished;
+  try {
+    await launch(context, live);
+  } catch (failure) {
+    const { error, exitCode } = explain(context, failure);
+    context.store.update(live.record, { state: startFailed(live.record.status.state, exitCode, error.message) });
+    for (const pending of live.pending) pending.abandon();
+    if (live.record.settings.hostConfig.AutoRemove === true) await removeLocked(context, live);
+    throw error;
+  }
+}
+
+function assertStartable(live: LiveContainer): void {
+  const { state } = live.record.status;
+  switch (state.status) {
+    case "running":
+      throw notModified(`container ${live.id} is already running`);
+    case "paused":
+      throw conflict("cannot start a paused container, try unpause instead");
+    case "removing":
+    case "dead":
+      throw conflict("container is marked for removal and cannot be started");
+    case "created":
+    case "restarting":
+    case "exited":
+  }
+  if (live.removed) throw conflict("container is marked for removal and cannot be started");
+}
+
+/**
+ * Layers and network are made ready at once; then one launch. The state is written while the monitor waits
+ * for `go`: from the first instruction of the container's program on, a restarted daemon knows of it.
+ */
+async function launch(context: EngineContext, live: LiveContainer): Promise<void> {
+  const { settings } = live.record;
+  const joined = joinedContainers(context, live);
+  await using cleanup = new AsyncDisposableStack();
+  const attaching = context.networks.attach(attachRequest(live.id, settings.config, settings.hostConfig, settings.endpoints));
+  cleanup.defer(async () => {
+    await attaching.catch(() => undefined);
+    await context.networks.detach(live.id);
+  });
+  const [lower, attachment] = await Promise.all([context.layers.lower(settings.layers), attaching]);
+  const files = await filesFor(context, attachment, joined.network);
+  const running = await context.runtime.start(startRequest(context, live, lower, attachment, joined, files));
+  const { monitor } = running;
+  // A launch that fails is undone by the monitor itself; what waits for its end must not be left unhandled.
+  const connected = [...live.pending].map((pending) => pending.connect(monitor));
+  live.pending.clear();
+  const [{ pid }] = await Promise.all([monitor.launched, ...connected]);
+  const going = monitor.go();
+  const before = live.record.status;
+  const startedAt = formatNanos(nowNanos());
+  context.store.update(live.record, {
+    state: started(before.state, pid, startedAt),
+    stoppedByUser: false,
+    everStarted: true,
+    network: attachment.settings,
+  });
+  try {
+    await going;
+  } catch (failure) {
+    context.store.update(live.record, { state: before.state });
+    throw failure;
+  }
+  cleanup.move();
+  publishNetworkEvents(context, live, "connect");
+  context.publish(live, "start");
+  beginRun(context, live, running);
+}
+
+interface Joined {
+  readonly network?: LiveContainer;
+  readonly joinPid?: number;
+  readonly joinIpc?: number;
+}
+
+/** The containers whose namespaces this one joins; each has to run. */
+function joinedContainers(context: EngineContext, live: LiveContainer): Joined {
+  const { hostConfig } = live.record.settings;
+  const target = (mode: string | undefined, what: string): LiveContainer | undefined => {
+    const match = /^container:(.+)$/.exec(mode ?? "");
+    if (match === null) return undefined;
+    const other = context.find(match[1] ?? "");
+    if (!isActive(other.record.status.state)) throw conflict(`cannot join ${what} of a non running container: ${other.id}`);
+    return other;
+  };
+  const pidOf = (other: LiveContainer): number => (isActive(other.record.status.state) ? other.record.status.state.pid : 0);
+  const network = target(hostConfig.NetworkMode, "network");
+  const pid = target(hostConfig.PidMode, "PID");
+  const ipc = target(hostConfig.IpcMode, "IPC");
+  return {
+    ...(network === undefined ? {} : { network }),
+    ...(pid === undefined ? {} : { joinPid: pidOf(pid) }),
+    ...(ipc === undefined ? {} : { joinIpc: pidOf(ipc) }),
+  };
+}
+
+interface Files {
+  readonly hosts?: string;
+  readonly resolvConf?: string;
+}
+
+/** Who joins another container's network has its hosts and resolv.conf too. */
+async function filesFor(context: EngineContext, attachment: Attachment, joined: LiveContainer | undefined): Promise<Files> {
+  if (joined === undefined) return { hosts: attachment.hosts, resolvConf: attachment.resolvConf };
+  const read = async (name: string): Promise<string> => await readFile(join(context.statePath(joined.id), name), "utf8").catch(() => "");
+  const [hosts, resolvConf] = await Promise.all([read("hosts"), read("resolv.conf")]);
+  return { hosts, resolvConf };
+}
+
+function networkPlan(attachment: Attachment, joined: LiveContainer | undefined): NetworkPlan {
+  const state = joined?.record.status.state;
+  return {
+    namespace: attachment.namespace,
+    prepare: attachment.prepare,
+    hostNetwork: attachment.hostNetwork,
+    containerNetwork: attachment.containerNetwork,
+    cleanup: attachment.cleanup,
+    ...(state !== undefined && isActive(state) ? { joinPid: state.pid } : {}),
+  };
+}
+
+function startRequest(
+  context: EngineContext,
+  live: LiveContainer,
+  lower: readonly string[],
+  attachment: Attachment,
+  joined: Joined,
+  files: Files,
+): StartRequest {
+  const { settings } = live.record;
+  const statePath = context.statePath(live.id);
+  const log = logFileOf(settings.config, settings.hostConfig, context.logPath(live.id));
+  const consoleSize = live.consoleSize ?? sizeOf(settings.hostConfig.ConsoleSize);
+  const network = joined.network;
+  return {
+    containerId: live.id,
+    config: settings.config,
+    hostConfig: settings.hostConfig,
+    statePath,
+    lower,
+    hostname: (network ?? live).record.settings.config.Hostname ?? "",
+    network: networkPlan(attachment, network),
+    ...files,
+    ...(joined.joinPid === undefined ? {} : { joinPid: joined.joinPid }),
+    ...(joined.joinIpc === undefined ? {} : { joinIpc: joined.joinIpc }),
+    readRootFile: (path) => readRootFile(context, live, path),
+    ...(log === undefined ? {} : { log }),
+    ...(consoleSize === undefined ? {} : { consoleSize }),
+  };
+}
+
+function sizeOf(size: readonly number[] | null | undefined): readonly [number, number] | undefined {
+  const [rows = 0, columns = 0] = size ?? [];
+  return rows > 0 && columns > 0 ? [rows, columns] : undefined;
+}

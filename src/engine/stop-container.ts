@@ -1,0 +1,65 @@
+import { isEngineError, notModified } from "../base/base.ts";
+import { isActive } from "../containers/containers.ts";
+import { parseSignal } from "../kernel/signals.ts";
+import type { EngineContext } from "./context.ts";
+import type { LiveContainer, Run } from "./live-container.ts";
+
+const sigkill = 9;
+
+export interface StopOptions {
+  readonly signal?: string;
+  /** -1 waits for ever; undefined: the container's own, else the daemon's. */
+  readonly timeoutSeconds?: number;
+}
+
+/** `POST /containers/x/stop`. @throws NotModified when it does not run */
+export async function stopContainer(context: EngineContext, reference: string, options: StopOptions): Promise<void> {
+  const live = context.find(reference);
+  // A start that is under way is let through first; the wait for the end holds nobody up.
+  const run = await live.lock.run(async () => running(live));
+  if (run === undefined) throw notModified(`container ${live.id} is not running`);
+  await stopRun(context, live, run, options);
+}
+
+function running(live: LiveContainer): Run | undefined {
+  return isActive(live.record.status.state) ? live.run : undefined;
+}
+
+/** Signals, waits, kills. Resolves when the container has ended and its network is released. */
+export async function stopRun(context: EngineContext, live: LiveContainer, run: Run, options: StopOptions): Promise<void> {
+  const { config } = live.record.settings;
+  const signal = parseSignal(options.signal || config.StopSignal || "SIGTERM");
+  const timeoutSeconds = options.timeoutSeconds ?? config.StopTimeout ?? context.stopTimeoutSeconds;
+  context.store.update(live.record, { stoppedByUser: true });
+  await send(context, live, run, signal);
+  if (!(await endsWithin(run, timeoutSeconds))) await send(context, live, run, sigkill);
+  await run.finished;
+  context.publish(live, "stop");
+}
+
+/** Sends a signal and says so; a container that has ended meanwhile is fine. */
+export async function send(context: EngineContext, live: LiveContainer, run: Run, signal: number): Promise<void> {
+  try {
+    const sent = run.running.monitor.signal(signal);
+    context.publish(live, "kill", { signal: String(signal) });
+    await sent;
+  } catch (error) {
+    if (isActive(live.record.status.state) && !isEngineError(error, "NotFound")) throw error;
+  }
+}
+
+async function endsWithin(run: Run, seconds: number): Promise<boolean> {
+  if (seconds < 0) {
+    await run.exited;
+    return true;
+  }
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(resolve, seconds * 1000, false);
+  });
+  try {
+    return await Promise.race([run.exited.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
