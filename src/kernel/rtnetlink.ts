@@ -5,7 +5,7 @@
 import { addressBytes, macBytes } from "./netlink-address.ts";
 import { NetlinkWriter, requestFlags } from "./netlink-message.ts";
 
-const types = { newLink: 16, deleteLink: 17, getLink: 18, newAddress: 20, deleteAddress: 21, getAddress: 22, newRoute: 24, getRoute: 26 };
+const types = { newLink: 16, deleteLink: 17, getLink: 18, newAddress: 20, deleteAddress: 21, getAddress: 22, newRoute: 24, getRoute: 26, newNeighbour: 28 };
 const attributes = { address: 1, name: 3, mtu: 4, master: 10, linkInfo: 18, familySpec: 26, netnsFd: 28 };
 const up = 1;
 const inet4 = 2;
@@ -116,6 +116,20 @@ export function setBridgePort(index: number, port: { readonly hairpin?: boolean;
       if (port.hairpin !== undefined) writer.u8(4, port.hairpin ? 1 : 0);
       if (port.isolated !== undefined) writer.u8(33, port.isolated ? 1 : 0);
     });
+  });
+}
+
+/**
+ * Tells the port's bridge that a MAC address is behind this port, without waiting for a frame from there. The entry moves
+ * with the address and goes with the port.
+ */
+export function addBridgeForwarding(port: number, mac: string): Uint8Array {
+  const [staticEntry, inMaster, linkLayerAddress] = [0x40, 0x04, 2];
+  return encode(types.newNeighbour, requestFlags.create | requestFlags.replace, (writer) => {
+    writer.raw([bridgeFamily, 0, 0, 0]);
+    writer.rawU32(port);
+    writer.raw([staticEntry, 0, inMaster, 0]);
+    writer.attribute(linkLayerAddress, macBytes(mac));
   });
 }
 

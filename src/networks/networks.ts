@@ -8,7 +8,7 @@
  * `detach` releases what was allocated; the plan's own `cleanup` has removed the kernel's part already.
  */
 import type { ContainerId } from "../base/base.ts";
-import type { HostOp, NetlinkOp } from "../kernel/kernel.ts";
+import type { HostOp, InitOp, NetlinkOp } from "../kernel/kernel.ts";
 import type { EndpointSettings, NetworkInspect, NetworkSettings, PortBinding } from "../spec/spec.ts";
 
 export interface Networks {
@@ -22,12 +22,20 @@ export interface Networks {
   list(): NetworkInspect[];
   /** By name, id or unique id prefix. @throws NotFound */
   inspect(reference: string): NetworkInspect;
+  /**
+   * Takes down what is on the host (bridge, firewall table, forwarding if it was off) unless a container is attached.
+   * The records stay: the next start gives the same addresses and ids. Called when the daemon ends.
+   */
+  close(): Promise<void>;
 }
 
 export interface AttachRequest {
   readonly containerId: ContainerId;
   /** `default`, `bridge`, `none`, `host`, `container:ID`, or a network's name or id. */
   readonly networkMode: string;
+  /** The container's name, as messages and `docker network inspect` have it; the hostname stands in. */
+  readonly containerName?: string;
+  /** With its domain, if it has one. */
   readonly hostname: string;
   readonly endpoints: Readonly<Record<string, EndpointSettings>>;
   /** `80/tcp` → bindings; an empty HostPort means: choose one. */
@@ -48,7 +56,8 @@ export interface Attachment {
   /** For the launch plan, each in order. */
   readonly prepare: readonly HostOp[];
   readonly hostNetwork: readonly NetlinkOp[];
-  readonly containerNetwork: readonly NetlinkOp[];
+  /** Run inside, in order, when the container's /proc is mounted. */
+  readonly containerNetwork: readonly InitOp[];
   readonly cleanup: readonly HostOp[];
   /** As `docker inspect` shows it under NetworkSettings. */
   readonly settings: NetworkSettings;

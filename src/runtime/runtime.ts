@@ -7,7 +7,7 @@
  * owns the process. After a restart of the daemon `adopt` finds it again.
  */
 import type { ContainerId } from "../base/base.ts";
-import type { ExecSession, ExitRecord, HostOp, JsonFileLog, LaunchFailure, Monitor, NetlinkOp } from "../kernel/kernel.ts";
+import type { ExecSession, ExitRecord, HostOp, InitOp, JsonFileLog, LaunchFailure, Monitor, NetlinkOp } from "../kernel/kernel.ts";
 import type { ContainerConfig, ExecConfig, HostConfig, MountPoint, RuntimeSpec } from "../spec/spec.ts";
 
 export interface Runtime {
@@ -76,7 +76,8 @@ export interface NetworkPlan {
   readonly joinPid?: number;
   readonly prepare: readonly HostOp[];
   readonly hostNetwork: readonly NetlinkOp[];
-  readonly containerNetwork: readonly NetlinkOp[];
+  /** For init, in order, when /proc is mounted: netlink messages and sysctls of the interface. */
+  readonly containerNetwork: readonly InitOp[];
   readonly cleanup: readonly HostOp[];
 }
 

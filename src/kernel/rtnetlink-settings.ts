@@ -1,0 +1,22 @@
+import { readFile } from "node:fs/promises";
+import type { HostOp } from "./plan.ts";
+
+/** The file of a setting below net, named by its parts: an interface's name may have dots in it. */
+function pathOf(parts: readonly string[]): string {
+  if (parts.some((part) => part === "" || part === "." || part === ".." || part.includes("/"))) throw new RangeError(`not a setting: ${parts}`);
+  return `/proc/sys/net/${parts.join("/")}`;
+}
+
+/** A setting of the network stack, or undefined where the kernel has none of that name. */
+export async function readNetworkSetting(...parts: readonly string[]): Promise<string | undefined> {
+  try {
+    return (await readFile(pathOf(parts), "utf8")).trim();
+  } catch {
+    return undefined;
+  }
+}
+
+/** As a host operation. `optional`: a kernel without it is fine. */
+export function writeNetworkSetting(parts: readonly string[], value: string, optional = false): HostOp {
+  return { op: "write", path: pathOf(parts), data: value, optional };
+}
