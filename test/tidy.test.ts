@@ -110,7 +110,7 @@ describe("tidy", () => {
   });
 
   test("nothing is put off", () => {
-    const words = new RegExp(`\\b(${["TO", "DO"].join("")}|${["FIX", "ME"].join("")}|XXX)\\b`);
+    const words = new RegExp(`\\b(${["TO", "DO"].join("")}|${["FIX", "ME"].join("")}|${["XX", "X"].join("")})\\b`);
     assert.deepEqual(
       [...sources, ...walk("native", /\.[ch]$/)].filter((file) => words.test(read(file))),
       [],
