@@ -1,6 +1,7 @@
-import { type ContainerId, conflict, invalidParameter, notFound } from "../base/base.ts";
+import { type ContainerId, conflict, type Digest, invalidParameter, notFound } from "../base/base.ts";
 import { ContainerRows, type Database } from "../state/state.ts";
 import type { ContainerRecord, ContainerSettings, ContainerStatus } from "./record.ts";
+import { isActive } from "./state.ts";
 
 interface Mutable {
   readonly id: ContainerId;
@@ -79,6 +80,15 @@ export class ContainerStore {
     throw conflict(
       `Conflict. The container name "/${name}" is already in use by container "${owner.id}". You have to remove (or rename) that container to be able to reuse that name.`,
     );
+  }
+
+  /** The containers that were made of an image, for `rmi` and for the counts of `images`. */
+  usedBy(imageId: Digest): { readonly id: ContainerId; readonly name: string; readonly running: boolean }[] {
+    const uses = [];
+    for (const { id, name, settings, status } of this.#byId.values()) {
+      if (settings.imageId === imageId) uses.push({ id, name, running: isActive(status.state) });
+    }
+    return uses;
   }
 
   add(record: ContainerRecord): ContainerRecord {

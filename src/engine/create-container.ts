@@ -119,8 +119,9 @@ export async function createContainer(
   const statePath = context.statePath(record.id);
   await mkdir(statePath, { mode: 0o710 });
   await Promise.all([mkdir(join(statePath, "upper"), { mode: 0o755 }), mkdir(join(statePath, "work"), { mode: 0o700 })]);
-  // The name may have been taken while the directories were made; then the record is refused and they are trash.
+  // The image may have been removed, and the name taken, while the directories were made: then they are trash.
   try {
+    if (context.images.get(record.settings.imageId) === undefined) throw notFound(`No such image: ${imageNameFor(request.Image ?? "")}`);
     context.store.add(wanted === undefined ? { ...record, name: freeName(context) } : record);
   } catch (error) {
     context.inBackground("discarding a container's directory", discardState(context, record.id));

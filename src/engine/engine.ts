@@ -2,8 +2,7 @@
  * The use cases, one file each: they join containers, images, layers, networks and the runtime. `openEngine`
  * gives what `api` asks of it; `close` lets go of everything, and the containers go on.
  */
-import type { Digest } from "../base/base.ts";
-import { ContainerStore, type Filters, type HostDefaults, isActive } from "../containers/containers.ts";
+import { type ContainerStore, type Filters, type HostDefaults, isActive } from "../containers/containers.ts";
 import type { Events } from "../events/events.ts";
 import type { Images } from "../images/images.ts";
 import type { Kernel } from "../kernel/kernel.ts";
@@ -20,7 +19,6 @@ import type {
   ExecInspectResponse,
   NetworkInspect,
 } from "../spec/spec.ts";
-import type { Database } from "../state/state.ts";
 import { adoptContainers } from "./adopt-containers.ts";
 import { type AttachOptions, attachContainer, type StreamSession } from "./attach-container.ts";
 import { EngineContext, type ReadImageFile, type ReadLog, type ReadProcesses } from "./context.ts";
@@ -43,7 +41,8 @@ import { topContainer } from "./top-container.ts";
 import { waitContainer } from "./wait-container.ts";
 
 export interface EngineParts {
-  readonly database: Database;
+  /** `new ContainerStore(database)`; the images, which are opened first, ask its `usedBy`. */
+  readonly store: ContainerStore;
   readonly kernel: Kernel;
   readonly images: Images;
   readonly layers: Layers;
@@ -74,20 +73,12 @@ export interface Engine {
   readonly containers: EngineContainers;
   readonly exec: EngineExec;
   readonly networks: EngineNetworks;
-  /** The containers that were made of an image, for `rmi` and the counts of `images`. */
-  usedBy(imageId: Digest): readonly ImageUse[];
   /** How many there are, for `info`. */
   counts(): { readonly running: number; readonly paused: number; readonly stopped: number };
   /** Stops all containers, for a daemon that goes away with them. */
   stopAll(): Promise<void>;
   /** Ends streams and waits; containers go on. */
   close(): Promise<void>;
-}
-
-export interface ImageUse {
-  readonly id: string;
-  readonly name: string;
-  readonly running: boolean;
 }
 
 export interface EngineContainers {
@@ -134,7 +125,6 @@ export async function openEngine(parts: EngineParts): Promise<Engine> {
   };
   const context = new EngineContext({
     ...parts,
-    store: new ContainerStore(parts.database),
     readImageFile: parts.readImageFile,
     defaults,
     stopTimeoutSeconds: options.stopTimeoutSeconds ?? stopTimeoutSeconds,
@@ -153,7 +143,6 @@ export async function openEngine(parts: EngineParts): Promise<Engine> {
       list: (filters) => listNetworks(context, filters),
       inspect: async (reference) => context.networks.inspect(reference),
     },
-    usedBy: (imageId) => usesOf(context, imageId),
     counts: () => countStates(context),
     stopAll: () => stopAll(context),
     close: () => close(context),
@@ -177,14 +166,6 @@ function containersOf(context: EngineContext): EngineContainers {
     list: (options) => listContainers(context, options),
     top: (reference, psArgs) => topContainer(context, reference, psArgs),
   };
-}
-
-function usesOf(context: EngineContext, imageId: Digest): ImageUse[] {
-  const uses: ImageUse[] = [];
-  for (const { id, name, settings, status } of context.store.list()) {
-    if (settings.imageId === imageId) uses.push({ id, name, running: isActive(status.state) });
-  }
-  return uses;
 }
 
 function countStates(context: EngineContext): { running: number; paused: number; stopped: number } {

@@ -56,4 +56,5 @@ export async function removeLocked(context: EngineContext, live: LiveContainer):
   await discardState(context, live.id);
   context.publish(live, "destroy");
   settleWaiters(live, () => true);
+  context.inBackground("letting go of an image", context.images.release(live.record.settings.imageId));
 }

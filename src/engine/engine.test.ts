@@ -1,0 +1,277 @@
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { type Duplex, duplexPair } from "node:stream";
+import { describe, test } from "node:test";
+import { setTimeout as sleep, setImmediate as tick } from "node:timers/promises";
+import { isEngineError } from "../base/base.ts";
+import type { Engine } from "./engine.ts";
+import { FakeWorld } from "./fake-rooms.ts";
+
+const never = new AbortController().signal;
+const noFilters = new Map<string, string[]>();
+const streams = { stdin: false, stdout: true, stderr: true, logs: false, stream: true };
+
+async function create(engine: Engine, name: string, extra: object = {}): Promise<string> {
+  return (await engine.containers.create({ Image: "busybox", Cmd: ["sleep", "1"], ...extra }, { name })).Id;
+}
+
+async function readAll(io: Duplex): Promise<string> {
+  let text = "";
+  for await (const chunk of io) text += chunk;
+  return text;
+}
+
+const failsWith =
+  (code: string, message: RegExp) =>
+  (error: unknown): boolean => {
+    assert.ok(isEngineError(error), String(error));
+    assert.equal(error.code, code);
+    assert.match(error.message, message);
+    return true;
+  };
+
+describe("the life of a container", () => {
+  test("create, wait, start, end: exit code, events in Docker's order", async () => {
+    await using world = await FakeWorld.make();
+    const engine = await world.open();
+    const id = await create(engine, "web", { Labels: { a: "b" } });
+    const wait = await engine.containers.wait("web", "next-exit", never);
+    await engine.containers.start("web", {});
+    assert.ok(world.networks.attached.has(id));
+    assert.equal((await engine.containers.inspect("web", { size: false })).State?.Status, "running");
+    await assert.rejects(engine.containers.start("web", {}), failsWith("NotModified", /already/));
+    world.runtime.monitors.get(id)?.end(3);
+    assert.deepEqual(await wait.result, { StatusCode: 3 });
+    const state = (await engine.containers.inspect(id.slice(0, 8), { size: true })).State;
+    assert.equal(state?.Status, "exited");
+    assert.equal(state?.ExitCode, 3);
+    await tick();
+    assert.deepEqual(world.actions(), ["create", "start", "die"]);
+    assert.deepEqual(
+      world.published.filter((event) => event.type === "network").map((event) => event.action),
+      ["connect", "disconnect"],
+    );
+    const die = world.published.find((event) => event.action === "die");
+    assert.deepEqual(die?.attributes, { a: "b", image: "busybox", name: "web", execDuration: "0", exitCode: "3" });
+    assert.ok(!world.networks.attached.has(id));
+    await engine.close();
+  });
+
+  test("stop signals, waits, kills; the second stop is not modified", async () => {
+    await using world = await FakeWorld.make();
+    const engine = await world.open();
+    const id = await create(engine, "stubborn");
+    await engine.containers.start("stubborn", {});
+    const monitor = world.runtime.monitors.get(id);
+    monitor?.ignored.add(15);
+    await engine.containers.stop("stubborn", { timeoutSeconds: 0 });
+    assert.deepEqual(monitor?.signals, [15, 9]);
+    assert.deepEqual(world.actions(), ["create", "start", "kill", "kill", "die", "stop"]);
+    await assert.rejects(engine.containers.stop("stubborn", {}), failsWith("NotModified", /not running/));
+    await assert.rejects(
+      engine.containers.kill("stubborn", undefined),
+      failsWith("Conflict", /^cannot kill container: stubborn: container [0-9a-f]{64} is not running$/),
+    );
+  });
+
+  test("remove refuses a running container, force kills it, and the directory is gone", async () => {
+    await using world = await FakeWorld.make();
+    const engine = await world.open();
+    const id = await create(engine, "web");
+    await engine.containers.start("web", {});
+    const removed = await engine.containers.wait("web", "removed", never);
+    const options = { volumes: false, link: false };
+    await assert.rejects(
+      engine.containers.remove("web", { ...options, force: false }),
+      failsWith("Conflict", /^cannot remove container "\/web": container is running: stop the container before removing or force remove$/),
+    );
+    await engine.containers.remove("web", { ...options, force: true });
+    assert.deepEqual(await removed.result, { StatusCode: 137 });
+    assert.ok(!existsSync(join(world.dataRoot, "containers", id)));
+    assert.deepEqual(world.actions(), ["create", "start", "kill", "die", "destroy"]);
+    await assert.rejects(engine.containers.inspect("web", { size: false }), failsWith("NotFound", /^No such container: web$/));
+    await create(engine, "web");
+  });
+
+  test("--rm removes after the end, and not when it is restarted", async () => {
+    await using world = await FakeWorld.make();
+    const engine = await world.open();
+    const id = await create(engine, "brief", { HostConfig: { AutoRemove: true } });
+    await engine.containers.start("brief", {});
+    await engine.containers.restart("brief", {});
+    assert.equal((await engine.containers.inspect(id, { size: false })).State?.Running, true);
+    const removed = await engine.containers.wait(id, "removed", never);
+    world.runtime.monitors.get(id)?.end(7);
+    assert.deepEqual(await removed.result, { StatusCode: 7 });
+    assert.deepEqual(await engine.containers.list({ all: true, limit: 0, size: false, filters: noFilters }), []);
+  });
+
+  test("a failed start is undone, and its code and message stay", async () => {
+    await using world = await FakeWorld.make();
+    const engine = await world.open();
+    const id = await create(engine, "web");
+    world.runtime.failure = { stage: "exec", errno: 2, message: "no such program" };
+    await assert.rejects(engine.containers.start("web", {}), failsWith("InvalidParameter", /no such program/));
+    assert.ok(!world.networks.attached.has(id));
+    const { State } = await engine.containers.inspect("web", { size: false });
+    assert.equal(State?.Status, "created");
+    assert.equal(State?.ExitCode, 127);
+    assert.equal(State?.Error, "failed to create task for container: no such program");
+    world.runtime.failure = { stage: "overlay", errno: 28, message: "disk full" };
+    await assert.rejects(engine.containers.start("web", {}));
+    assert.equal((await engine.containers.inspect("web", { size: false })).State?.ExitCode, 128);
+    world.runtime.failure = undefined;
+    await engine.containers.start("web", {});
+    assert.equal((await engine.containers.inspect("web", { size: false })).State?.Error, "");
+  });
+
+  test("names: conflict, grammar, rename", async () => {
+    await using world = await FakeWorld.make();
+    const engine = await world.open();
+    const id = await create(engine, "one");
+    await create(engine, "two");
+    await assert.rejects(
+      create(engine, "one"),
+      failsWith(
+        "Conflict",
+        new RegExp(
+          `^Conflict. The container name "/one" is already in use by container "${id}". You have to remove \\(or rename\\) that container to be able to reuse that name.$`,
+        ),
+      ),
+    );
+    await assert.rejects(create(engine, "_x"), failsWith("InvalidParameter", /^Invalid container name \(_x\), only \[a-zA-Z0-9\]/));
+    await assert.rejects(engine.containers.rename("one", "two"), failsWith("Conflict", /^Error when allocating new name: Conflict/));
+    await engine.containers.rename("one", "three");
+    await create(engine, "one");
+    assert.equal((await engine.containers.inspect("three", { size: false })).Id, id);
+    await assert.rejects(engine.containers.create({ Image: "nosuch" }, {}), failsWith("NotFound", /^No such image: nosuch:latest$/));
+  });
+
+  test("fifty at once get on beside each other", async () => {
+    await using world = await FakeWorld.make();
+    const engine = await world.open();
+    const names = Array.from({ length: 50 }, (_, index) => `c${index}`);
+    await Promise.all(
+      names.map(async (name) => {
+        await create(engine, name);
+        await engine.containers.start(name, {});
+      }),
+    );
+    assert.equal((await engine.containers.list({ all: false, limit: 0, size: false, filters: noFilters })).length, 50);
+    await Promise.all(names.map((name) => engine.containers.remove(name, { force: true, volumes: true, link: false })));
+    assert.equal(engine.counts().running, 0);
+  });
+});
+
+describe("streams", () => {
+  test("who attaches before the start gets everything", async () => {
+    await using world = await FakeWorld.make();
+    const engine = await world.open();
+    const id = await create(engine, "web");
+    const session = await engine.containers.attach("web", streams);
+    const [client, server] = duplexPair();
+    const text = readAll(client);
+    const done = session.run(server).then(() => server.end());
+    await engine.containers.start("web", {});
+    const monitor = world.runtime.monitors.get(id);
+    monitor?.clients[0]?.write("hello");
+    monitor?.end(0);
+    await done;
+    assert.equal(await text, "hello");
+    assert.deepEqual(world.actions().slice(0, 3), ["create", "attach", "start"]);
+  });
+
+  test("detach keys let go with a TTY, and the container goes on", async () => {
+    await using world = await FakeWorld.make();
+    const engine = await world.open();
+    const id = await create(engine, "web", { Tty: true, OpenStdin: true });
+    await engine.containers.start("web", {});
+    const session = await engine.containers.attach("web", { ...streams, stdin: true, detachKeys: "ctrl-a,d" });
+    const [client, server] = duplexPair();
+    const done = session.run(server);
+    await tick();
+    client.write("x\u0001y\u0001d");
+    await done;
+    const typed: Buffer[] = [];
+    world.runtime.monitors.get(id)?.clients[0]?.on("data", (chunk: Buffer) => typed.push(chunk));
+    await sleep(1);
+    assert.equal(Buffer.concat(typed).toString(), "x\u0001y");
+    assert.equal((await engine.containers.inspect("web", { size: false })).State?.Running, true);
+    assert.equal(world.actions().at(-1), "detach");
+    await assert.rejects(
+      engine.containers.attach("web", { ...streams, detachKeys: "ctrl-zz" }),
+      failsWith("InvalidParameter", /^Invalid detach keys \(ctrl-zz\) provided$/),
+    );
+  });
+
+  test("a pending session of a removed container, and all at close, end", async () => {
+    await using world = await FakeWorld.make();
+    const engine = await world.open();
+    await create(engine, "web");
+    const first = (await engine.containers.attach("web", streams)).run(duplexPair()[0]);
+    await engine.containers.remove("web", { force: false, volumes: false, link: false });
+    await first;
+    await create(engine, "web");
+    await engine.containers.start("web", {});
+    const second = (await engine.containers.attach("web", streams)).run(duplexPair()[0]);
+    await tick();
+    await engine.close();
+    await second;
+  });
+
+  test("exec: output, exit code, events; twice is refused", async () => {
+    await using world = await FakeWorld.make();
+    const engine = await world.open();
+    await create(engine, "web");
+    await assert.rejects(engine.exec.create("web", { Cmd: ["true"] }), failsWith("Conflict", /^container [0-9a-f]{64} is not running$/));
+    await engine.containers.start("web", {});
+    await assert.rejects(engine.exec.create("web", {}), failsWith("InvalidParameter", /^no exec command specified$/i));
+    const { Id } = await engine.exec.create("web", { Cmd: ["sh", "-c", "exit 4"], AttachStdout: true });
+    assert.deepEqual((await engine.containers.inspect("web", { size: false })).ExecIDs, [Id]);
+    const [client, server] = duplexPair();
+    const text = readAll(client);
+    const session = await engine.exec.start(Id, { tty: false, detach: false });
+    const done = session.run(server).then(() => server.end());
+    await tick();
+    world.runtime.execs[0]?.stream.write("out");
+    world.runtime.execs[0]?.end(4);
+    await done;
+    assert.equal((await engine.exec.inspect(Id)).ExitCode, 4);
+    assert.equal(await text, "out");
+    assert.deepEqual(world.actions().slice(2), ["exec_create: sh -c exit 4", "exec_start: sh -c exit 4", "exec_die"]);
+    await assert.rejects(engine.exec.start(Id, { tty: false, detach: true }), failsWith("Conflict", /has already run/));
+    assert.equal((await engine.containers.inspect("web", { size: false })).ExecIDs, null);
+  });
+});
+
+describe("after a restart of the daemon", () => {
+  test("who runs is followed, who ended or vanished is recorded, --rm is made good", async () => {
+    await using world = await FakeWorld.make();
+    const before = await world.open();
+    const ids: Record<string, string> = {};
+    for (const name of ["runs", "ended", "vanished"]) {
+      ids[name] = await create(before, name);
+      await before.containers.start(name, {});
+    }
+    const gone = await create(before, "gone", { HostConfig: { AutoRemove: true } });
+    await before.containers.start("gone", {});
+    await before.close();
+    const monitor = world.runtime.monitors.get(ids["runs"] ?? "");
+    assert.ok(monitor?.released);
+    const exit = { exitCode: 5, signal: 0, oomKilled: true, finishedAt: "2026-01-02T03:04:05.6Z" };
+    world.runtime.adoptable.set(ids["runs"] ?? "", { running: world.runtime.running(monitor) });
+    world.runtime.adoptable.set(ids["ended"] ?? "", { exit });
+    world.runtime.adoptable.set(gone, { exit });
+    const after = await world.open();
+    assert.deepEqual([...(world.networks.reconciled ?? [])], [ids["runs"]]);
+    const wait = await after.containers.wait("runs", "not-running", never);
+    monitor.end(9);
+    assert.deepEqual(await wait.result, { StatusCode: 9 });
+    const ended = (await after.containers.inspect("ended", { size: false })).State;
+    assert.deepEqual([ended?.ExitCode, ended?.OOMKilled, ended?.FinishedAt], [5, true, exit.finishedAt]);
+    assert.equal((await after.containers.inspect("vanished", { size: false })).State?.ExitCode, 137);
+    await sleep(20);
+    await assert.rejects(after.containers.inspect("gone", { size: false }), failsWith("NotFound", /No such container/));
+  });
+});

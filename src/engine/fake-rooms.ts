@@ -1,0 +1,254 @@
+/** The rooms below the engine, in memory: they keep the promises of their interfaces that the use cases rely on. For tests. */
+import { mkdtemp, rm } from "node:fs/promises";
+import type { Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Duplex, duplexPair } from "node:stream";
+import { type ContainerId, type Digest, digestOf, EngineError, formatNanos, notFound, nowNanos } from "../base/base.ts";
+import { ContainerStore } from "../containers/containers.ts";
+import type { Events } from "../events/events.ts";
+import type { Image, Images } from "../images/images.ts";
+import type { ExecSession, ExitRecord, Kernel, LaunchFailure, Monitor } from "../kernel/kernel.ts";
+import type { Layers } from "../layers/layers.ts";
+import type { Attachment, Networks } from "../networks/networks.ts";
+import type { RunningContainer, Runtime } from "../runtime/runtime.ts";
+import type { ExecConfig } from "../spec/spec.ts";
+import { type Database, openDatabase } from "../state/state.ts";
+import { type Engine, type EngineOptions, openEngine } from "./engine.ts";
+
+export class FakeMonitor implements Monitor {
+  readonly launched: Promise<{ readonly pid: number }>;
+  readonly exited: Promise<ExitRecord | undefined>;
+  readonly signals: number[] = [];
+  readonly sizes: (readonly [number, number])[] = [];
+  /** The container's ends of the attached streams. */
+  readonly clients: Duplex[] = [];
+  /** Signals that the program does not die of. */
+  readonly ignored: Set<number> = new Set();
+  gone = false;
+  released = false;
+  readonly #end: (record: ExitRecord | undefined) => void;
+
+  constructor(pid: number, failure: LaunchFailure | undefined) {
+    const { promise, resolve } = Promise.withResolvers<ExitRecord | undefined>();
+    this.exited = promise;
+    this.#end = resolve;
+    this.launched =
+      failure === undefined
+        ? Promise.resolve({ pid: pid })
+        : Promise.reject(new EngineError("System", "launch failed", { cause: failure }));
+    this.launched.catch(() => undefined);
+  }
+
+  async go(): Promise<void> {
+    this.gone = true;
+  }
+
+  async attach(): Promise<Socket> {
+    const [ours, theirs] = duplexPair();
+    this.clients.push(ours);
+    return theirs as unknown as Socket;
+  }
+
+  async exec(): Promise<ExecSession> {
+    throw new Error("the runtime's exec is used");
+  }
+
+  async signal(signal: number): Promise<void> {
+    this.signals.push(signal);
+    if (!this.ignored.has(signal)) this.end(128 + signal, signal);
+  }
+
+  async resize(rows: number, columns: number): Promise<void> {
+    this.sizes.push([rows, columns]);
+  }
+
+  release(): void {
+    this.released = true;
+  }
+
+  end(exitCode: number, signal = 0): void {
+    for (const client of this.clients) client.end();
+    this.#end({ exitCode, signal, oomKilled: false, finishedAt: formatNanos(nowNanos()) });
+  }
+
+  vanish(): void {
+    this.#end(undefined);
+  }
+}
+
+export class FakeRuntime implements Pick<Runtime, "start" | "adopt" | "validate" | "mountPoints" | "close"> {
+  readonly monitors: Map<string, FakeMonitor> = new Map();
+  readonly execs: { config: ExecConfig; end: (exitCode: number) => void; stream: Duplex }[] = [];
+  readonly adoptable: Map<string, { running?: RunningContainer; exit?: ExitRecord }> = new Map();
+  failure: LaunchFailure | undefined;
+  #pid = 1000;
+
+  validate(): string[] {
+    return [];
+  }
+
+  mountPoints(): [] {
+    return [];
+  }
+
+  async close(): Promise<void> {}
+
+  async start(request: { containerId: ContainerId }): Promise<RunningContainer> {
+    const monitor = new FakeMonitor(++this.#pid, this.failure);
+    this.monitors.set(request.containerId, monitor);
+    return this.running(monitor);
+  }
+
+  running(monitor: FakeMonitor): RunningContainer {
+    return {
+      monitor,
+      spec: { process: {} } as unknown as RunningContainer["spec"],
+      cgroups: {},
+      exec: async (config) => this.#exec(config),
+    };
+  }
+
+  #exec(config: ExecConfig): ExecSession {
+    const [ours, theirs] = duplexPair();
+    const { promise, resolve } = Promise.withResolvers<{ exitCode: number }>();
+    const end = (exitCode: number): void => {
+      ours.end();
+      resolve({ exitCode });
+    };
+    this.execs.push({ config, end, stream: ours });
+    return { pid: ++this.#pid, stream: theirs as unknown as Socket, exited: promise, resize: async () => undefined };
+  }
+
+  async adopt(id: ContainerId): Promise<{ running?: RunningContainer; exit?: ExitRecord }> {
+    return this.adoptable.get(id) ?? {};
+  }
+}
+
+const blankAttachment: Attachment = {
+  namespace: "private",
+  prepare: [],
+  hostNetwork: [],
+  containerNetwork: [],
+  cleanup: [],
+  settings: { Networks: { bridge: { NetworkID: "b".repeat(64), IPAddress: "172.17.0.2" } } },
+  hosts: "127.0.0.1 localhost\n",
+  resolvConf: "nameserver 192.0.2.1\n",
+};
+
+export class FakeNetworks implements Networks {
+  readonly attached: Set<string> = new Set();
+  reconciled: ReadonlySet<ContainerId> | undefined;
+
+  validate(): void {}
+
+  async attach(request: { containerId: ContainerId }): Promise<Attachment> {
+    this.attached.add(request.containerId);
+    return blankAttachment;
+  }
+
+  async detach(id: ContainerId): Promise<void> {
+    this.attached.delete(id);
+  }
+
+  async reconcile(running: ReadonlySet<ContainerId>): Promise<void> {
+    this.reconciled = running;
+  }
+
+  async close(): Promise<void> {}
+
+  list(): [] {
+    return [];
+  }
+
+  inspect(reference: string): never {
+    throw notFound(`network ${reference} not found`);
+  }
+}
+
+/** One image, `busybox:latest`, with a command. */
+export const imageId: Digest = digestOf("image");
+
+function fakeImages(): Images {
+  const image: Image = {
+    id: imageId,
+    config: {
+      architecture: "amd64",
+      os: "linux",
+      config: { Cmd: ["sh"], Env: ["PATH=/bin"] },
+      rootfs: { type: "layers", diff_ids: [digestOf("layer")] },
+    },
+    references: ["docker.io/library/busybox:latest"],
+    sizeBytes: 1000,
+  };
+  return {
+    resolve: (reference: string) => {
+      if (reference !== "busybox" && reference !== imageId) throw notFound(`No such image: ${reference}`);
+      return image;
+    },
+    get: (id: Digest) => (id === imageId ? image : undefined),
+    release: async () => undefined,
+  } as unknown as Images;
+}
+
+export interface Published {
+  readonly type: string;
+  readonly action: string;
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+export class FakeWorld implements AsyncDisposable {
+  readonly runtime: FakeRuntime = new FakeRuntime();
+  readonly networks: FakeNetworks = new FakeNetworks();
+  readonly published: Published[] = [];
+  readonly dataRoot: string;
+  readonly database: Database;
+
+  constructor(dataRoot: string) {
+    this.dataRoot = dataRoot;
+    this.database = openDatabase(join(dataRoot, "berth.db"));
+  }
+
+  static async make(): Promise<FakeWorld> {
+    return new FakeWorld(await mkdtemp(join(tmpdir(), "berth-test-engine-")));
+  }
+
+  /** A new daemon's engine over the same records. */
+  async open(options: EngineOptions = {}): Promise<Engine> {
+    const events = {
+      publish: (type: string, action: string, _id: string, attributes: Readonly<Record<string, string>>) => {
+        this.published.push({ type, action, attributes });
+      },
+    };
+    return await openEngine({
+      store: new ContainerStore(this.database),
+      kernel: { features: { cgroupVersion: 1 } } as unknown as Kernel,
+      images: fakeImages(),
+      layers: { driver: "erofs", lower: async () => ["/lower"], tarPath: (id: Digest) => `/layers/${id}` } as unknown as Layers,
+      networks: this.networks,
+      runtime: this.runtime as unknown as Runtime,
+      events: events as unknown as Events,
+      readLog: async function* () {
+        yield Buffer.from("logged\n");
+      },
+      readProcesses: async () => [],
+      explainFailure: (failure) => ({
+        message: `failed to create task for container: ${failure.message}`,
+        exitCode: failure.errno === 2 ? 127 : 125,
+        status: "InvalidParameter",
+      }),
+      dataRoot: this.dataRoot,
+      options,
+    });
+  }
+
+  /** Actions of containers' events so far, in order. */
+  actions(): string[] {
+    return this.published.filter((event) => event.type === "container").map((event) => event.action);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.database.close();
+    await rm(this.dataRoot, { recursive: true, force: true });
+  }
+}
