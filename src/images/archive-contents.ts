@@ -154,7 +154,7 @@ function isTarHead(head: Uint8Array): boolean {
 
 function inside(path: string, written: string): string {
   const parts = path.split("/");
-  if (path.startsWith("/") || parts[0] === "..") throw invalidParameter(`invalid link in archive: ${JSON.stringify(written)}`);
+  if (written.startsWith("/") || parts[0] === "..") throw invalidParameter(`invalid link in archive: ${JSON.stringify(written)}`);
   return path;
 }
 
