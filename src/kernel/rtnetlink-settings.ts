@@ -3,7 +3,8 @@ import type { HostOp } from "./plan.ts";
 
 /** The file of a setting below net, named by its parts: an interface's name may have dots in it. */
 function pathOf(parts: readonly string[]): string {
-  if (parts.some((part) => part === "" || part === "." || part === ".." || part.includes("/"))) throw new RangeError(`not a setting: ${parts}`);
+  if (parts.some((part) => part === "" || part === "." || part === ".." || part.includes("/")))
+    throw new RangeError(`not a setting: ${parts}`);
   return `/proc/sys/net/${parts.join("/")}`;
 }
 
@@ -19,4 +20,9 @@ export async function readNetworkSetting(...parts: readonly string[]): Promise<s
 /** As a host operation. `optional`: a kernel without it is fine. */
 export function writeNetworkSetting(parts: readonly string[], value: string, optional = false): HostOp {
   return { op: "write", path: pathOf(parts), data: value, optional };
+}
+
+/** Another one after each boot, when all settings are the system's own again. */
+export async function readBootId(): Promise<string> {
+  return (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim();
 }

@@ -1,0 +1,105 @@
+/** The default network on the host: bridge, addresses, firewall table, forwarding. */
+import { log, messageOf } from "../base/base.ts";
+import { dumpChains, type TableName } from "../kernel/nftables.ts";
+import { parseChains } from "../kernel/nftables-dump.ts";
+import { deleteLink } from "../kernel/rtnetlink.ts";
+import { readBootId, readNetworkSetting, writeNetworkSetting } from "../kernel/rtnetlink-settings.ts";
+import { AddressPool } from "./address-pool.ts";
+import { parseCidr, type Subnet } from "./addresses.ts";
+import { type OpenBridge, openBridge } from "./bridge.ts";
+import { type BridgeRules, foreignForwardDrops, type PublishedPort, removeTable, replaceTable, unpublish } from "./firewall.ts";
+import type { NetworkOptions } from "./options.ts";
+import type { BridgeRecord, NetworkKernel } from "./records.ts";
+
+export class DefaultBridge {
+  readonly #kernel: NetworkKernel;
+  readonly #open: OpenBridge;
+  readonly #rules: BridgeRules;
+  readonly table: TableName;
+  readonly pool: AddressPool;
+  readonly subnet: Subnet;
+  readonly gateway: string;
+  readonly mtu: number;
+  /** The kernel has IPv6, so that it is to be turned off where a network has none. */
+  readonly disableIpv6: boolean;
+
+  constructor(kernel: NetworkKernel, open: OpenBridge, options: NetworkOptions, disableIpv6: boolean) {
+    this.#kernel = kernel;
+    this.#open = open;
+    this.subnet = parseCidr(open.record.subnet).subnet;
+    this.gateway = options.defaultGateway ?? open.record.address;
+    this.mtu = options.mtu ?? 1500;
+    this.disableIpv6 = disableIpv6;
+    // A second daemon on the host has another bridge, and so another table.
+    this.table = { family: "ip", name: open.record.device === "berth0" ? "berth" : `berth-${open.record.device}` };
+    this.#rules = { bridge: open.record.device, subnet: this.subnet, masquerade: options.ipMasq ?? true };
+    this.pool = new AddressPool(this.subnet, {
+      reserved: [open.record.address, this.gateway],
+      ...(open.record.range === undefined ? {} : { range: parseCidr(open.record.range).subnet }),
+    });
+  }
+
+  /** The device's index. */
+  get index(): number {
+    return this.#open.index;
+  }
+
+  get record(): BridgeRecord {
+    return this.#open.record;
+  }
+
+  static async open(
+    kernel: NetworkKernel,
+    device: string,
+    record: BridgeRecord | undefined,
+    options: NetworkOptions,
+  ): Promise<DefaultBridge> {
+    const open = await openBridge(kernel, device, record, options);
+    const forwardingSince = options.ipForward === false ? undefined : await turnForwardingOn(kernel, record?.forwardingSince);
+    const { forwardingSince: _, ...kept } = open.record;
+    const ipv6 = (await readNetworkSetting("ipv6", "conf", "all", "disable_ipv6")) !== undefined;
+    const renewed = { ...kept, ...(forwardingSince === undefined ? {} : { forwardingSince }) };
+    return new DefaultBridge(kernel, { ...open, record: renewed }, options, ipv6);
+  }
+
+  /** Puts the whole table in place, whatever was there. */
+  async install(ports: readonly PublishedPort[]): Promise<void> {
+    const state = { bridges: [this.#rules], ports, dropForeign: this.record.forwardingSince !== undefined };
+    await this.#kernel.netlink(12, replaceTable(this.table, state));
+    for (const chain of foreignForwardDrops(this.table, parseChains(await this.#kernel.netlink(12, dumpChains())))) {
+      log.warn("another firewall drops what is forwarded unless it has a rule for it: containers may not reach other hosts", {
+        table: chain.table,
+        chain: chain.name,
+        bridge: this.record.device,
+      });
+    }
+  }
+
+  /** Removes ports from the table, those that are there. */
+  async unpublish(ports: readonly PublishedPort[]): Promise<void> {
+    if (ports.length === 0) return;
+    try {
+      await this.#kernel.netlink(12, unpublish(this.table, ports));
+    } catch {
+      // As a rule the monitor has done it. If it was stopped half way, some ports may be left: one by one then.
+      if (ports.length > 1) for (const port of ports) await this.unpublish([port]);
+    }
+  }
+
+  /** Takes down what was made. Failures are logged: whoever ends cannot do more. */
+  async close(): Promise<void> {
+    const steps: (() => Promise<unknown>)[] = [() => this.#kernel.netlink(12, removeTable(this.table))];
+    if (this.record.made) steps.push(() => this.#kernel.netlink(0, deleteLink(this.index)));
+    else steps.push(() => this.#kernel.run([writeNetworkSetting(["ipv4", "conf", this.record.device, "route_localnet"], "0", true)]));
+    if (this.record.forwardingSince !== undefined) steps.push(() => this.#kernel.run([writeNetworkSetting(["ipv4", "ip_forward"], "0")]));
+    for (const step of steps) await step().catch((error: unknown) => log.warn("network was not taken down", { error: messageOf(error) }));
+  }
+}
+
+/** @returns the boot id if it is we who turned it on, now or earlier in this boot */
+async function turnForwardingOn(kernel: NetworkKernel, since: string | undefined): Promise<string | undefined> {
+  const boot = await readBootId();
+  if ((await readNetworkSetting("ipv4", "ip_forward")) === "1") return since === boot ? boot : undefined;
+  await kernel.run([writeNetworkSetting(["ipv4", "ip_forward"], "1")]);
+  return boot;
+}

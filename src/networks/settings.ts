@@ -1,0 +1,150 @@
+/** What `docker inspect` shows of a container's network, and `docker network inspect` of a network. */
+import { formatNanos } from "../base/base.ts";
+import type { EndpointSettings, NetworkInspect, NetworkSettings, PortBinding } from "../spec/spec.ts";
+import { parseCidr } from "./addresses.ts";
+import { parsePort } from "./port-bindings.ts";
+import type { Endpoint, Network } from "./records.ts";
+
+export interface BridgeFacts {
+  readonly gateway: string;
+  readonly prefixLength: number;
+}
+
+/** Ports that are exposed or published; null: not published. In ascending order, as Docker's sorted maps come out. */
+function portsOf(endpoint: Endpoint, exposedPorts: readonly string[]): Record<string, PortBinding[] | null> {
+  const published = Map.groupBy(endpoint.ports, (port) => `${port.containerPort}/${port.protocol}`);
+  const exposed = exposedPorts.map(parsePort).map(({ port, protocol }) => `${port}/${protocol}`);
+  const keys = [...new Set([...exposed, ...published.keys()])].sort();
+  return Object.fromEntries(
+    keys.map((key) => [key, published.get(key)?.map((port) => ({ HostIp: port.hostAddress, HostPort: String(port.hostPort) })) ?? null]),
+  );
+}
+
+function endpointSettings(endpoint: Endpoint, bridge: BridgeFacts | undefined, asked: EndpointSettings | undefined): EndpointSettings {
+  return {
+    IPAMConfig: asked?.IPAMConfig ?? null,
+    Links: asked?.Links ?? null,
+    Aliases: asked?.Aliases ?? null,
+    MacAddress: endpoint.link?.mac ?? "",
+    DriverOpts: asked?.DriverOpts ?? null,
+    GwPriority: asked?.GwPriority ?? 0,
+    NetworkID: endpoint.networkId,
+    EndpointID: endpoint.endpointId,
+    Gateway: bridge?.gateway ?? "",
+    IPAddress: endpoint.link?.address ?? "",
+    IPPrefixLen: bridge?.prefixLength ?? 0,
+    IPv6Gateway: "",
+    GlobalIPv6Address: "",
+    GlobalIPv6PrefixLen: 0,
+    DNSNames: null,
+  } as unknown as EndpointSettings; // The SDK's types leave out the nulls that Docker sends.
+}
+
+const emptySettings = {
+  Bridge: "",
+  SandboxID: "",
+  SandboxKey: "",
+  Ports: {},
+  HairpinMode: false,
+  LinkLocalIPv6Address: "",
+  LinkLocalIPv6PrefixLen: 0,
+  SecondaryIPAddresses: null,
+  SecondaryIPv6Addresses: null,
+  EndpointID: "",
+  Gateway: "",
+  GlobalIPv6Address: "",
+  GlobalIPv6PrefixLen: 0,
+  IPAddress: "",
+  IPPrefixLen: 0,
+  IPv6Gateway: "",
+  MacAddress: "",
+  Networks: {},
+};
+
+/** Of a container that has no network of its own: it joins another's. */
+export function noSettings(): NetworkSettings {
+  return { ...emptySettings } as unknown as NetworkSettings;
+}
+
+/** The fields beside `Networks` are the default bridge's, kept by Docker for old clients. */
+export function containerSettings(options: {
+  readonly network: Network;
+  readonly endpoint: Endpoint;
+  readonly bridge?: BridgeFacts;
+  readonly asked?: EndpointSettings;
+  readonly exposedPorts: readonly string[];
+}): NetworkSettings {
+  const { network, endpoint, bridge } = options;
+  const own = endpointSettings(endpoint, bridge, options.asked);
+  return {
+    ...emptySettings,
+    SandboxID: endpoint.sandboxId,
+    Ports: network.record.driver === "host" ? {} : portsOf(endpoint, options.exposedPorts),
+    ...(network.name === "bridge"
+      ? {
+          EndpointID: endpoint.endpointId,
+          Gateway: own.Gateway,
+          IPAddress: own.IPAddress,
+          IPPrefixLen: own.IPPrefixLen,
+          MacAddress: own.MacAddress,
+        }
+      : {}),
+    Networks: { [network.name]: own },
+  } as unknown as NetworkSettings;
+}
+
+export interface BridgeOptionFacts {
+  readonly masquerade: boolean;
+  readonly publishAddress: string;
+  readonly mtu: number;
+}
+
+function bridgeOptions(device: string, facts: BridgeOptionFacts): Record<string, string> {
+  return {
+    "com.docker.network.bridge.default_bridge": "true",
+    "com.docker.network.bridge.enable_icc": "true",
+    "com.docker.network.bridge.enable_ip_masquerade": String(facts.masquerade),
+    "com.docker.network.bridge.host_binding_ipv4": facts.publishAddress,
+    "com.docker.network.bridge.name": device,
+    "com.docker.network.driver.mtu": String(facts.mtu),
+  };
+}
+
+/** `endpoints`: those to be listed under `Containers`. */
+export function networkInspect(network: Network, endpoints: readonly Endpoint[], facts: BridgeOptionFacts): NetworkInspect {
+  const bridge = network.record.bridge;
+  const prefixLength = bridge === undefined ? 0 : parseCidr(bridge.subnet).subnet.prefixLength;
+  const containers = endpoints.map((endpoint) => [
+    endpoint.containerId,
+    {
+      Name: endpoint.name,
+      EndpointID: endpoint.endpointId,
+      MacAddress: endpoint.link?.mac ?? "",
+      IPv4Address: endpoint.link === undefined ? "" : `${endpoint.link.address}/${prefixLength}`,
+      IPv6Address: "",
+    },
+  ]);
+  const range = bridge?.range === undefined ? {} : { IPRange: bridge.range };
+  return {
+    Name: network.name,
+    Id: network.id,
+    Created: formatNanos(network.createdNanos),
+    Scope: "local",
+    Driver: network.record.driver,
+    EnableIPv4: true,
+    EnableIPv6: false,
+    IPAM: {
+      Driver: "default",
+      Options: null,
+      Config: bridge === undefined ? null : [{ Subnet: bridge.subnet, ...range, Gateway: bridge.address }],
+    },
+    Internal: false,
+    Attachable: false,
+    Ingress: false,
+    ConfigFrom: { Network: "" },
+    ConfigOnly: false,
+    Containers: Object.fromEntries(containers),
+    Options: bridge === undefined ? {} : bridgeOptions(bridge.device, facts),
+    Labels: {},
+  } as unknown as NetworkInspect;
+}
