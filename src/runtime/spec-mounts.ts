@@ -1,0 +1,102 @@
+/** The mounts of a container, in OCI's words: the kernel's file systems, Docker's three files, and what the user asks for. */
+import { join } from "node:path";
+import type { HostConfig, SpecMount } from "../spec/spec.ts";
+import { ipcMode, joinedContainer } from "./namespaces.ts";
+import type { RuntimeOptions, StartRequest } from "./runtime.ts";
+import type { SecurityOptions } from "./security-options.ts";
+import { type UserMount, userMounts } from "./user-mounts.ts";
+
+const defaultShmBytes = 64 * 2 ** 20;
+
+const mount = (type: string, destination: string, ...options: string[]): SpecMount => ({ destination, type, source: type, options });
+
+/** A directory of the host that containers with one IPC namespace have as /dev/shm in common. */
+export function sharedShmPath(execRoot: string, containerId: string): string {
+  return join(execRoot, "shm", containerId);
+}
+
+function shmMounts(request: StartRequest, options: RuntimeOptions, execRoot: string): SpecMount[] {
+  const { hostConfig } = request;
+  const bind = (source: string): SpecMount => ({
+    destination: "/dev/shm",
+    type: "bind",
+    source,
+    options: ["rbind", "rprivate", "nosuid", "noexec", "nodev"],
+  });
+  switch (ipcMode(hostConfig)) {
+    case "none":
+      return [];
+    case "host":
+      return [bind("/dev/shm")];
+    case "container":
+      return [bind(sharedShmPath(execRoot, joinedContainer(hostConfig.IpcMode) ?? ""))];
+    case "shareable":
+      return [bind(sharedShmPath(execRoot, request.containerId))];
+    case "private": {
+      const size = hostConfig.ShmSize || options.shmSizeBytes || defaultShmBytes;
+      return [{ ...mount("tmpfs", "/dev/shm", "nosuid", "noexec", "nodev", "mode=1777", `size=${size}`), source: "shm" }];
+    }
+  }
+}
+
+function kernelMounts(hostConfig: HostConfig, security: SecurityOptions): SpecMount[] {
+  const privileged = hostConfig.Privileged === true;
+  return [
+    mount("proc", "/proc", "nosuid", "noexec", "nodev"),
+    mount("tmpfs", "/dev", "nosuid", "strictatime", "mode=755", "size=65536k"),
+    mount("devpts", "/dev/pts", "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"),
+    mount("sysfs", "/sys", "nosuid", "noexec", "nodev", ...(privileged ? [] : ["ro"])),
+    mount("cgroup", "/sys/fs/cgroup", ...(privileged || security.writableCgroups ? [] : ["ro"]), "nosuid", "noexec", "nodev"),
+    mount("mqueue", "/dev/mqueue", "nosuid", "noexec", "nodev"),
+  ];
+}
+
+/** The files that are written into the state path and bound over the image's. */
+export function boundFiles(request: StartRequest): { readonly name: string; readonly target: string; readonly content: string }[] {
+  const files = [];
+  if (request.resolvConf !== undefined) files.push({ name: "resolv.conf", target: "/etc/resolv.conf", content: request.resolvConf });
+  if (request.hostname !== "") files.push({ name: "hostname", target: "/etc/hostname", content: `${request.hostname}\n` });
+  if (request.hosts !== undefined) files.push({ name: "hosts", target: "/etc/hosts", content: request.hosts });
+  return files;
+}
+
+function userMount(one: UserMount): SpecMount {
+  switch (one.type) {
+    case "tmpfs":
+      return { destination: one.target, type: "tmpfs", source: "tmpfs", options: [...one.options] };
+    case "bind":
+      return {
+        destination: one.target,
+        type: "bind",
+        source: one.source,
+        options: [
+          one.recursive ? "rbind" : "bind",
+          ...(one.writable ? [] : [one.readonlyRecursive && one.recursive ? "rro" : "ro"]),
+          one.propagation,
+        ],
+      };
+  }
+}
+
+const depth = (path: string): number => path.split("/").filter(Boolean).length;
+
+/** Parents before what lies in them; what the user mounts takes the place of a default at the same target. */
+export function containerMounts(request: StartRequest, options: RuntimeOptions, security: SecurityOptions, execRoot: string): SpecMount[] {
+  const own = userMounts(request.hostConfig).map(userMount);
+  const files = boundFiles(request).map(
+    ({ name, target }): SpecMount => ({
+      destination: target,
+      type: "bind",
+      source: join(request.statePath, name),
+      options: ["rbind", "rprivate"],
+    }),
+  );
+  const taken = new Set(own.map(({ destination }) => destination));
+  const defaults = [...kernelMounts(request.hostConfig, security), ...shmMounts(request, options, execRoot)];
+  const free = (one: SpecMount): boolean => !taken.has(one.destination);
+  // A mount of the user's over /dev or /sys hides what would lie below.
+  const hidden = (one: SpecMount): boolean => [...taken].some((target) => target === "/dev" && one.destination.startsWith("/dev/"));
+  const ordered = [...files.filter(free), ...own].map((one, index) => ({ one, index }));
+  ordered.sort((a, b) => depth(a.one.destination) - depth(b.one.destination) || a.index - b.index);
+  return [...defaults.filter((one) => free(one) && !hidden(one)), ...ordered.map(({ one }) => one)];
+}
