@@ -1,0 +1,42 @@
+import type { EngineClient } from "../client/engine-client.ts";
+import type { ContainerInspectResponse } from "../spec/spec.ts";
+import { registerWait } from "./register-wait.ts";
+import { defaultDetachKeys, parseDetachKeys } from "./streams/detach-keys.ts";
+import { runSession } from "./streams/session.ts";
+import { proxySignals } from "./streams/signal-proxy.ts";
+import { checkTerminal, followTerminalSize, rawTerminal } from "./streams/terminal.ts";
+
+export interface AttachRequest {
+  readonly stdin: boolean;
+  /** Empty: the default ones. */
+  readonly detachKeys: string;
+  readonly proxySignals: boolean;
+  readonly condition: "not-running" | "next-exit" | "removed";
+  /** Run after the streams are joined. */
+  readonly start: (() => Promise<void>) | undefined;
+}
+
+/** Joins this process's streams to a container's that exists. @returns its exit status, or 0 when the user detached */
+export async function attachContainer(client: EngineClient, container: ContainerInspectResponse, request: AttachRequest): Promise<number> {
+  const id = container.Id ?? "";
+  const tty = container.Config?.Tty === true;
+  const { stdin, detachKeys } = request;
+  checkTerminal(stdin, tty);
+  const keys = parseDetachKeys(detachKeys === "" ? defaultDetachKeys : detachKeys);
+  using _signals = request.proxySignals ? proxySignals(client, id) : undefined;
+  const hijacked = await client.hijack(`/containers/${id}/attach`, {
+    query: { stream: true, stdin, stdout: true, stderr: true, detachKeys },
+  });
+  const wait = await registerWait(client, id, request.condition);
+  using _raw = tty && stdin ? rawTerminal() : undefined;
+  const session = runSession(hijacked, { tty, stdin, stdout: true, stderr: true, detachKeys: keys });
+  try {
+    await request.start?.();
+  } catch (error) {
+    hijacked.socket.destroy();
+    await session.catch(() => {});
+    throw error;
+  }
+  using _size = tty && process.stdout.isTTY ? followTerminalSize(client, `/containers/${id}`) : undefined;
+  return (await session) === "detached" ? 0 : wait();
+}

@@ -1,0 +1,178 @@
+#!/usr/bin/env node
+import { isEngineError, messageOf } from "../base/errors.ts";
+import { defaultHost } from "../client/address.ts";
+import { EngineClient } from "../client/engine-client.ts";
+import { type Command, type Context, type Entry, ExitError, RunError } from "./command.ts";
+import { commands } from "./commands.ts";
+import type { FlagSpec, FlagValues } from "./flags/flag.ts";
+import { FlagError, parseFlags } from "./flags/parse-flags.ts";
+import { globalFlags } from "./global-flags.ts";
+import { writeAll } from "./output/write.ts";
+
+const help = () => import("./help.ts");
+const flagErrorStatus = 125;
+
+function contextOf(flags: FlagValues): Context {
+  const hosts = flags.list("host");
+  if (hosts.length > 1) throw new ExitError(1, "specify only one -H");
+  for (const name of ["tls", "tlsverify", "tlscacert", "tlscert", "tlskey", "context"])
+    if (flags.changed(name)) throw new ExitError(1, `--${name} is not supported: use a unix socket, or tcp:// inside a tunnel`);
+  const host = hosts[0] ?? process.env["BERTH_HOST"] ?? process.env["DOCKER_HOST"];
+  const named = host === undefined || host === "" ? undefined : host;
+  let client: EngineClient | undefined;
+  const connect = (): EngineClient => {
+    client ??= new EngineClient(named ?? defaultHost);
+    return client;
+  };
+  return {
+    host: named,
+    debug: flags.bool("debug"),
+    client: connect,
+    startedClient: async () => {
+      if (named === undefined) await (await import("./start-daemon.ts")).startDaemonIfNeeded((text) => writeAll(2, text));
+      return connect();
+    },
+    out: (text) => writeAll(1, text),
+    err: (text) => writeAll(2, text),
+  };
+}
+
+interface Found {
+  readonly path: readonly string[];
+  readonly entry: Entry;
+  readonly rest: readonly string[];
+}
+
+/** Follows words into the tree. @throws ExitError for a word that is no command */
+async function find(words: readonly string[]): Promise<Found | undefined> {
+  let entries: readonly Entry[] = commands;
+  let entry: Entry | undefined;
+  const path: string[] = [];
+  for (const [at, word] of words.entries()) {
+    const next = entries.find((one) => one.name === word || one.aliases?.includes(word));
+    if (next === undefined) {
+      if (entry !== undefined && word.startsWith("-")) return { path, entry, rest: words.slice(at) };
+      const { program } = await help();
+      const above = [program, ...path].join(" ");
+      const usage = path.length === 0 ? "" : `Usage:  ${above}\n\n`;
+      throw new ExitError(1, `${program}: unknown command: ${above} ${word}\n\n${usage}Run '${above} --help' for more information`);
+    }
+    path.push(word);
+    entry = next;
+    if (next.load !== undefined) return { path, entry: next, rest: words.slice(at + 1) };
+    entries = next.entries ?? [];
+  }
+  return entry === undefined ? undefined : { path, entry, rest: [] };
+}
+
+/** The verb's own flags, and those that every verb has. */
+function flagsOf(command: Command): readonly FlagSpec[] {
+  const flags = [...command.flags];
+  if (!flags.some((flag) => flag.name === "help")) flags.push({ name: "help", type: "bool", help: "Print usage", hidden: true });
+  if (flags.some((flag) => flag.name === "format"))
+    flags.push({ name: "json", type: "bool", help: "The same as --format json", hidden: true });
+  return flags;
+}
+
+async function checkArity(path: readonly string[], command: Command, count: number): Promise<void> {
+  const { least, most } = command.args;
+  if (count >= least && (most === undefined || count <= most)) return;
+  const { program, usageLine } = await help();
+  const name = [program, ...path].join(" ");
+  const plural = (number: number): string => `${number} argument${number === 1 ? "" : "s"}`;
+  let need = `requires ${plural(least)}`;
+  if (most === 0) need = "accepts no arguments";
+  else if (most === undefined) need = `requires at least ${plural(least)}`;
+  else if (least === 0) need = `requires at most ${plural(most)}`;
+  else if (most !== least) need = `requires at least ${least} and at most ${plural(most)}`;
+  const pointer = most === undefined ? "See" : "Run";
+  throw new ExitError(
+    1,
+    `${program}: '${name}' ${need}\n\nUsage:  ${usageLine(path, command)}\n\n${pointer} '${name} --help' for more information`,
+  );
+}
+
+async function runCommand(found: Found, context: Context): Promise<number> {
+  const { entry, path, rest } = found;
+  if (entry.load === undefined) {
+    const asked = rest[0];
+    const { groupHelp, program } = await help();
+    const name = [program, ...path].join(" ");
+    if (asked !== undefined && asked !== "--help" && asked !== "-h")
+      throw new ExitError(
+        flagErrorStatus,
+        `unknown ${asked.startsWith("--") ? "flag: " : "shorthand flag: "}${asked}\n\nUsage:  ${name} COMMAND\n\nRun '${name} --help' for more information`,
+      );
+    context.out(groupHelp(path, entry));
+    return 0;
+  }
+  const { command } = await entry.load();
+  const specs = flagsOf(command);
+  let parsed: ReturnType<typeof parseFlags>;
+  try {
+    parsed = parseFlags(specs, rest, command.interspersed !== false);
+  } catch (error) {
+    if (!(error instanceof FlagError)) throw error;
+    const { program, usageLine } = await help();
+    const name = [program, ...path].join(" ");
+    throw new ExitError(
+      flagErrorStatus,
+      `${error.message}\n\nUsage:  ${usageLine(path, command)}\n\nRun '${name} --help' for more information`,
+    );
+  }
+  const { values, args } = parsed;
+  if (values.bool("help")) {
+    const { commandHelp } = await help();
+    context.out(commandHelp(path, entry, command));
+    return 0;
+  }
+  if (values.has("json") && values.bool("json")) values.add("format", "json");
+  await checkArity(path, command, args.length);
+  try {
+    return await command.run(context, values, args);
+  } catch (error) {
+    if (!(error instanceof RunError)) throw error;
+    const { program } = await help();
+    throw new ExitError(error.status, `${program}: ${error.message}\n\nRun '${[program, ...path].join(" ")} --help' for more information`);
+  }
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  let globals: ReturnType<typeof parseFlags>;
+  try {
+    globals = parseFlags(globalFlags, argv, false);
+  } catch (error) {
+    if (!(error instanceof FlagError)) throw error;
+    const { program } = await help();
+    throw new ExitError(
+      flagErrorStatus,
+      `${error.message}\n\nUsage:  ${program} [OPTIONS] COMMAND [ARG...]\n\nRun '${program} --help' for more information`,
+    );
+  }
+  const context = contextOf(globals.values);
+  if (globals.values.bool("version")) {
+    context.out(`${(await import("./client-version.ts")).versionLine()}\n`);
+    return 0;
+  }
+  let words = globals.args;
+  const asksHelp = globals.values.bool("help") || words[0] === "help";
+  if (words[0] === "help") words = words.slice(1);
+  if (asksHelp && words.length > 0) words = [...words.filter((word) => !word.startsWith("-")), "--help"];
+  const found = await find(words);
+  if (found !== undefined) return runCommand(found, context);
+  const { rootHelp } = await help();
+  context.out(rootHelp(commands, globalFlags));
+  return 0;
+}
+
+try {
+  process.exit(await main(process.argv.slice(2)));
+} catch (error) {
+  const status = error instanceof ExitError ? error.status : 1;
+  const text = messageOf(error);
+  if (text !== "") writeAll(2, `${text}\n`);
+  // What is no EngineError is a fault of ours: its origin helps whoever reports it.
+  const expected = error instanceof ExitError || isEngineError(error);
+  if (error instanceof Error && (process.argv.includes("-D") || !expected)) writeAll(2, `${error.stack ?? ""}\n`);
+  process.exit(status);
+}

@@ -1,0 +1,62 @@
+import { invalidParameter, messageOf } from "../../base/errors.ts";
+import { Computed, compileTemplate, type Template } from "../template/template.ts";
+import { alignTable } from "./table.ts";
+
+/** How a kind of list is shown. */
+export interface ListShape<Item> {
+  /** Go's name of the context type, for messages. */
+  readonly typeName: string;
+  /** Column heads by field. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly table: string;
+  /** With `--quiet`. */
+  readonly quiet: string;
+  fields(item: Item, truncate: boolean): Record<string, () => unknown>;
+}
+
+export interface ListOptions {
+  /** As `--format` gives it; empty: the table. */
+  readonly format: string;
+  readonly quiet: boolean;
+  readonly truncate: boolean;
+}
+
+function sourceOf(shape: { table: string; quiet: string }, options: ListOptions): { table: boolean; source: string } {
+  const format = options.format === "" ? "table" : options.format;
+  if (options.quiet && (format === "table" || options.format === "")) return { table: false, source: shape.quiet };
+  if (format === "table") return { table: true, source: shape.table };
+  if (format === "json") return { table: false, source: "{{json .}}" };
+  const table = /^table(?=\s|\{|\\t)/.test(format);
+  const body = table ? format.slice("table".length).replace(/^[ ]+/, "") : format;
+  return { table, source: body.replaceAll("\\t", "\t").replaceAll("\\n", "\n") };
+}
+
+export interface ListTemplate {
+  readonly template: Template;
+  readonly table: boolean;
+}
+
+/** Compiles what `--format` and `--quiet` ask for; `template.uses` then tells what must be asked of the daemon. */
+export function listTemplate(shape: { table: string; quiet: string }, options: ListOptions): ListTemplate {
+  const { table, source } = sourceOf(shape, options);
+  try {
+    return { table, template: compileTemplate(source) };
+  } catch (error) {
+    throw invalidParameter(`template parsing error: ${messageOf(error)}`, error);
+  }
+}
+
+/** The whole text of a list, ready to be printed. */
+export function formatList<Item>(shape: ListShape<Item>, items: readonly Item[], options: ListOptions): string {
+  const { template, table } = listTemplate(shape, options);
+  let text = "";
+  for (const item of items) {
+    try {
+      text += `${template.execute(new Computed(shape.typeName, shape.fields(item, options.truncate)))}\n`;
+    } catch (error) {
+      throw invalidParameter(`template parsing error: ${messageOf(error)}`, error);
+    }
+  }
+  if (!table) return text;
+  return alignTable(`${template.execute({ ...shape.headers })}\n${text}`);
+}

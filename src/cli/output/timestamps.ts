@@ -1,0 +1,22 @@
+import { invalidParameter } from "../../base/errors.ts";
+import { parseTime } from "../../base/time.ts";
+import { parseDuration } from "./durations.ts";
+
+/**
+ * A point in time as `--since` and `--until` take it (a duration before now, RFC 3339 in local time unless it
+ * names a zone, Unix seconds) in the API's form, `SECONDS.NANOS`. Empty stays empty.
+ * @throws InvalidParameter for anything else
+ */
+export function timestamp(text: string): string {
+  if (text === "" || /^-?\d+(\.\d{1,9})?$/.test(text)) return text;
+  let nanos: bigint | undefined;
+  try {
+    nanos = BigInt(Date.now()) * 1_000_000n - BigInt(parseDuration(text));
+  } catch {
+    const zoned = /(Z|[+-]\d\d:?\d\d)$/.test(text) && text.includes(":");
+    nanos = parseTime(text);
+    if (nanos !== undefined && !zoned) nanos += BigInt(new Date(Number(nanos / 1_000_000n)).getTimezoneOffset()) * 60_000_000_000n;
+  }
+  if (nanos === undefined) throw invalidParameter(`failed to parse value as time or duration: ${JSON.stringify(text)}`);
+  return `${nanos / 1_000_000_000n}.${String(nanos % 1_000_000_000n).padStart(9, "0")}`;
+}

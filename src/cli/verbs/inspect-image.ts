@@ -1,0 +1,16 @@
+import type { Command } from "../command.ts";
+import { inspectFormatFlag, platformFlag } from "../flags/list-flags.ts";
+import { inspectObjects } from "../inspect-objects.ts";
+
+export const command: Command = {
+  usage: "[OPTIONS] IMAGE [IMAGE...]",
+  args: { least: 1 },
+  flags: [inspectFormatFlag, platformFlag],
+  async run(context, flags, names) {
+    const client = context.client();
+    return inspectObjects(context, names, flags.string("format"), async (name) => ({
+      kind: "image",
+      json: await client.text("GET", `/images/${encodeURI(name)}/json`),
+    }));
+  },
+};

@@ -1,0 +1,47 @@
+import { isEngineError, notFound } from "../../base/errors.ts";
+import type { EngineClient } from "../../client/engine-client.ts";
+import { type Command, ExitError } from "../command.ts";
+import { inspectFormatFlag } from "../flags/list-flags.ts";
+import { type Inspected, inspectObjects } from "../inspect-objects.ts";
+
+type Kind = Inspected["kind"];
+
+const kinds: readonly Kind[] = ["container", "image", "network"];
+
+export const pathOf = (kind: Kind, name: string): string => {
+  if (kind === "container") return `/containers/${encodeURIComponent(name)}/json`;
+  return kind === "image" ? `/images/${encodeURI(name)}/json` : `/networks/${encodeURIComponent(name)}`;
+};
+
+async function find(client: EngineClient, name: string, wanted: readonly Kind[], size: boolean): Promise<Inspected> {
+  for (const kind of wanted) {
+    try {
+      const query = kind === "container" && size ? { size: true } : {};
+      return { kind, json: await client.text("GET", pathOf(kind, name), { query }) };
+    } catch (error) {
+      if (wanted.length === 1 || !isEngineError(error) || error.code === "Unavailable") throw error;
+      const unsuited = error.code === "NotFound" || error.code === "InvalidParameter" || error.code === "NotImplemented";
+      if (!unsuited) throw error;
+    }
+  }
+  throw notFound(`error: no such object: ${name}`);
+}
+
+export const command: Command = {
+  usage: "[OPTIONS] NAME|ID [NAME|ID...]",
+  args: { least: 1 },
+  flags: [
+    inspectFormatFlag,
+    { name: "size", short: "s", type: "bool", help: "Show the sizes of a container's files" },
+    { name: "type", type: "string", help: "Look only at objects of this type (container, image, network)" },
+  ],
+  async run(context, flags, names) {
+    const type = flags.string("type");
+    if (flags.changed("type") && type === "") throw new ExitError(1, 'type is empty: must be one of "container", "image", "network"');
+    const wanted = kinds.filter((kind) => type === "" || kind === type);
+    if (wanted.length === 0)
+      throw new ExitError(1, `unknown type: ${JSON.stringify(type)}: must be one of "container", "image", "network"`);
+    const client = context.client();
+    return inspectObjects(context, names, flags.string("format"), (name) => find(client, name, wanted, flags.bool("size")));
+  },
+};

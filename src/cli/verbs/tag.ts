@@ -1,0 +1,17 @@
+import { invalidParameter } from "../../base/errors.ts";
+import { parseReference, repositoryOf, withDefaultTag } from "../../base/reference.ts";
+import type { Command } from "../command.ts";
+
+export const command: Command = {
+  usage: "SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]",
+  args: { least: 2, most: 2 },
+  flags: [],
+  async run(context, _flags, [source = "", target = ""]) {
+    const reference = withDefaultTag(parseReference(target));
+    if (reference.digest !== undefined) throw invalidParameter("refusing to create a tag with a digest reference");
+    await context.client().send("POST", `/images/${encodeURI(source)}/tag`, {
+      query: { repo: repositoryOf(reference), tag: reference.tag },
+    });
+    return 0;
+  },
+};

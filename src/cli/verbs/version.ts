@@ -1,0 +1,87 @@
+import { invalidParameter, messageOf } from "../../base/errors.ts";
+import type { SystemVersion } from "../../spec/spec.ts";
+import { clientVersion } from "../client-version.ts";
+import { type Command, ExitError } from "../command.ts";
+import { inspectFormatFlag } from "../flags/list-flags.ts";
+import { Computed, compileTemplate } from "../template/template.ts";
+
+type Rows = readonly (readonly [string, string])[];
+
+function section(title: string, rows: Rows, indent: string, width: number): string {
+  return `${indent}${title}:\n${rows.map(([key, value]) => `${indent} ${`${key}:`.padEnd(width)}${value}\n`).join("")}`;
+}
+
+/** `2026-11-21T12:00:00.000Z` as Docker's `Sat Nov 21 12:00:00 2026`. */
+function buildTime(text: string): string {
+  const date = new Date(text);
+  if (Number.isNaN(date.getTime())) return text;
+  const [day = "", of = "", month = "", year = "", clock = ""] = date.toUTCString().replace(",", "").split(" ");
+  return `${day} ${month} ${String(Number(of)).padStart(2)} ${clock} ${year}`;
+}
+
+function clientText(): string {
+  const client = clientVersion();
+  const rows: Rows = [
+    ["Version", client.Version],
+    ["API version", client.ApiVersion],
+    ["Node version", client.NodeVersion],
+    ["Git commit", client.GitCommit],
+    ["Built", buildTime(client.BuildTime)],
+    ["OS/Arch", `${client.Os}/${client.Arch}`],
+  ];
+  return section("Client", rows, "", 19);
+}
+
+function serverText(server: SystemVersion): string {
+  const name = server.Platform?.Name ?? "";
+  let text = `\nServer:${name === "" ? "" : ` ${name}`}\n`;
+  for (const component of server.Components ?? []) {
+    const details: Readonly<Record<string, string>> = component.Details ?? {};
+    const rows: (readonly [string, string])[] = [["Version", component.Version]];
+    if (component.Name === "Engine") {
+      rows.push(["API version", `${details["ApiVersion"]} (minimum version ${details["MinAPIVersion"]})`]);
+      rows.push(["Go version", details["GoVersion"] ?? ""], ["Git commit", details["GitCommit"] ?? ""]);
+      rows.push(["Built", buildTime(details["BuildTime"] ?? "")], ["OS/Arch", `${details["Os"]}/${details["Arch"]}`]);
+      rows.push(["Experimental", details["Experimental"] ?? "false"]);
+    } else {
+      for (const key of Object.keys(details).sort()) rows.push([key, details[key] ?? ""]);
+    }
+    text += section(component.Name, rows, " ", 18);
+  }
+  return text;
+}
+
+function view(server: SystemVersion | null): Computed {
+  const client = clientVersion();
+  return new Computed("system.versionInfo", {
+    Client: () => ({ ...client, DefaultAPIVersion: client.ApiVersion }),
+    Server: () => server,
+    ServerOK: () => () => server !== null,
+  });
+}
+
+export const command: Command = {
+  usage: "[OPTIONS]",
+  args: { least: 0, most: 0 },
+  flags: [inspectFormatFlag],
+  async run(context, flags) {
+    const format = flags.string("format");
+    let server: SystemVersion | null = null;
+    let failure: unknown;
+    try {
+      server = await context.client().json<SystemVersion>("GET", "/version");
+    } catch (error) {
+      failure = error;
+    }
+    if (format === "") context.out(clientText() + (server === null ? "" : serverText(server)));
+    else {
+      try {
+        context.out(`${compileTemplate(format === "json" ? "{{json .}}" : format).execute(view(server))}\n`);
+      } catch (error) {
+        if (failure === undefined) throw invalidParameter(`template parsing error: ${messageOf(error)}`, error);
+      }
+    }
+    if (failure !== undefined) throw new ExitError(1, messageOf(failure));
+    return 0;
+  },
+};
