@@ -1,0 +1,122 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import { cancelled } from "../base/base.ts";
+import { readJson } from "./body.ts";
+import { takeConnection } from "./hijack.ts";
+import { Query } from "./query.ts";
+
+export interface CallParts {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /** With an upgrade: the connection, and what the client sent behind its request. */
+  readonly upgrade: { readonly socket: Duplex; readonly head: Buffer } | undefined;
+  readonly minor: number;
+  readonly path: string;
+  readonly search: string;
+}
+
+/** One request, and the ways to answer it. Exactly one answer is given. */
+export class Call {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly query: Query;
+  /** Minor version of the API that the client speaks; the major one is 1. */
+  readonly minor: number;
+  readonly path: string;
+  params: Readonly<Record<string, string>> = {};
+  readonly #upgrade: CallParts["upgrade"];
+  #signal: AbortSignal | undefined;
+
+  constructor(parts: CallParts) {
+    this.request = parts.request;
+    this.response = parts.response;
+    this.minor = parts.minor;
+    this.path = parts.path;
+    this.query = new Query(parts.search);
+    this.#upgrade = parts.upgrade;
+  }
+
+  /** A part of the path, `{name}` in the route's pattern. */
+  param(name: string): string {
+    return this.params[name] ?? "";
+  }
+
+  body(): Promise<Record<string, unknown> | undefined> {
+    return readJson(this.request);
+  }
+
+  /** Aborts when the client hangs up before it has its answer. Half closed counts, as it does in dockerd. */
+  get signal(): AbortSignal {
+    this.#signal ??= hangUpSignal(this.request, this.response);
+    return this.#signal;
+  }
+
+  json(status: number, value: unknown): void {
+    this.bytes(status, "application/json", Buffer.from(`${JSON.stringify(value)}\n`));
+  }
+
+  bytes(status: number, type: string, body: Uint8Array): void {
+    this.response.writeHead(status, { "Content-Type": type, "Content-Length": body.length });
+    this.response.end(this.request.method === "HEAD" ? undefined : body);
+  }
+
+  empty(status: number): void {
+    if (status !== 204 && status !== 304) this.response.setHeader("Content-Length", 0);
+    this.response.writeHead(status);
+    this.response.end();
+  }
+
+  /** Sends the head at once, and then what is written. */
+  open(type: string): void {
+    // Not only a stream of many lines, also the one value of a wait must not be held back.
+    this.response.writeHead(200, { "Content-Type": type });
+    this.response.flushHeaders();
+  }
+
+  /** Sends a part; resolves when there is room for the next. @throws Cancelled when the client is gone */
+  write(chunk: string | Uint8Array): Promise<void> | void {
+    const { response } = this;
+    if (response.destroyed || response.writableEnded) throw cancelled("the client has gone");
+    if (!response.write(chunk)) return drained(response);
+  }
+
+  end(): void {
+    this.response.end();
+  }
+
+  /** Takes the connection from HTTP: the answer's head is sent, what follows is the caller's, both ways. */
+  hijack(type: string): Duplex {
+    return takeConnection(this.request, this.response, this.#upgrade, type);
+  }
+
+  get upgraded(): boolean {
+    return this.#upgrade !== undefined;
+  }
+}
+
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const settle = (): void => {
+      response.off("drain", settle);
+      response.off("close", settle);
+      if (response.destroyed || response.errored) reject(cancelled("the client has gone"));
+      else resolve();
+    };
+    response.on("drain", settle);
+    response.on("close", settle);
+  });
+}
+
+function hangUpSignal(request: IncomingMessage, response: ServerResponse): AbortSignal {
+  const controller = new AbortController();
+  const { socket } = request;
+  const hangUp = (): void => {
+    socket.off("end", hangUp);
+    response.off("close", hangUp);
+    if (!response.writableFinished) controller.abort(cancelled("the client has gone"));
+  };
+  socket.on("end", hangUp);
+  response.on("close", hangUp);
+  if (socket.destroyed || response.destroyed || socket.readableEnded) hangUp();
+  return controller.signal;
+}

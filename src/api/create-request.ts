@@ -1,0 +1,25 @@
+import { invalidParameter } from "../base/base.ts";
+import type { ContainerCreateRequest, HostConfig } from "../spec/spec.ts";
+
+/** What dockerd does with fields that a client of that version cannot have meant. */
+function hostConfigFor(given: HostConfig, minor: number): HostConfig {
+  const config: Record<string, unknown> = { ...given };
+  if (minor < 40 && !config["IpcMode"]) config["IpcMode"] = "shareable";
+  if (minor < 41 && !config["CgroupnsMode"]) config["CgroupnsMode"] = "host";
+  if (minor < 43) delete config["Annotations"];
+  if (minor < 42) delete config["ConsoleSize"];
+  // None and unlimited are the same.
+  const pids = config["PidsLimit"];
+  if (minor < 40 || (typeof pids === "number" && pids <= 0)) delete config["PidsLimit"];
+  return config as HostConfig;
+}
+
+/**
+ * The body of `POST /containers/create`.
+ * @throws InvalidParameter when there is none
+ */
+export function createRequest(body: Record<string, unknown> | undefined, minor: number): ContainerCreateRequest {
+  if (body === undefined) throw invalidParameter("config cannot be empty in order to create a container");
+  const request = body as ContainerCreateRequest;
+  return { ...request, HostConfig: hostConfigFor(request.HostConfig ?? {}, minor) };
+}

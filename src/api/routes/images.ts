@@ -1,0 +1,106 @@
+import { Readable } from "node:stream";
+import { invalidParameter, systemError } from "../../base/base.ts";
+import type { ImageBackend } from "../backend.ts";
+import { bodyStream } from "../body.ts";
+import type { Call } from "../call.ts";
+import type { Route } from "../router.ts";
+import { shapeImage, shapeImageSummary } from "../shape.ts";
+import { sendBytes, sendProgress } from "../stream.ts";
+
+/** `fromImage` with a tag or digest of its own parameter. */
+function pullReference(image: string, tag: string): string {
+  if (tag === "") return image;
+  return tag.includes(":") ? `${image}@${tag}` : `${image}:${tag}`;
+}
+
+/** `fromSrc`: the request's body, or what lies at an address. */
+async function importSource(call: Call, from: string): Promise<Readable> {
+  if (from === "-") return bodyStream(call.request);
+  const url = from.includes("://") ? from : `http://${from}`;
+  const answer = await fetch(url, { signal: call.signal }).catch((error: unknown) => {
+    throw systemError(`Get ${JSON.stringify(url)}: ${error instanceof Error ? error.message : String(error)}`, error);
+  });
+  if (!answer.ok || answer.body === null) throw systemError(`Got HTTP status code >= 400: ${answer.status} ${answer.statusText}`);
+  return Readable.fromWeb(answer.body);
+}
+
+async function create(images: ImageBackend, call: Call): Promise<void> {
+  const { query } = call;
+  const platform = query.option("platform", "platform");
+  const image = query.text("fromImage");
+  if (image !== "") {
+    const auth = call.request.headers["x-registry-auth"];
+    return await sendProgress(
+      call,
+      images.pull(pullReference(image, query.text("tag")), { ...platform, ...(typeof auth === "string" ? { auth } : {}) }),
+    );
+  }
+  const options = {
+    repository: query.text("repo"),
+    tag: query.text("tag"),
+    message: query.text("message"),
+    changes: query.all("changes"),
+    ...platform,
+  };
+  await sendProgress(call, images.import(await importSource(call, query.text("fromSrc")), options));
+}
+
+async function save(images: ImageBackend, call: Call, names: readonly string[]): Promise<void> {
+  const archive = await images.save(names.flatMap((name) => name.split(",")).filter((name) => name !== ""));
+  call.signal.addEventListener("abort", () => archive.destroy(), { once: true });
+  await sendBytes(call, "application/x-tar", archive);
+}
+
+async function tag(images: ImageBackend, call: Call): Promise<void> {
+  const repository = call.query.text("repo");
+  if (repository === "") throw invalidParameter("invalid reference format");
+  await images.tag(call.param("name"), { repository, tag: call.query.text("tag") });
+  call.empty(201);
+}
+
+async function list(images: ImageBackend, call: Call): Promise<void> {
+  const { query } = call;
+  const filters = new Map(query.filters());
+  const old = query.text("filter");
+  if (old !== "" && call.minor < 41) filters.set("reference", [...(filters.get("reference") ?? []), old]);
+  const found = await images.list({ all: query.flag("all"), filters, sharedSize: query.flag("shared-size") });
+  call.json(
+    200,
+    found.map((image) => shapeImageSummary(image, call.minor)),
+  );
+}
+
+export function imageRoutes(images: ImageBackend): Route[] {
+  return [
+    { method: "GET", pattern: "/images/json", handler: (call) => list(images, call) },
+    { method: "GET", pattern: "/images/get", handler: (call) => save(images, call, call.query.all("names")) },
+    { method: "POST", pattern: "/images/create", handler: (call) => create(images, call) },
+    {
+      method: "POST",
+      pattern: "/images/load",
+      handler: (call) => sendProgress(call, images.load(bodyStream(call.request), { quiet: call.query.flag("quiet") })),
+    },
+    {
+      method: "GET",
+      pattern: "/images/{name}/json",
+      handler: async (call) => call.json(200, shapeImage(await images.inspect(call.param("name")), call.minor)),
+    },
+    { method: "GET", pattern: "/images/{name}/history", handler: async (call) => call.json(200, await images.history(call.param("name"))) },
+    { method: "GET", pattern: "/images/{name}/get", handler: (call) => save(images, call, [call.param("name")]) },
+    { method: "POST", pattern: "/images/{name}/tag", handler: (call) => tag(images, call) },
+    {
+      method: "DELETE",
+      pattern: "/images/{name}",
+      handler: async (call) =>
+        call.json(200, await images.remove(call.param("name"), { force: call.query.flag("force"), noPrune: call.query.flag("noprune") })),
+    },
+    {
+      method: "POST",
+      pattern: "/berth/images/embedded",
+      handler: async (call) => {
+        await images.installEmbedded(call.query.text("name"));
+        call.empty(201);
+      },
+    },
+  ];
+}
