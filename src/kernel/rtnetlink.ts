@@ -5,7 +5,18 @@
 import { addressBytes, macBytes } from "./netlink-address.ts";
 import { NetlinkWriter, requestFlags } from "./netlink-message.ts";
 
-const types = { newLink: 16, deleteLink: 17, getLink: 18, newAddress: 20, deleteAddress: 21, getAddress: 22, newRoute: 24, getRoute: 26, newNeighbour: 28 };
+const types = {
+  newLink: 16,
+  deleteLink: 17,
+  getLink: 18,
+  setLink: 19,
+  newAddress: 20,
+  deleteAddress: 21,
+  getAddress: 22,
+  newRoute: 24,
+  getRoute: 26,
+  newNeighbour: 28,
+};
 const attributes = { address: 1, name: 3, mtu: 4, master: 10, linkInfo: 18, familySpec: 26, netnsFd: 28 };
 const up = 1;
 const inet4 = 2;
@@ -110,7 +121,7 @@ export function setLink(index: number, change: LinkChange): Uint8Array {
 
 /** Lets a bridge send a frame back through the port that it came in by (hairpin). */
 export function setBridgePort(index: number, port: { readonly hairpin?: boolean; readonly isolated?: boolean }): Uint8Array {
-  return encode(types.newLink, 0, (writer) => {
+  return encode(types.setLink, 0, (writer) => {
     linkHeader(writer, index, 0, 0, bridgeFamily);
     writer.nest(12, () => {
       if (port.hairpin !== undefined) writer.u8(4, port.hairpin ? 1 : 0);

@@ -1,4 +1,5 @@
 import { type ContainerId, type EngineError, isEngineError, log, messageOf, newId, notFound, systemError } from "../base/base.ts";
+import { readNetworkSetting } from "../kernel/rtnetlink-settings.ts";
 import type { NetworkInspect, NetworkSettings } from "../spec/spec.ts";
 import type { NetworkRows } from "../state/state.ts";
 import { macFor } from "./addresses.ts";
@@ -128,7 +129,8 @@ export class BerthNetworks implements Networks {
     const { bridge, ports: hostPorts, options } = this.#parts;
     if (bridge === undefined) throw notFound(`network ${network.name} not found`);
     const base = this.#newEndpoint(request, network);
-    const resolvConf = resolverText(await readHostResolver(), resolverOf(request, options), true);
+    const [hostResolver, bridgeFilter] = await Promise.all([readHostResolver(), readNetworkSetting("bridge", "bridge-nf-call-iptables")]);
+    const resolvConf = resolverText(hostResolver, resolverOf(request, options), true);
     const address = bridge.pool.allocate(this.#lastAddress.get(request.containerId));
     if (address === undefined) throw setUpFailed(`no available IPv4 addresses on this network's address pools: bridge (${network.id})`);
     let endpoint: Endpoint;
@@ -145,7 +147,7 @@ export class BerthNetworks implements Networks {
     const { extraHosts, hostname } = request;
     return {
       namespace: "private",
-      ...planOf(bridge, endpoint),
+      ...planOf(bridge, endpoint, bridgeFilter === "1"),
       settings: this.#settings(request, network, endpoint),
       hosts: hostsText({ extraHosts, hostname, address, ...(gateway === undefined ? {} : { gateway }) }),
       resolvConf,
@@ -251,7 +253,7 @@ export class BerthNetworks implements Networks {
 
 const setUpFailed = (why: string): EngineError => systemError(`failed to set up container networking: ${why}`);
 
-function planOf(bridge: DefaultBridge, endpoint: Endpoint): EndpointPlan {
+function planOf(bridge: DefaultBridge, endpoint: Endpoint, hairpin: boolean): EndpointPlan {
   if (endpoint.link === undefined) return lonePlan;
   return bridgePlan({
     ...endpoint.link,
@@ -262,5 +264,6 @@ function planOf(bridge: DefaultBridge, endpoint: Endpoint): EndpointPlan {
     ports: endpoint.ports,
     table: bridge.table,
     disableIpv6: bridge.disableIpv6,
+    hairpin,
   });
 }

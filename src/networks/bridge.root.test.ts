@@ -162,7 +162,7 @@ async function eventually(holds: () => Promise<boolean>): Promise<void> {
 function inNamespace(): void {
   describe("the default bridge", { concurrency: false }, () => {
     let outside: Namespace;
-    let before_: string;
+    let atFirst: string;
 
     before(async () => {
       // The host: lo, an interface to another host at 198.51.100.9 which has a route to the containers.
@@ -177,10 +177,10 @@ function inNamespace(): void {
       await within(outside, "ip", "link", "set", "lo", "up");
       await within(outside, "ip", "route", "add", "172.16.0.0/12", "via", "198.51.100.1");
       await sleep(50);
-      before_ = await hostState();
+      atFirst = await hostState();
     });
     after(async () => {
-      await eventually(async () => (await hostState()) === before_).catch(async () => assert.equal(await hostState(), before_));
+      await eventually(async () => (await hostState()) === atFirst).catch(async () => assert.equal(await hostState(), atFirst));
       await outside[Symbol.asyncDispose]();
     });
 

@@ -2,7 +2,7 @@
 import { randomInt } from "node:crypto";
 import type { HostOp, InitOp, NetlinkOp } from "../kernel/kernel.ts";
 import type { TableName } from "../kernel/nftables.ts";
-import { addAddress, addBridgeForwarding, addRoute, addVethPair, setLink } from "../kernel/rtnetlink.ts";
+import { addAddress, addBridgeForwarding, addRoute, addVethPair, setBridgePort, setLink } from "../kernel/rtnetlink.ts";
 import { lastOf, numberAddress, type Subnet } from "./addresses.ts";
 import { type PublishedPort, publish, unpublish } from "./firewall.ts";
 
@@ -43,6 +43,11 @@ export interface BridgeEndpoint {
   readonly table: TableName;
   /** The kernel has IPv6, which is turned off on the interface: no router of the neighbours' making is believed (CVE-2020-13401). */
   readonly disableIpv6: boolean;
+  /**
+   * The kernel shows bridged frames to the firewall (net.bridge.bridge-nf-call-iptables). Then it sends a published port's
+   * frames on within the bridge, and those of a container to itself need a port that sends back what came from it.
+   */
+  readonly hairpin: boolean;
 }
 
 /** Interface indexes that we choose lie above those that the kernel counts up to, at random: no two daemons agree on one. */
@@ -64,6 +69,7 @@ export function bridgePlan(endpoint: BridgeEndpoint): EndpointPlan {
       netlink(0, pair.message, pair.netnsFdAt),
       // The address may have been another container's a moment ago, whose end is still being taken down.
       netlink(0, addBridgeForwarding(index, mac)),
+      ...(endpoint.hairpin ? [netlink(0, setBridgePort(index, { hairpin: true }))] : []),
       ...(published ? [netlink(12, publish(table, ports))] : []),
     ],
     containerNetwork: [
