@@ -66,7 +66,8 @@ export function resolveCapabilities(request: CapabilityRequest): string[] {
   const add = request.add.map(normaliseCapability);
   const drop = request.drop.map(normaliseCapability);
   for (const name of add) {
-    if (name !== "ALL" && !request.known.includes(name)) throw invalidParameter(`invalid capability: not supported by your kernel or not available in the current environment: "${name}"`);
+    if (name !== "ALL" && !request.known.includes(name))
+      throw invalidParameter(`invalid capability: not supported by your kernel or not available in the current environment: "${name}"`);
   }
   if (request.privileged) return [...request.known];
   if (add.includes("ALL")) return request.known.filter((name) => !drop.includes(name));

@@ -30,8 +30,7 @@ function memoryV1({ memory = {}, hugepageLimits = [] }: LinuxResources): CgroupW
   put("limit_in_bytes", memory.limit);
   put("memsw.limit_in_bytes", memory.swap); // after the limit: it may never be below it
   put("soft_limit_in_bytes", memory.reservation);
-  if (memory.swappiness !== undefined)
-    writes.push({ controller: "memory", file: "memory.swappiness", data: String(memory.swappiness) });
+  if (memory.swappiness !== undefined) writes.push({ controller: "memory", file: "memory.swappiness", data: String(memory.swappiness) });
   if (memory.disableOOMKiller === true) writes.push({ controller: "memory", file: "memory.oom_control", data: "1" });
   for (const { pageSize, limit } of hugepageLimits)
     writes.push({ controller: "hugetlb", file: `hugetlb.${pageSize}.limit_in_bytes`, data: String(limit) });

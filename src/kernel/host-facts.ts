@@ -57,7 +57,9 @@ export async function readHostFacts(cgroupParent: string): Promise<HostFacts> {
   await prepareCgroupParent(cgroups, cgroupParent);
   const cpuset = cgroups.controllers.get("cpuset");
   const list = async (file: string): Promise<string> =>
-    cpuset === undefined ? "" : await text(`${cpuset}${cgroups.version === 1 ? cgroupParent : ""}/${file}${cgroups.version === 2 ? ".effective" : ""}`);
+    cpuset === undefined
+      ? ""
+      : await text(`${cpuset}${cgroups.version === 1 ? cgroupParent : ""}/${file}${cgroups.version === 2 ? ".effective" : ""}`);
   return {
     architecture: process.arch === "arm64" ? "arm64" : "x64",
     release: release(),

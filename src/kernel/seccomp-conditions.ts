@@ -111,8 +111,7 @@ export function conditionalReturn(syscall: string, conditions: readonly Conditio
     const passed = program.length + steps.length;
     for (const { code, k, yes, no } of steps) {
       const after = program.length + 1;
-      const distance = (target: Target | undefined): number =>
-        target === "pass" ? passed - after : target === "fail" ? end - after : 0;
+      const distance = (target: Target | undefined): number => (target === "pass" ? passed - after : target === "fail" ? end - after : 0);
       program.push(instruction(code, k, distance(yes), distance(no)));
     }
   }

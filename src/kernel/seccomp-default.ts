@@ -82,6 +82,9 @@ export function defaultSeccomp(capabilities: readonly string[], arch: Architectu
   const relevant = capabilities.filter((name) => Object.hasOwn(allowedWith, name)).sort();
   const key = [arch, release, ...relevant].join(" ");
   let profile = made.get(key);
-  if (profile === undefined) made.set(key, (profile = profileOf(new Set(relevant), arch, release)));
+  if (profile === undefined) {
+    profile = profileOf(new Set(relevant), arch, release);
+    made.set(key, profile);
+  }
   return profile;
 }

@@ -36,7 +36,8 @@ function decode(text: string): DockerProfile {
   } catch (error) {
     throw invalidParameter(`Decoding seccomp profile failed: ${error instanceof Error ? error.message : String(error)}`, error);
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw invalidParameter("Decoding seccomp profile failed: not an object");
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw invalidParameter("Decoding seccomp profile failed: not an object");
   const profile = value as DockerProfile;
   if (typeof profile.defaultAction !== "string") throw invalidParameter("Decoding seccomp profile failed: defaultAction is missing");
   for (const [what, list] of [
@@ -66,7 +67,8 @@ function applies({ includes, excludes }: DockerRule, { capabilities, architectur
 }
 
 function ruleOf(rule: DockerRule): SeccompRule {
-  if (rule.name && rule.names?.length) throw invalidParameter("'name' and 'names' were specified in the seccomp profile, use either 'name' or 'names'");
+  if (rule.name && rule.names?.length)
+    throw invalidParameter("'name' and 'names' were specified in the seccomp profile, use either 'name' or 'names'");
   const called = rule.name ? [rule.name] : (rule.names ?? []);
   if (called.some((name) => typeof name !== "string") || typeof rule.action !== "string")
     throw invalidParameter("Decoding seccomp profile failed: a rule without names or action");
@@ -91,7 +93,12 @@ const parsed = new Map<string, SeccompProfile>();
  * @param capabilities the container's bounding set
  * @throws InvalidParameter
  */
-export function parseSeccompProfile(text: string, capabilities: readonly string[], architecture: Architecture, release: string): SeccompProfile {
+export function parseSeccompProfile(
+  text: string,
+  capabilities: readonly string[],
+  architecture: Architecture,
+  release: string,
+): SeccompProfile {
   const key = `${architecture} ${release} ${[...capabilities].sort().join(" ")} ${text}`;
   const known = parsed.get(key);
   if (known !== undefined) return known;

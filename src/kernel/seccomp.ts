@@ -117,7 +117,12 @@ function isSame(a: readonly Instruction[], b: readonly Instruction[]): boolean {
 }
 
 /** Adjoining ranges over all numbers, each with one answer. */
-function rangesOf(rules: ReadonlyMap<string, Rule[]>, named: ReadonlySet<string>, architecture: SyscallArchitecture, byDefault: number): Range[] {
+function rangesOf(
+  rules: ReadonlyMap<string, Rule[]>,
+  named: ReadonlySet<string>,
+  architecture: SyscallArchitecture,
+  byDefault: number,
+): Range[] {
   const numbers = syscallNumbers(architecture);
   const base = architecture === "x32" ? x32Bit : 0;
   const otherwise = [instruction(bpf.return, byDefault)];
@@ -193,6 +198,9 @@ const compiled = new WeakMap<SeccompProfile, CompiledSeccomp>();
  */
 export function compileSeccomp(profile: SeccompProfile, native: Architecture): CompiledSeccomp {
   let result = compiled.get(profile);
-  if (result === undefined) compiled.set(profile, (result = compile(profile, native)));
+  if (result === undefined) {
+    result = compile(profile, native);
+    compiled.set(profile, result);
+  }
   return result;
 }

@@ -41,7 +41,10 @@ function checkMemory(host: HostConfig, { support }: HostFacts, found: Findings):
     `Your kernel does not support memory soft limit capabilities ${notMounted} Limitation discarded.`,
   );
   found.refuse(reservation !== 0 && reservation < minMemoryBytes, "Minimum memory reservation allowed is 6MB");
-  found.refuse(limit > 0 && reservation > 0 && limit < reservation, "Minimum memory limit can not be less than memory reservation limit, see usage");
+  found.refuse(
+    limit > 0 && reservation > 0 && limit < reservation,
+    "Minimum memory limit can not be less than memory reservation limit, see usage",
+  );
   const oomKillDisable = host.OomKillDisable === true;
   found.warn(oomKillDisable && !support.oomKillDisable, "Your kernel does not support OomKillDisable. OomKillDisable discarded.");
   found.warn(
@@ -61,14 +64,20 @@ function checkCpu(host: HostConfig, { support, cpuCount }: HostFacts, found: Fin
   const shares = host.CpuShares ?? 0;
   found.refuse(nano > 0 && period > 0, "Conflicting options: Nano CPUs and CPU Period cannot both be set");
   found.refuse(nano > 0 && quota > 0, "Conflicting options: Nano CPUs and CPU Quota cannot both be set");
-  found.refuse(nano > 0 && !support.cpuQuota, `NanoCPUs can not be set, as your kernel does not support CPU CFS scheduler or the cgroup is not mounted`);
+  found.refuse(
+    nano > 0 && !support.cpuQuota,
+    `NanoCPUs can not be set, as your kernel does not support CPU CFS scheduler or the cgroup is not mounted`,
+  );
   found.refuse(
     nano < 0 || nano > cpuCount * 1e9,
     `range of CPUs is from 0.01 to ${cpuCount}.00, as there are only ${cpuCount} CPUs available`,
   );
   found.refuse(shares < 0, `invalid CPU shares (${shares}): value must be a positive integer`);
   found.warn(shares > 0 && !support.cpuShares, `Your kernel does not support CPU shares ${notMounted} Shares discarded.`);
-  found.warn((period !== 0 || quota !== 0) && !support.cpuQuota, "Your kernel does not support CPU CFS scheduler. CPU period/quota discarded.");
+  found.warn(
+    (period !== 0 || quota !== 0) && !support.cpuQuota,
+    "Your kernel does not support CPU CFS scheduler. CPU period/quota discarded.",
+  );
   found.refuse(
     period !== 0 && (period < 1000 || period > 1_000_000),
     "CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)",
@@ -126,7 +135,10 @@ function checkBlock(host: HostConfig, { support }: HostFacts, found: Findings): 
     `Your kernel does not support Block I/O weight_device ${notMounted} Weight-device discarded.`,
   );
   const throttled = (limits: readonly unknown[] | undefined, kernel: string, discarded: string): void =>
-    found.warn((limits?.length ?? 0) > 0 && !support.blkioThrottle, `Your kernel does not support ${kernel} ${notMounted} ${discarded} discarded.`);
+    found.warn(
+      (limits?.length ?? 0) > 0 && !support.blkioThrottle,
+      `Your kernel does not support ${kernel} ${notMounted} ${discarded} discarded.`,
+    );
   throttled(host.BlkioDeviceReadBps, "BPS Block I/O read limit", "Block I/O BPS read limit");
   throttled(host.BlkioDeviceWriteBps, "BPS Block I/O write limit", "Block I/O BPS write limit");
   throttled(host.BlkioDeviceReadIOps, "IOPS Block I/O read limit", "Block I/O IOPS read limit");

@@ -62,7 +62,21 @@ async function nodeAt(path: string, target: string): Promise<SpecDevice | undefi
 }
 
 /** What a privileged container does not take over: its own file systems and terminals are there. */
-const skipped = new Set(["pts", "shm", "fd", "mqueue", ".lxc", ".lxd-mounts", ".udev", "console", "stdin", "stdout", "stderr", "core", "ptmx"]);
+const skipped = new Set([
+  "pts",
+  "shm",
+  "fd",
+  "mqueue",
+  ".lxc",
+  ".lxd-mounts",
+  ".udev",
+  "console",
+  "stdin",
+  "stdout",
+  "stderr",
+  "core",
+  "ptmx",
+]);
 
 async function nodesBelow(directory: string, target: string, skip: ReadonlySet<string>): Promise<SpecDevice[]> {
   const nodes: SpecDevice[] = [];
@@ -83,7 +97,9 @@ async function requested(path: string, target: string): Promise<SpecDevice[]> {
   try {
     const real = await realpath(path);
     const found = await stat(real);
-    const nodes = found.isDirectory() ? await nodesBelow(real, target, new Set()) : [await nodeAt(real, target)].filter((node) => node !== undefined);
+    const nodes = found.isDirectory()
+      ? await nodesBelow(real, target, new Set())
+      : [await nodeAt(real, target)].filter((node) => node !== undefined);
     if (nodes.length > 0) return nodes;
   } catch (error) {
     if (errnoOf(error) === undefined) throw error;
@@ -130,14 +146,17 @@ export function checkDevices(hostConfig: HostConfig): void {
   for (const rule of hostConfig.DeviceCgroupRules ?? []) parseDeviceRule(rule);
   if ((hostConfig.DeviceRequests ?? []).length > 0) {
     const [first] = hostConfig.DeviceRequests ?? [];
-    throw invalidParameter(`could not select device driver ${JSON.stringify(first?.Driver ?? "")} with capabilities: ${JSON.stringify(first?.Capabilities ?? []).replaceAll(",", " ").replaceAll('"', "")}`);
+    throw invalidParameter(
+      `could not select device driver ${JSON.stringify(first?.Driver ?? "")} with capabilities: ${JSON.stringify(first?.Capabilities ?? [])
+        .replaceAll(",", " ")
+        .replaceAll('"', "")}`,
+    );
   }
 }
 
 /** @throws InvalidParameter for a device that is not there */
 export async function containerDevices(hostConfig: HostConfig): Promise<ContainerDevices> {
-  if (hostConfig.Privileged === true)
-    return { nodes: await nodesBelow("/dev", "/dev", skipped), rules: [{ allow: true, access: "rwm" }] };
+  if (hostConfig.Privileged === true) return { nodes: await nodesBelow("/dev", "/dev", skipped), rules: [{ allow: true, access: "rwm" }] };
   const nodes: SpecDevice[] = [];
   const rules = [...defaultRules];
   for (const device of hostConfig.Devices ?? []) {

@@ -13,9 +13,13 @@ export function mergeEnvironment(base: readonly string[], overrides: readonly st
   return [...result.values()];
 }
 
-/** PATH, HOSTNAME, TERM with a terminal, then what the image and the user say, then HOME unless they said. */
-export function containerEnvironment(options: { env: readonly string[]; hostname: string; tty: boolean; home: string }): string[] {
+/** PATH, HOSTNAME, TERM with a terminal, then what the image and the user say. */
+export function containerEnvironment(options: { env: readonly string[]; hostname: string; tty: boolean }): string[] {
   const base = [defaultPath, `HOSTNAME=${options.hostname}`, ...(options.tty ? ["TERM=xterm"] : [])];
-  const env = mergeEnvironment(base, options.env);
-  return env.some((entry) => nameOf(entry) === "HOME") ? env : [...env, `HOME=${options.home}`];
+  return mergeEnvironment(base, options.env);
+}
+
+/** HOME is set last, by whoever executes, from the user's entry in /etc/passwd, unless it is there. */
+export function withHome(env: readonly string[], home: string): string[] {
+  return env.some((entry) => nameOf(entry) === "HOME") ? [...env] : [...env, `HOME=${home}`];
 }

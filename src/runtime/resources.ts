@@ -13,7 +13,9 @@ function memoryOf(host: HostConfig, support: CgroupSupport): NonNullable<LinuxRe
     // A limit without a word on swap allows as much swap again.
     ...(limit > 0 && support.swap ? { swap: swap === 0 ? 2 * limit : swap } : {}),
     ...(host.MemoryReservation && support.memoryReservation ? { reservation: host.MemoryReservation } : {}),
-    ...(host.MemorySwappiness != null && host.MemorySwappiness >= 0 && support.memorySwappiness ? { swappiness: host.MemorySwappiness } : {}),
+    ...(host.MemorySwappiness != null && host.MemorySwappiness >= 0 && support.memorySwappiness
+      ? { swappiness: host.MemorySwappiness }
+      : {}),
     ...(host.OomKillDisable === true && support.oomKillDisable ? { disableOOMKiller: true } : {}),
   };
 }

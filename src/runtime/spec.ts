@@ -43,7 +43,12 @@ export function defaultPaths(facts: HostFacts): { readonly masked: string[]; rea
   return { masked: [...maskedPaths, ...facts.thermalPaths], readonly: [...readonlyPaths] };
 }
 
-function seccompOf(security: SecurityOptions, privileged: boolean, capabilities: readonly string[], facts: HostFacts): SeccompProfile | undefined {
+function seccompOf(
+  security: SecurityOptions,
+  privileged: boolean,
+  capabilities: readonly string[],
+  facts: HostFacts,
+): SeccompProfile | undefined {
   if (security.seccomp === "unconfined" || (privileged && security.seccomp === "default")) return undefined;
   if (security.seccomp === "default") return facts.seccomp ? defaultSeccomp(capabilities, facts.architecture, facts.release) : undefined;
   return parseSeccompProfile(security.seccomp, capabilities, facts.architecture, facts.release);
@@ -77,7 +82,7 @@ function processOf(input: SpecInput, security: SecurityOptions, capabilities: st
     ...(tty && rows > 0 && columns > 0 ? { consoleSize: { height: rows, width: columns } } : {}),
     user: { uid: user.uid, gid: user.gid, additionalGids: [...user.groups] },
     args: [...(config.Entrypoint ?? []), ...(config.Cmd ?? [])],
-    env: containerEnvironment({ env: config.Env ?? [], hostname: request.hostname, tty, home: user.home }),
+    env: containerEnvironment({ env: config.Env ?? [], hostname: request.hostname, tty }),
     cwd: workingDirectory(config.WorkingDir),
     capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities, inheritable: [], ambient: [] },
     ...(limits.length > 0 ? { rlimits: limits } : {}),
@@ -127,6 +132,16 @@ function linuxOf(input: SpecInput, security: SecurityOptions, capabilities: read
   };
 }
 
+/** Kept for exec sessions as another user, who gets these groups too. */
+const groupAddAnnotation = "dev.berth.group-add";
+
+/** `--group-add` of the container, as the user gave it. */
+export function groupsAdded(spec: RuntimeSpec): string[] {
+  const text = spec.annotations?.[groupAddAnnotation];
+  const value: unknown = text === undefined ? [] : JSON.parse(text);
+  return Array.isArray(value) ? value.filter((entry) => typeof entry === "string") : [];
+}
+
 /** @throws InvalidParameter with Docker's wording */
 export function containerSpec(input: SpecInput): RuntimeSpec {
   const { request, options, facts } = input;
@@ -147,7 +162,10 @@ export function containerSpec(input: SpecInput): RuntimeSpec {
     ...(ownUts && request.hostname !== "" ? { hostname: request.hostname } : {}),
     ...(ownUts && config.Domainname ? { domainname: config.Domainname } : {}),
     mounts,
-    annotations: { ...(hostConfig.Annotations ?? {}) },
+    annotations: {
+      ...(hostConfig.Annotations ?? {}),
+      ...(hostConfig.GroupAdd?.length ? { [groupAddAnnotation]: JSON.stringify(hostConfig.GroupAdd) } : {}),
+    },
     linux: linuxOf(input, security, capabilities, mounts),
   };
 }

@@ -40,6 +40,7 @@ export function checkSysctl(key: string, own: OwnNamespaces): void {
     if (!own.uts) refuse("uts");
     return;
   }
-  if (name === "kernel.hostname") throw invalidParameter(`sysctl ${JSON.stringify(key)} is not allowed as it conflicts with the OCI "hostname" field`);
+  if (name === "kernel.hostname")
+    throw invalidParameter(`sysctl ${JSON.stringify(key)} is not allowed as it conflicts with the OCI "hostname" field`);
   refuse("kernel");
 }

@@ -36,7 +36,8 @@ export type UserMount = BindMount | TmpfsMount;
 const isPropagation = (word: string): word is Propagation => (propagations as readonly string[]).includes(word);
 
 function checkTarget(target: string, whole: string): string {
-  if (!target.startsWith("/")) throw invalidParameter(`invalid volume specification: '${whole}': invalid mount path: '${target}' mount path must be absolute`);
+  if (!target.startsWith("/"))
+    throw invalidParameter(`invalid volume specification: '${whole}': invalid mount path: '${target}' mount path must be absolute`);
   const clean = cleanPath(target);
   if (clean === "/") throw invalidParameter(`invalid volume specification: '${whole}': invalid specification: destination can't be '/'`);
   return clean;
@@ -52,7 +53,13 @@ export function cleanPath(path: string): string {
 export function parseBind(text: string): BindMount {
   const parts = text.split(":");
   const [source = "", target, mode = ""] = parts;
-  if (target === undefined || source === "" || target === "" || parts.length > 3 || (parts.length === 3 && mode === "" && text.endsWith("::")))
+  if (
+    target === undefined ||
+    source === "" ||
+    target === "" ||
+    parts.length > 3 ||
+    (parts.length === 3 && mode === "" && text.endsWith("::"))
+  )
     throw invalidParameter(`invalid volume specification: '${text}'`);
   if (!source.startsWith("/")) {
     if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(source))
@@ -98,7 +105,10 @@ function parseBindMount(mount: Mount, target: string): BindMount {
   if (options.ReadOnlyForceRecursive && options.ReadOnlyNonRecursive)
     throw invalidMount(mount, "ReadOnlyNonRecursive and ReadOnlyForceRecursive are mutually exclusive");
   if (!mount.ReadOnly && (options.ReadOnlyForceRecursive || options.ReadOnlyNonRecursive))
-    throw invalidMount(mount, `mount source is not read-only: ${options.ReadOnlyForceRecursive ? "ReadOnlyForceRecursive" : "ReadOnlyNonRecursive"}`);
+    throw invalidMount(
+      mount,
+      `mount source is not read-only: ${options.ReadOnlyForceRecursive ? "ReadOnlyForceRecursive" : "ReadOnlyNonRecursive"}`,
+    );
   if (options.ReadOnlyForceRecursive && propagation !== "rprivate")
     throw invalidMount(mount, "ReadOnlyForceRecursive is only supported for Propagation=RPRIVATE");
   return {
@@ -150,8 +160,23 @@ export function parseMount(mount: Mount): UserMount {
 }
 
 const tmpfsDefaults = ["noexec", "nosuid", "nodev"];
-const opposite: Readonly<Record<string, string>> = { exec: "noexec", suid: "nosuid", dev: "nodev", ro: "rw", sync: "async", atime: "noatime" };
-const tmpfsFlags = new Set([...Object.entries(opposite).flat(), "diratime", "nodiratime", "relatime", "norelatime", "strictatime", "nostrictatime"]);
+const opposite: Readonly<Record<string, string>> = {
+  exec: "noexec",
+  suid: "nosuid",
+  dev: "nodev",
+  ro: "rw",
+  sync: "async",
+  atime: "noatime",
+};
+const tmpfsFlags = new Set([
+  ...Object.entries(opposite).flat(),
+  "diratime",
+  "nodiratime",
+  "relatime",
+  "norelatime",
+  "strictatime",
+  "nostrictatime",
+]);
 const tmpfsData = new Set(["size", "mode", "uid", "gid", "nr_inodes", "nr_blocks", "mpol"]);
 
 /** Docker's defaults with the user's words in their place. @throws InvalidParameter */
@@ -200,25 +225,19 @@ export function assertSourcesExist(mounts: readonly UserMount[]): void {
   }
 }
 
+function inspectMount(mount: UserMount): MountPoint | undefined {
+  switch (mount.type) {
+    case "bind": {
+      const { source, target, mode, writable, propagation } = mount;
+      return { Type: "bind", Source: source, Destination: target, Mode: mode, RW: writable, Propagation: propagation };
+    }
+    case "tmpfs":
+      if (!mount.listed) return undefined;
+      return { Type: "tmpfs", Source: "", Destination: mount.target, Mode: "", RW: !mount.options.includes("ro"), Propagation: "" };
+  }
+}
+
 /** As `docker inspect` lists them. */
 export function inspectMounts(mounts: readonly UserMount[]): MountPoint[] {
-  return mounts.flatMap((mount): MountPoint[] => {
-    switch (mount.type) {
-      case "bind":
-        return [
-          {
-            Type: "bind",
-            Source: mount.source,
-            Destination: mount.target,
-            Mode: mount.mode,
-            RW: mount.writable,
-            Propagation: mount.propagation,
-          },
-        ];
-      case "tmpfs":
-        return mount.listed
-          ? [{ Type: "tmpfs", Source: "", Destination: mount.target, Mode: "", RW: !mount.options.includes("ro"), Propagation: "" }]
-          : [];
-    }
-  });
+  return mounts.map(inspectMount).filter((one) => one !== undefined);
 }

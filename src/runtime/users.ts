@@ -40,7 +40,10 @@ function idIn(text: string | undefined): number | undefined {
 
 function lines(file: Uint8Array | undefined): string[] {
   if (file === undefined) return [];
-  return Buffer.from(file.subarray(0, maxBytes)).toString("utf8").split("\n", maxLines).map((line) => line.trim());
+  return Buffer.from(file.subarray(0, maxBytes))
+    .toString("utf8")
+    .split("\n", maxLines)
+    .map((line) => line.trim());
 }
 
 function parsePasswd(file: Uint8Array | undefined): PasswdEntry[] {

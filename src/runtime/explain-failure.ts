@@ -1,0 +1,140 @@
+/**
+ * Failures of a launch or an exec in Docker's words. The docker CLI takes its exit code from these words: `executable
+ * file not found` and `no such file or directory` make 127, `permission denied` and `is a directory` 126, all else 125.
+ */
+import { constants } from "node:os";
+import type { LaunchFailure } from "../kernel/kernel.ts";
+import type { ExplainedFailure, ExplainFailure } from "./runtime.ts";
+
+const { errno } = constants;
+
+/** strerror(3)'s words, in Go's spelling, of what a launch can meet. */
+const errnoWords: ReadonlyMap<number, string> = new Map([
+  [errno.EPERM, "operation not permitted"],
+  [errno.ENOENT, "no such file or directory"],
+  [errno.ESRCH, "no such process"],
+  [errno.EINTR, "interrupted system call"],
+  [errno.EIO, "input/output error"],
+  [errno.ENXIO, "no such device or address"],
+  [errno.E2BIG, "argument list too long"],
+  [errno.ENOEXEC, "exec format error"],
+  [errno.EAGAIN, "resource temporarily unavailable"],
+  [errno.ENOMEM, "cannot allocate memory"],
+  [errno.EACCES, "permission denied"],
+  [errno.EBUSY, "device or resource busy"],
+  [errno.EEXIST, "file exists"],
+  [errno.EXDEV, "invalid cross-device link"],
+  [errno.ENODEV, "no such device"],
+  [errno.ENOTDIR, "not a directory"],
+  [errno.EISDIR, "is a directory"],
+  [errno.EINVAL, "invalid argument"],
+  [errno.ENFILE, "too many open files in system"],
+  [errno.EMFILE, "too many open files"],
+  [errno.ETXTBSY, "text file busy"],
+  [errno.ENOSPC, "no space left on device"],
+  [errno.EROFS, "read-only file system"],
+  [errno.ELOOP, "too many levels of symbolic links"],
+  [errno.ENAMETOOLONG, "file name too long"],
+  [errno.EOPNOTSUPP, "operation not supported"],
+  [errno.EADDRINUSE, "address already in use"],
+  [errno.EADDRNOTAVAIL, "cannot assign requested address"],
+]);
+
+/** E.g. `permission denied`; a number without words stays one. */
+export function errnoText(number: number): string {
+  return errnoWords.get(number) ?? `errno ${number}`;
+}
+
+const created =
+  "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process";
+const duringInit = `${created}: error during container init`;
+
+function explained(message: string, status: ExplainedFailure["status"], exitCode: ExplainedFailure["exitCode"] = 125): ExplainedFailure {
+  return { message, exitCode, status };
+}
+
+/** The exit code follows from the words, as the CLI will read them. */
+function byWords(message: string): ExplainedFailure {
+  if (/executable file not found|no such file or directory/.test(message)) return explained(message, "InvalidParameter", 127);
+  if (/permission denied|is a directory/.test(message)) return explained(message, "InvalidParameter", 126);
+  return explained(message, "System");
+}
+
+/** What Go's exec.LookPath says of a program: by name along $PATH, or by path. */
+function programWords(program: string, number: number): string {
+  const quoted = JSON.stringify(program);
+  if (number === errno.ENOENT)
+    return program.includes("/")
+      ? `exec: ${quoted}: stat ${program}: no such file or directory`
+      : `exec: ${quoted}: executable file not found in $PATH`;
+  if (number === errno.EACCES) return `exec: ${quoted}: permission denied`;
+  if (number === errno.EISDIR) return `exec: ${quoted}: is a directory`;
+  return `exec ${program}: ${errnoText(number)}`;
+}
+
+const wrongKind =
+  "Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type";
+
+function mountWords(target: string, number: number): string {
+  const hint = number === errno.ENOTDIR || number === errno.EISDIR ? `: ${wrongKind}` : "";
+  return `error mounting ${JSON.stringify(target)} to rootfs: ${errnoText(number)}${hint}`;
+}
+
+export const explainFailure: ExplainFailure = ({ stage, errno: number, message }: LaunchFailure): ExplainedFailure => {
+  const words = errnoText(number);
+  switch (stage) {
+    case "exec":
+      return byWords(`${duringInit}: ${programWords(message, number)}: unknown`);
+    case "cwd":
+      return byWords(`${duringInit}: chdir to cwd (${JSON.stringify(message)}) set in config.json failed: ${words}: unknown`);
+    case "bind-port":
+      return explained(
+        `failed to set up container networking: driver failed programming external connectivity on endpoint: ${portWords(message, number)}`,
+        "System",
+      );
+    case "open-tree":
+      return byWords(`${duringInit}: error mounting ${JSON.stringify(message)}: ${words}: unknown`);
+    case "mount":
+    case "attach-tree":
+    case "mount-attributes":
+    case "device":
+    case "symlink":
+      return byWords(`${duringInit}: ${mountWords(message, number)}: unknown`);
+    case "sysctl":
+      return byWords(`${duringInit}: write sysctl key ${message}: ${words}: unknown`);
+    case "rlimit":
+      return explained(
+        `${duringInit}: error setting rlimits for ready process: error setting rlimit ${message}: ${words}: unknown`,
+        "System",
+      );
+    case "apparmor":
+      return byWords(`${duringInit}: unable to apply apparmor profile: apparmor failed to apply profile: ${message}: ${words}: unknown`);
+    case "seccomp":
+      return explained(`${duringInit}: error loading seccomp filter into kernel: ${words}: unknown`, "System");
+    case "user":
+    case "groups":
+      return explained(`${duringInit}: unable to set the user: ${words}: unknown`, "System");
+    case "write":
+    case "device-program":
+      return explained(`${created}: unable to apply cgroup configuration: failed to write ${message}: ${words}: unknown`, "System");
+    default:
+      return explained(`${created}: ${stage}${message === "" ? "" : ` ${message}`}: ${words}: unknown`, "System");
+  }
+};
+
+/** `message`: `0.0.0.0:8080/tcp`. */
+function portWords(message: string, number: number): string {
+  if (number === errno.EADDRINUSE) return `failed to bind host port for ${message}: address already in use`;
+  return `failed to bind host port for ${message}: ${errnoText(number)}`;
+}
+
+/** The same failure of an exec session. */
+export const explainExecFailure: ExplainFailure = (failure) => {
+  const result = explainFailure(failure);
+  return {
+    ...result,
+    message: result.message
+      .replace(duringInit, "OCI runtime exec failed: exec failed: unable to start container process")
+      .replace(created, "OCI runtime exec failed: exec failed: unable to start container process"),
+  };
+};

@@ -1,0 +1,227 @@
+import { chmod, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type ContainerId, errnoOf, log } from "../base/base.ts";
+import { cgroupDirectories, cgroupParentPath, prepareCgroupParent, removeCgroupParent } from "../kernel/cgroups.ts";
+import { type HostFacts, readHostFacts } from "../kernel/host-facts.ts";
+import type { ExecSession, ExitRecord, Kernel, Monitor } from "../kernel/kernel.ts";
+import { readProcessFile } from "../kernel/process-files.ts";
+import type { ContainerConfig, ExecConfig, HostConfig, MountPoint, RuntimeSpec } from "../spec/spec.ts";
+import { containerDevices } from "./devices.ts";
+import { execPlan } from "./exec.ts";
+import { ipcMode } from "./namespaces.ts";
+import { launchPlan } from "./plan.ts";
+import { containerResources } from "./resources.ts";
+import type { RunningContainer, Runtime, RuntimeOptions, StartRequest } from "./runtime.ts";
+import { cgroupPath, containerSpec, groupsAdded } from "./spec.ts";
+import { boundFiles, sharedShmPath } from "./spec-mounts.ts";
+import { inspectMounts, type UserMount, userMounts } from "./user-mounts.ts";
+import { type AccountFiles, type ResolvedUser, resolveUser } from "./users.ts";
+import { validateContainer } from "./validate.ts";
+
+export interface OpenRuntimeOptions {
+  readonly kernel: Kernel;
+  /** Sockets of monitors lie in `<execRoot>/monitors`. */
+  readonly execRoot: string;
+  readonly options?: RuntimeOptions;
+}
+
+/** A unix socket's path holds 107 bytes: half of the id names the container well enough. */
+export function monitorSocket(execRoot: string, containerId: string): string {
+  return join(execRoot, "monitors", containerId.slice(0, 32));
+}
+
+/** OCI's numbers are Go's: the greatest unsigned one is not one of JavaScript's, and rounds up. */
+function specText(spec: RuntimeSpec): string {
+  return JSON.stringify(spec).replaceAll(/:18446744073709552000(?=[,}])/g, ":18446744073709551615");
+}
+
+async function readJson<T>(path: string): Promise<T | undefined> {
+  const text = await readFile(path, "utf8").catch((error: unknown) => {
+    if (errnoOf(error) === "ENOENT") return undefined;
+    throw error;
+  });
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text) as T;
+  } catch (error) {
+    log.warn("a file that is not whole is passed over", { path, error });
+    return undefined;
+  }
+}
+
+async function writeWhole(path: string, text: string): Promise<void> {
+  await writeFile(`${path}.new`, text, { mode: 0o600 });
+  await rename(`${path}.new`, path);
+}
+
+class LinuxRuntime implements Runtime {
+  readonly #kernel: Kernel;
+  readonly #facts: HostFacts;
+  readonly #execRoot: string;
+  readonly #options: RuntimeOptions;
+  readonly #defaultParent: string;
+  /** Parent cgroups that are ready. */
+  readonly #parents: Map<string, Promise<void>> = new Map();
+
+  constructor(kernel: Kernel, facts: HostFacts, execRoot: string, options: RuntimeOptions, defaultParent: string) {
+    this.#kernel = kernel;
+    this.#facts = facts;
+    this.#execRoot = execRoot;
+    this.#options = options;
+    this.#defaultParent = defaultParent;
+  }
+
+  validate(config: ContainerConfig, hostConfig: HostConfig): string[] {
+    return validateContainer(config, hostConfig, this.#facts);
+  }
+
+  mountPoints(_config: ContainerConfig, hostConfig: HostConfig): MountPoint[] {
+    return inspectMounts(userMounts(hostConfig));
+  }
+
+  async start(request: StartRequest): Promise<RunningContainer> {
+    const { hostConfig } = request;
+    const [user, devices] = await Promise.all([
+      this.#user(request),
+      containerDevices(hostConfig),
+      this.#prepareFiles(request),
+      this.#prepareParent(request),
+    ]);
+    const resources = await containerResources(hostConfig, this.#facts.support, devices.rules, this.#options.pidsLimit ?? 0);
+    const spec = containerSpec({ request, options: this.#options, facts: this.#facts, execRoot: this.#execRoot, user, devices, resources });
+    const plan = launchPlan(spec, {
+      ...request,
+      facts: this.#facts,
+      socketPath: monitorSocket(this.#execRoot, request.containerId),
+      exitPath: join(request.statePath, "exit.json"),
+      home: user.home,
+      init: hostConfig.Init ?? this.#options.init ?? false,
+      openStdin: request.config.OpenStdin === true,
+      stdinOnce: request.config.StdinOnce === true,
+    });
+    // Only an adopting daemon reads it: the launch does not wait.
+    const written = writeWhole(join(request.statePath, "config.json"), specText(spec)).catch((error: unknown) =>
+      log.warn("the container's runtime specification could not be written", { container: request.containerId, error }),
+    );
+    const monitor = await this.#kernel.launch(plan).catch(async (error: unknown) => {
+      // The parent may have been removed behind our back: the next start makes it again.
+      this.#parents.clear();
+      await written;
+      throw error;
+    });
+    this.#dropSharedMemory(request, monitor);
+    return this.#running(monitor, spec, user);
+  }
+
+  async adopt(containerId: ContainerId, statePath: string): Promise<{ running?: RunningContainer; exit?: ExitRecord }> {
+    const monitor = await this.#kernel.adopt(monitorSocket(this.#execRoot, containerId));
+    if (monitor !== undefined) {
+      const spec = await readJson<RuntimeSpec>(join(statePath, "config.json"));
+      if (spec !== undefined) return { running: this.#running(monitor, spec, undefined) };
+      log.error("a container runs whose runtime specification is missing", { container: containerId });
+      monitor.release();
+    }
+    const exit = await readJson<ExitRecord>(join(statePath, "exit.json"));
+    return exit === undefined ? {} : { exit };
+  }
+
+  async close(): Promise<void> {
+    for (const parent of new Set([this.#defaultParent, ...this.#parents.keys()])) await removeCgroupParent(this.#facts.cgroups, parent);
+  }
+
+  async #user(request: StartRequest): Promise<ResolvedUser> {
+    const read = request.readRootFile ?? (async (): Promise<undefined> => undefined);
+    const [passwd, group] = await Promise.all([read("/etc/passwd"), read("/etc/group")]);
+    return resolveUser(request.config.User ?? "", request.hostConfig.GroupAdd ?? [], { passwd, group });
+  }
+
+  /** Files bound into the container, bind sources that are made when missing; no exit record of an earlier run. */
+  async #prepareFiles(request: StartRequest): Promise<void> {
+    const { statePath, hostConfig } = request;
+    const makeSource = async (mount: UserMount): Promise<void> => {
+      if (mount.type !== "bind" || !mount.createSource) return;
+      await mkdir(mount.source, { recursive: true }).catch((error: unknown) => {
+        if (errnoOf(error) !== "EEXIST" && errnoOf(error) !== "ENOTDIR") throw error; // a file, socket or device is there: fine
+      });
+    };
+    await Promise.all([
+      rm(join(statePath, "exit.json"), { force: true }),
+      ...boundFiles(request).map(({ name, content }) => writeFile(join(statePath, name), content, { mode: 0o644 })),
+      ...userMounts(hostConfig).map(makeSource),
+      ...(ipcMode(hostConfig) === "shareable" ? [this.#makeSharedMemory(request.containerId)] : []),
+    ]);
+  }
+
+  async #makeSharedMemory(containerId: string): Promise<void> {
+    const path = sharedShmPath(this.#execRoot, containerId);
+    await rm(path, { recursive: true, force: true });
+    await mkdir(path, { mode: 0o700 });
+    await chmod(path, 0o1777); // mkdir's own mode is cut by the umask
+  }
+
+  #dropSharedMemory(request: StartRequest, monitor: Monitor): void {
+    if (ipcMode(request.hostConfig) !== "shareable") return;
+    const drop = async (): Promise<void> => await rm(sharedShmPath(this.#execRoot, request.containerId), { recursive: true, force: true });
+    monitor.exited.then(drop).catch((error: unknown) => log.warn("shared memory of a container is left over", { error }));
+  }
+
+  async #prepareParent(request: StartRequest): Promise<void> {
+    const path = cgroupPath(request, this.#options);
+    const parent = path.slice(0, path.lastIndexOf("/"));
+    let ready = this.#parents.get(parent);
+    if (ready === undefined) {
+      ready = prepareCgroupParent(this.#facts.cgroups, parent);
+      this.#parents.set(parent, ready);
+      ready.catch(() => this.#parents.delete(parent));
+    }
+    await ready;
+  }
+
+  #running(monitor: Monitor, spec: RuntimeSpec, started: ResolvedUser | undefined): RunningContainer {
+    const facts = this.#facts;
+    return {
+      monitor,
+      spec,
+      cgroups: cgroupDirectories(facts.cgroups, spec.linux.cgroupsPath ?? ""),
+      async exec(config: ExecConfig, options): Promise<ExecSession> {
+        const user = await execIdentity(config, monitor, spec, started);
+        const plan = execPlan(config, {
+          spec,
+          facts,
+          user,
+          execId: options.execId,
+          rows: options.rows ?? 0,
+          columns: options.columns ?? 0,
+        });
+        return await monitor.exec(plan);
+      },
+    };
+  }
+}
+
+/** Without a user of its own an exec runs as the container does, which needs no look at its files. */
+async function execIdentity(
+  config: ExecConfig,
+  monitor: Monitor,
+  spec: RuntimeSpec,
+  started: ResolvedUser | undefined,
+): Promise<ResolvedUser> {
+  if (!config.User && started !== undefined) return started;
+  const { pid } = await monitor.launched;
+  const [passwd, group] = await Promise.all([readProcessFile(pid, "/etc/passwd"), readProcessFile(pid, "/etc/group")]);
+  const files: AccountFiles = { passwd, group };
+  if (config.User) return resolveUser(config.User, groupsAdded(spec), files);
+  const { uid, gid, additionalGids = [] } = spec.process.user;
+  return { uid, gid, groups: additionalGids, home: resolveUser(String(uid), [], files).home };
+}
+
+/** Reads what the host can do and makes the default parent cgroup. */
+export async function openRuntime({ kernel, execRoot, options = {} }: OpenRuntimeOptions): Promise<Runtime> {
+  const parent = cgroupParentPath(options.cgroupParent ?? "/berth");
+  const [facts] = await Promise.all([
+    readHostFacts(parent),
+    mkdir(join(execRoot, "monitors"), { recursive: true, mode: 0o700 }),
+    mkdir(join(execRoot, "shm"), { recursive: true, mode: 0o710 }),
+  ]);
+  return new LinuxRuntime(kernel, facts, execRoot, options, parent);
+}
