@@ -1,0 +1,173 @@
+import { availableParallelism, hostname } from "node:os";
+import { nowNanos } from "../base/base.ts";
+import { type CgroupSupport, probeCgroups, readCgroupLayout } from "../kernel/cgroups.ts";
+import { describeHost, fileSystemOf } from "../kernel/host-description.ts";
+import type { KernelFeatures } from "../kernel/kernel.ts";
+import type { SystemInfo } from "../spec/spec.ts";
+
+/** What the daemon was started with, as far as `docker info` shows it. */
+export interface DaemonDescription {
+  /** Stays the same over restarts. */
+  readonly id: string;
+  readonly version: string;
+  readonly commit: string;
+  readonly builtAt: string;
+  readonly dataRoot: string;
+  readonly storageDriver: string;
+  readonly logDriver: string;
+  readonly cgroupParent: string;
+  readonly debug: boolean;
+  readonly labels: readonly string[];
+  readonly defaultRuntime: string;
+  readonly insecureRegistries: readonly string[];
+  readonly registryMirrors: readonly string[];
+  readonly addressPools: readonly { readonly Base: string; readonly Size: number }[];
+  /** Things that the administrator should know of: an unprotected TCP address, say. */
+  readonly warnings: readonly string[];
+}
+
+export interface Counts {
+  readonly running: number;
+  readonly paused: number;
+  readonly stopped: number;
+}
+
+export interface InfoSources {
+  readonly daemon: DaemonDescription;
+  readonly features: KernelFeatures;
+  readonly counts: () => Counts;
+  readonly imageCount: () => number;
+  readonly eventReaders: () => number;
+}
+
+function securityOptions(features: KernelFeatures): string[] {
+  return [...(features.apparmor ? ["name=apparmor"] : []), ...(features.seccomp ? ["name=seccomp,profile=builtin"] : []), "name=cgroupns"];
+}
+
+/** dockerd's warnings of what the kernel cannot limit. */
+function kernelWarnings(support: CgroupSupport, ipv4Forwarding: boolean): string[] {
+  const missing: readonly (readonly [boolean, string])[] = [
+    [support.memory, "WARNING: No memory limit support"],
+    [support.swap, "WARNING: No swap limit support"],
+    [support.cpuShares, "WARNING: No cpu shares support"],
+    [support.cpuQuota, "WARNING: No cpu cfs quota support"],
+    [support.cpuset, "WARNING: No cpuset support"],
+    [support.pids, "WARNING: No pids limit support"],
+    [ipv4Forwarding, "WARNING: IPv4 forwarding is disabled"],
+  ];
+  return missing.flatMap(([there, warning]) => (there ? [] : [warning]));
+}
+
+function resourceSupport(support: CgroupSupport, cgroupVersion: 1 | 2): Partial<SystemInfo> {
+  return {
+    MemoryLimit: support.memory,
+    SwapLimit: support.swap,
+    CpuCfsPeriod: support.cpuQuota,
+    CpuCfsQuota: support.cpuQuota,
+    CPUShares: support.cpuShares,
+    CPUSet: support.cpuset,
+    PidsLimit: support.pids,
+    OomKillDisable: support.oomKillDisable,
+    CgroupDriver: "cgroupfs",
+    CgroupVersion: cgroupVersion === 2 ? "2" : "1",
+  };
+}
+
+/** Proxy addresses, without the password that may be in them. */
+function proxies(): Partial<SystemInfo> {
+  const of = (name: string): string =>
+    (process.env[name] ?? process.env[name.toLowerCase()] ?? "").replace(/\/\/[^@/]*@/, "//xxxxx:xxxxx@");
+  return { HttpProxy: of("HTTP_PROXY"), HttpsProxy: of("HTTPS_PROXY"), NoProxy: of("NO_PROXY") };
+}
+
+function registries(daemon: DaemonDescription): Partial<SystemInfo> {
+  const isRange = (text: string): boolean => /\/\d+$/.test(text);
+  const index = (Name: string, Secure: boolean, Official: boolean): object => ({
+    Name,
+    Mirrors: Official ? daemon.registryMirrors : [],
+    Secure,
+    Official,
+  });
+  const insecure = daemon.insecureRegistries.filter((name) => !isRange(name));
+  return {
+    IndexServerAddress: "https://index.docker.io/v1/",
+    RegistryConfig: {
+      InsecureRegistryCIDRs: ["::1/128", "127.0.0.0/8", ...daemon.insecureRegistries.filter(isRange)],
+      IndexConfigs: {
+        "docker.io": index("docker.io", true, true),
+        ...Object.fromEntries(insecure.map((name) => [name, index(name, false, false)])),
+      },
+      Mirrors: [...daemon.registryMirrors],
+    },
+  };
+}
+
+const plugins = { Volume: ["local"], Network: ["bridge", "host", "null"], Authorization: null, Log: ["json-file"] };
+
+const noSwarm = { NodeID: "", NodeAddr: "", LocalNodeState: "inactive", ControlAvailable: false, Error: "", RemoteManagers: null } as const;
+
+/** The answer of `GET /info`. */
+export async function systemInfo(sources: InfoSources): Promise<SystemInfo> {
+  const { daemon, features } = sources;
+  const [host, support, backing] = await Promise.all([
+    describeHost(),
+    readCgroupLayout().then((layout) => probeCgroups(layout, daemon.cgroupParent)),
+    fileSystemOf(daemon.dataRoot),
+  ]);
+  const counts = sources.counts();
+  const seconds = nowNanos();
+  const info = {
+    ID: daemon.id,
+    Containers: counts.running + counts.paused + counts.stopped,
+    ContainersRunning: counts.running,
+    ContainersPaused: counts.paused,
+    ContainersStopped: counts.stopped,
+    Images: sources.imageCount(),
+    Driver: daemon.storageDriver,
+    DriverStatus: [
+      ["Backing Filesystem", backing],
+      ["Supports d_type", "true"],
+      ["Layer Index", daemon.storageDriver === "erofs" ? "erofs" : "directories"],
+    ],
+    Plugins: plugins,
+    ...resourceSupport(support, features.cgroupVersion),
+    IPv4Forwarding: host.ipv4Forwarding,
+    Debug: daemon.debug,
+    NFd: 0,
+    NGoroutines: 0,
+    SystemTime: new Date(Number(seconds / 1_000_000n)).toISOString(),
+    LoggingDriver: daemon.logDriver,
+    NEventsListener: sources.eventReaders(),
+    KernelVersion: host.kernelVersion,
+    OperatingSystem: host.containerized ? `${host.operatingSystem} (containerized)` : host.operatingSystem,
+    OSVersion: host.osVersion,
+    OSType: "linux",
+    Architecture: process.arch === "arm64" ? "aarch64" : "x86_64",
+    ...registries(daemon),
+    NCPU: availableParallelism(),
+    MemTotal: host.memoryBytes,
+    GenericResources: null,
+    DockerRootDir: daemon.dataRoot,
+    ...proxies(),
+    Name: hostname(),
+    Labels: [...daemon.labels],
+    ExperimentalBuild: false,
+    ServerVersion: daemon.version,
+    Runtimes: { [daemon.defaultRuntime]: { path: "berth-monitor" } },
+    DefaultRuntime: daemon.defaultRuntime,
+    Swarm: noSwarm,
+    LiveRestoreEnabled: true,
+    Isolation: "",
+    InitBinary: "berth-init",
+    ContainerdCommit: { ID: "" },
+    RuncCommit: { ID: daemon.commit },
+    InitCommit: { ID: daemon.commit },
+    SecurityOptions: securityOptions(features),
+    DefaultAddressPools: daemon.addressPools.map((pool) => ({ ...pool })),
+    FirewallBackend: { Driver: "nftables" },
+    CDISpecDirs: [],
+    Warnings: [...daemon.warnings, ...kernelWarnings(support, host.ipv4Forwarding)],
+  };
+  // Docker sends null where its types say that a list is there.
+  return info as unknown as SystemInfo;
+}
