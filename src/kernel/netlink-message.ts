@@ -72,11 +72,13 @@ export class NetlinkWriter {
 
   /** Bytes without an attribute header: the fixed part of a message. */
   raw(bytes: ArrayLike<number>): void {
-    this.#bytes.set(bytes, this.#take(bytes.length));
+    const start = this.#take(bytes.length);
+    this.#bytes.set(bytes, start);
   }
 
   rawU32(value: number): void {
-    this.#view.setUint32(this.#take(4), value, true);
+    const start = this.#take(4);
+    this.#view.setUint32(start, value, true);
   }
 
   /** @returns the offset of the attribute's content */
