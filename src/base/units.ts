@@ -14,8 +14,8 @@ export function parseBytes(text: string): number {
   return Math.floor(Number(match[1]) * unit);
 }
 
-/** A size as Docker's tables show it: powers of 1000, four significant digits (`4.26MB`). */
-export function formatSize(bytes: number): string {
+/** A size as Docker's tables show it: powers of 1000, three significant digits unless told (`4.26MB`). */
+export function formatSize(bytes: number, digits: number = 3): string {
   const units = ["B", "kB", "MB", "GB", "TB", "PB"];
   let value = bytes;
   let unit = 0;
@@ -23,5 +23,5 @@ export function formatSize(bytes: number): string {
     value /= 1000;
     unit++;
   }
-  return `${Number(value.toPrecision(3))}${units[unit]}`;
+  return `${Number(value.toPrecision(digits))}${units[unit]}`;
 }

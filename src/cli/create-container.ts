@@ -74,10 +74,7 @@ class IdFile {
 }
 
 function warn(context: Context, request: ContainerCreateRequest): void {
-  const { HostConfig: host } = request;
-  if (host?.OomKillDisable === true && (host.Memory ?? 0) === 0)
-    context.err("WARNING: Disabling the OOM killer on containers without setting a '-m/--memory' limit may be dangerous.\n");
-  for (const server of host?.Dns ?? [])
+  for (const server of request.HostConfig?.Dns ?? [])
     if (/^127\.|^::1$/.test(server)) context.err(`WARNING: Localhost DNS setting (--dns=${server}) may fail in containers.\n`);
 }
 
@@ -92,19 +89,16 @@ export async function createContainer(
   request: ContainerCreateRequest,
 ): Promise<string> {
   const pull = flags.string("pull");
-  if (!["", "always", "missing", "never"].includes(pull))
-    throw invalidParameter(`invalid pull option: '${pull}': must be one of "always", "missing" or "never"`);
   warn(context, request);
   using idFile = new IdFile(flags.string("cidfile"));
   const reference = imageReference(request.Image ?? "");
   const platform = flags.string("platform");
   const quiet = flags.bool("quiet");
-  const named: ContainerCreateRequest = reference === undefined ? request : { ...request, Image: request.Image ?? "" };
   if (pull === "always" && reference !== undefined) await pullImage(client, reference, platform, quiet);
   const create = (): Promise<ContainerCreateResponse> =>
     client.json<ContainerCreateResponse>("POST", "/containers/create", {
       query: { name: flags.string("name"), platform },
-      json: named,
+      json: request,
     });
   let response: ContainerCreateResponse;
   try {

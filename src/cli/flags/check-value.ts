@@ -60,7 +60,7 @@ export function checkValue(spec: FlagSpec, value: string): string {
     case "uint16":
       return integer(value, "ParseUint", 0n, 65535n);
     case "bytes":
-      return value === "-1" ? value : String(parseBytes(value));
+      return value === "-1" && spec.name === "memory-swap" ? value : String(parseBytes(value));
     case "decimal":
       return decimal(value);
     case "duration":

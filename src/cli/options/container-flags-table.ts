@@ -1,5 +1,5 @@
 /** The flags that `run` and `create` share. Types and checks follow Docker's. */
-import { checkDevice, checkDeviceRule, checkThrottleBps, checkThrottleIops, checkWeightDevice } from "../flags/check-device.ts";
+import { checkDeviceRule, checkThrottleBps, checkThrottleIops, checkWeightDevice } from "../flags/check-device.ts";
 import {
   checkAttach,
   checkDnsSearch,
@@ -43,7 +43,7 @@ export const containerFlags: readonly FlagSpec[] = [
   { name: "cpus", type: "decimal", help: "Number of CPUs, fractions too" },
   text("cpuset-cpus", "CPUs to run on (0-3, 0,1)"),
   text("cpuset-mems", "Memory nodes to use (0-3, 0,1)"),
-  list("device", "Add a host device", { check: checkDevice }),
+  list("device", "Add a host device"),
   list("device-cgroup-rule", "Add a rule to the list of allowed devices", { check: checkDeviceRule }),
   list("device-read-bps", "Limit reading from a device (bytes per second)", { check: checkThrottleBps }),
   list("device-read-iops", "Limit reading from a device (I/O per second)", { check: checkThrottleIops }),

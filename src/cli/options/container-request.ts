@@ -57,13 +57,15 @@ function endpoints(flags: FlagValues): { mode: string; settings: Record<string, 
   const links = flags.list("link");
   const aliases = [...flags.list("network-alias"), ...flags.list("net-alias")];
   const userDefined = !["default", "bridge", "host", "none"].includes(first.target) && !first.target.startsWith("container:");
-  const clash = (what: string): Error => invalidParameter(`conflicting options: cannot specify both --${what} and per-network ${what}`);
-  if (aliases.length > 0 && first.aliases.length > 0) throw clash("network-alias");
-  if (links.length > 0 && first.links.length > 0) throw clash("link");
-  if (flags.string("ip") !== "" && first.ipv4 !== "") throw clash("ip");
-  if (flags.string("ip6") !== "" && first.ipv6 !== "") throw clash("ip6");
-  if (flags.string("mac-address") !== "" && first.mac !== "") throw clash("mac-address");
-  if (flags.list("link-local-ip").length > 0 && first.linkLocal.length > 0) throw clash("link-local-ip");
+  const clash = (flag: string, what: string): Error =>
+    invalidParameter(`conflicting options: cannot specify both --${flag} and per-network ${what}`);
+  if (aliases.length > 0 && first.aliases.length > 0) throw clash("network-alias", "alias");
+  if (links.length > 0 && first.links.length > 0) throw clash("link", "links");
+  if (flags.string("ip") !== "" && first.ipv4 !== "") throw clash("ip", "IPv4 address");
+  if (flags.string("ip6") !== "" && first.ipv6 !== "") throw clash("ip6", "IPv6 address");
+  if (flags.string("mac-address") !== "" && first.mac !== "") throw clash("mac-address", "MAC address");
+  if (flags.list("link-local-ip").length > 0 && first.linkLocal.length > 0) throw clash("link-local-ip", "link-local IP addresses");
+  if (aliases.length > 0 && !userDefined) throw invalidParameter("network-scoped aliases are only supported for user-defined networks");
   first.aliases.push(...aliases);
   if (userDefined) first.links.push(...links);
   first.ipv4 ||= flags.string("ip");
@@ -71,11 +73,12 @@ function endpoints(flags: FlagValues): { mode: string; settings: Record<string, 
   first.mac ||= flags.string("mac-address");
   first.linkLocal.push(...flags.list("link-local-ip"));
   const settings: Record<string, EndpointSettings> = {};
-  for (const [index, attachment] of (attachments.length === 0 ? [first] : attachments).entries()) {
+  for (const attachment of attachments.length === 0 ? [first] : attachments) {
     if (settings[attachment.target] !== undefined)
       throw invalidParameter(`network ${JSON.stringify(attachment.target)} is specified multiple times`);
     const endpoint = endpointSettings(attachment);
-    if (index > 0 || attachments.length > 1 || Object.keys(endpoint).length > 0 || userDefined) settings[attachment.target] = endpoint;
+    // A plain name is the network mode alone; Docker's client does name the default network.
+    if (attachments.length !== 1 || Object.keys(endpoint).length > 0) settings[attachment.target] = endpoint;
   }
   return { mode: first.target, settings };
 }
@@ -105,11 +108,16 @@ function containerConfig(flags: FlagValues, image: string, command: readonly str
     ...(flags.changed("stop-signal") ? { StopSignal: flags.string("stop-signal") } : {}),
     ...(flags.changed("stop-timeout") ? { StopTimeout: flags.number("stop-timeout") } : {}),
     ...(healthcheck === undefined ? {} : { Healthcheck: healthcheck }),
-    ...(flags.string("mac-address") === "" ? {} : { MacAddress: flags.string("mac-address") }),
   };
 }
 
 function checkTogether(flags: FlagValues): void {
+  for (const name of ["cpu-count", "cpu-percent", "io-maxbandwidth", "io-maxiops"])
+    if (flags.changed(name))
+      throw invalidParameter(`"--${name}" is only supported on a daemon running on windows, but the Berth daemon is running on linux`);
+  const pull = flags.string("pull");
+  if (!["", "always", "missing", "never"].includes(pull))
+    throw invalidParameter(`invalid pull option: '${pull}': must be one of "always", "missing" or "never"`);
   const swappiness = flags.number("memory-swappiness");
   if (swappiness !== -1 && (swappiness < 0 || swappiness > 100))
     throw invalidParameter(`invalid value: ${swappiness}. Valid memory swappiness range is 0-100`);

@@ -3,21 +3,32 @@ import { errnoOf } from "../../base/errors.ts";
 
 /** Lines of `NAME=VALUE`; `#` starts a comment, a name alone takes the caller's value where `fill` says so. */
 function readPairs(path: string, fill: boolean): string[] {
-  let text: string;
   try {
-    text = readFileSync(path, "utf8");
+    return parsePairs(readText(path), fill);
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new Error(`invalid env file (${path}): ${error.message}`);
+    throw error;
+  }
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
   } catch (error) {
     if (errnoOf(error) === "ENOENT") throw new Error(`open ${path}: no such file or directory`);
     throw error;
   }
+}
+
+function parsePairs(text: string, fill: boolean): string[] {
   const pairs: string[] = [];
   for (const line of text.replace(/^\uFEFF/, "").split("\n")) {
     const entry = line.replace(/\r$/, "").trimStart();
     if (entry === "" || entry.startsWith("#")) continue;
     const equals = entry.indexOf("=");
     const name = equals < 0 ? entry : entry.slice(0, equals);
-    if (name === "") throw new Error(`no variable name on line '${line}'`);
-    if (/\s/.test(equals < 0 ? name.trimEnd() : name)) throw new Error(`variable '${name}' contains whitespaces`);
+    if (name === "") throw new SyntaxError(`no variable name on line '${line}'`);
+    if (/\s/.test(equals < 0 ? name.trimEnd() : name)) throw new SyntaxError(`variable '${name}' contains whitespaces`);
     if (equals >= 0) pairs.push(entry);
     else if (!fill) pairs.push(name.trim());
     else if (process.env[name.trim()] !== undefined) pairs.push(`${name.trim()}=${process.env[name.trim()]}`);

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { messageOf } from "../../base/errors.ts";
 import type { HostConfig, PortBinding } from "../../spec/spec.ts";
+import { checkDevice } from "../flags/check-device.ts";
 import type { FlagValues } from "../flags/flag.ts";
 import { pairsToMap } from "./files.ts";
 import { parseGpus } from "./gpus.ts";
@@ -15,6 +16,7 @@ interface Given {
 type DeviceMapping = NonNullable<HostConfig["Devices"]>[number];
 
 function device(text: string): DeviceMapping {
+  checkDevice(text);
   const parts = text.split(":");
   const [source = "", second, third] = parts;
   const isMode = (value: string): boolean => /^[rwm]{1,3}$/.test(value);
@@ -46,9 +48,10 @@ function ulimits(values: readonly string[]): NonNullable<HostConfig["Ulimits"]> 
 
 /** `no`, `always`, `unless-stopped`, `on-failure[:COUNT]`. */
 export function restartPolicy(text: string): NonNullable<HostConfig["RestartPolicy"]> {
-  const [name = "", count, ...more] = text.split(":");
+  const colon = text.indexOf(":");
+  const name = colon < 0 ? text : text.slice(0, colon);
+  const count = colon < 0 ? undefined : text.slice(colon + 1);
   if (text !== "" && name === "") throw new Error("invalid restart policy format: no policy provided before colon");
-  if (more.length > 0) throw new Error("invalid restart policy format: more than one colon");
   if (count !== undefined && !/^[+-]?\d+$/.test(count))
     throw new Error("invalid restart policy format: maximum retry count must be an integer");
   return { Name: name as "no", MaximumRetryCount: Number(count ?? 0) };
@@ -73,7 +76,7 @@ function securityOptions(values: readonly string[]): { options: string[]; masked
       continue;
     }
     const match = /^([^=:]+)[=:](.*)$/.exec(value);
-    if (match === null && value !== "no-new-privileges") throw new Error(`invalid --security-opt: ${JSON.stringify(value)}`);
+    if (match === null && value !== "no-new-privileges") throw new Error(`Invalid --security-opt: ${JSON.stringify(value)}`);
     const [, key, file = ""] = match ?? [];
     if (key !== "seccomp" || file === "unconfined" || file === "builtin") {
       options.push(value);
@@ -145,6 +148,15 @@ function resources(flags: FlagValues): HostConfig {
   };
 }
 
+/** Names in capital letters with their prefix, each once, in order. */
+function capabilities(values: readonly string[]): string[] {
+  const names = values.map((value) => {
+    const name = value.trim().toUpperCase();
+    return name === "ALL" || name.startsWith("CAP_") ? name : `CAP_${name}`;
+  });
+  return [...new Set(names)].sort();
+}
+
 function checkModes(flags: FlagValues): void {
   const pid = flags.string("pid");
   if (!/^(|host|container:.+)$/.test(pid)) throw new Error("--pid: invalid PID mode");
@@ -168,8 +180,8 @@ export function hostConfig(flags: FlagValues, given: Given): HostConfig {
     AutoRemove: flags.bool("rm"),
     VolumeDriver: flags.string("volume-driver"),
     VolumesFrom: [...flags.list("volumes-from")],
-    CapAdd: [...flags.list("cap-add")],
-    CapDrop: [...flags.list("cap-drop")],
+    CapAdd: capabilities(flags.list("cap-add")),
+    CapDrop: capabilities(flags.list("cap-drop")),
     CgroupnsMode: flags.string("cgroupns") as "private",
     Dns: [...flags.list("dns")],
     DnsOptions: [...flags.list("dns-option"), ...flags.list("dns-opt")],

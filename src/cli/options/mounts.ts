@@ -11,6 +11,14 @@ const boolean = (key: string, value: string | undefined): boolean => {
   throw new Error(`invalid value for ${key}: ${value}`);
 };
 
+function size(key: string, value: string): number {
+  try {
+    return parseBytes(value);
+  } catch {
+    throw new Error(`invalid value for ${key}: ${value}`);
+  }
+}
+
 const nameAndValue = (text: string): [string, string] => {
   const equals = text.indexOf("=");
   return equals < 0 ? [text, ""] : [text.slice(0, equals), text.slice(equals + 1)];
@@ -75,7 +83,7 @@ function typedField(mount: Mount, key: string, value: string): boolean {
       mount.ImageOptions = { Subpath: value };
       return true;
     case "tmpfs-size":
-      mount.TmpfsOptions = { ...mount.TmpfsOptions, SizeBytes: parseBytes(value) };
+      mount.TmpfsOptions = { ...mount.TmpfsOptions, SizeBytes: size(key, value) };
       return true;
     case "tmpfs-mode":
       if (!/^[0-7]+$/.test(value)) throw new Error(`invalid value for ${key}: ${value}`);

@@ -73,7 +73,9 @@ export function parsePorts(published: readonly string[], exposed: readonly strin
     try {
       found = range(numbers, "port");
     } catch {
-      throw new Error(`invalid range format for --expose: ${numbers}, error: invalid port`);
+      throw new Error(
+        `invalid range format for --expose: ${numbers}, error: strconv.ParseUint: parsing ${JSON.stringify(numbers)}: invalid syntax`,
+      );
     }
     for (let port = found.first; port <= found.last; port++) ports.exposed[`${port}/${protocol.toLowerCase()}`] = {};
   }

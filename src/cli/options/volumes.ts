@@ -14,7 +14,7 @@ export function parseVolumes(values: readonly string[]): { binds: string[]; anon
     const parts = value.split(":");
     if (value === "") throw new Error("invalid empty volume spec");
     if (parts.some((part) => part === "")) throw new Error(`invalid spec: ${value}: empty section between colons`);
-    if (parts.length > 3) throw new Error(`invalid spec: ${value}: unknown option: ${parts.slice(3).join(":")}`);
+    if (parts.length > 3) throw new Error(`invalid spec: ${value}: too many colons`);
     const [source = "", target, mode] = parts;
     if (target === undefined) {
       anonymous[source] = {};
@@ -24,10 +24,7 @@ export function parseVolumes(values: readonly string[]): { binds: string[]; anon
       binds.push(value); // The daemon says what is wrong with it.
       continue;
     }
-    const path =
-      source === "." || source === ".." || /^\.{1,2}\//.test(source)
-        ? resolve(source)
-        : source.replace(/^~(?=\/|$)/, process.env["HOME"] ?? "~");
+    const path = source === "." || source === ".." || /^\.{1,2}\//.test(source) ? resolve(source) : source;
     binds.push([path, ...parts.slice(1)].join(":"));
   }
   return { binds, anonymous };

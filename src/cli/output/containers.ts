@@ -8,6 +8,8 @@ import { ellipsis, goTime } from "./text.ts";
 
 const joinHostPort = (ip: string, port: string): string => (ip.includes(":") ? `[${ip}]:${port}` : `${ip}:${port}`);
 
+const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
 interface PortRun {
   readonly ip: string;
   readonly type: string;
@@ -25,9 +27,9 @@ export function showPorts(ports: readonly PortSummary[]): string {
   const order = [...ports].sort(
     (a, b) =>
       a.PrivatePort - b.PrivatePort ||
-      (a.IP ?? "").localeCompare(b.IP ?? "") ||
+      byText(a.IP ?? "", b.IP ?? "") ||
       (a.PublicPort ?? 0) - (b.PublicPort ?? 0) ||
-      a.Type.localeCompare(b.Type),
+      byText(a.Type, b.Type),
   );
   const done: string[] = [];
   const moved: string[] = [];
@@ -93,6 +95,18 @@ export const containerShape: ListShape<ContainerSummary> = {
   typeName: "formatter.ContainerContext",
   table: "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}",
   quiet: "{{.ID}}",
+  raw: [
+    "container_id: {{.ID}}",
+    "image: {{.Image}}",
+    "command: {{.Command}}",
+    "created_at: {{.CreatedAt}}",
+    "state: {{.State}}",
+    "status: {{.Status}}",
+    "names: {{.Names}}",
+    "labels:{{with .Labels}} {{.}}{{end}}",
+    "ports:{{with .Ports}} {{.}}{{end}}",
+    "",
+  ].join("\n"),
   headers: {
     ID: "CONTAINER ID",
     Names: "NAMES",

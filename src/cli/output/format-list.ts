@@ -11,6 +11,8 @@ export interface ListShape<Item> {
   readonly table: string;
   /** With `--quiet`. */
   readonly quiet: string;
+  /** For `--format raw`. */
+  readonly raw?: string;
   fields(item: Item, truncate: boolean): Record<string, () => unknown>;
 }
 
@@ -21,11 +23,14 @@ export interface ListOptions {
   readonly truncate: boolean;
 }
 
-function sourceOf(shape: { table: string; quiet: string }, options: ListOptions): { table: boolean; source: string } {
+type Sources = Pick<ListShape<never>, "table" | "quiet" | "raw">;
+
+function sourceOf(shape: Sources, options: ListOptions): { table: boolean; source: string } {
   const format = options.format === "" ? "table" : options.format;
   if (options.quiet && (format === "table" || options.format === "")) return { table: false, source: shape.quiet };
   if (format === "table") return { table: true, source: shape.table };
   if (format === "json") return { table: false, source: "{{json .}}" };
+  if (format === "raw" && shape.raw !== undefined) return { table: false, source: options.quiet ? shape.quiet : shape.raw };
   const table = /^table(?=\s|\{|\\t)/.test(format);
   const body = table ? format.slice("table".length).replace(/^[ ]+/, "") : format;
   return { table, source: body.replaceAll("\\t", "\t").replaceAll("\\n", "\n") };
@@ -37,12 +42,12 @@ export interface ListTemplate {
 }
 
 /** Compiles what `--format` and `--quiet` ask for; `template.uses` then tells what must be asked of the daemon. */
-export function listTemplate(shape: { table: string; quiet: string }, options: ListOptions): ListTemplate {
+export function listTemplate(shape: Sources, options: ListOptions): ListTemplate {
   const { table, source } = sourceOf(shape, options);
   try {
     return { table, template: compileTemplate(source) };
   } catch (error) {
-    throw invalidParameter(`template parsing error: ${messageOf(error)}`, error);
+    throw invalidParameter(`failed to parse template: ${messageOf(error)}`, error);
   }
 }
 
@@ -54,7 +59,7 @@ export function formatList<Item>(shape: ListShape<Item>, items: readonly Item[],
     try {
       text += `${template.execute(new Computed(shape.typeName, shape.fields(item, options.truncate)))}\n`;
     } catch (error) {
-      throw invalidParameter(`template parsing error: ${messageOf(error)}`, error);
+      throw invalidParameter(`failed to execute template: ${messageOf(error)}`, error);
     }
   }
   if (!table) return text;

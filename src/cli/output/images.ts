@@ -50,7 +50,8 @@ export function namedImages(images: readonly ImageSummary[], digests: boolean): 
         const shown = digests && names.digests.length > 0 ? names.digests : [none];
         for (const digest of shown) lines.push({ image, repository, tag, digest });
       }
-      if (names.tags.length === 0) for (const digest of names.digests) lines.push({ image, repository, tag: none, digest });
+      if (names.tags.length === 0)
+        for (const digest of names.digests) lines.push({ image, repository, tag: none, digest: digests ? digest : "" });
     }
     return lines.length > 0 ? lines : [{ image, repository: none, tag: none, digest: none }];
   });
@@ -86,6 +87,6 @@ export const imageShape: ListShape<NamedImage> = {
     Size: () => formatSize(image.Size),
     Tag: () => tag,
     UniqueSize: () => (image.Size === -1 || image.SharedSize === -1 ? "N/A" : formatSize(image.Size - image.SharedSize)),
-    VirtualSize: () => formatSize(image.Size),
+    VirtualSize: () => formatSize(image.Size, 4),
   }),
 };

@@ -241,6 +241,6 @@ export function compileTemplate(source: string): Template {
       run.nodes(nodes, value);
       return run.output;
     },
-    uses: (field) => new RegExp(`\\.${field}\\b`).test(source),
+    uses: (field) => new RegExp(`\\.${field}\\b|\\bjson \\.(?!\\w)`).test(source),
   };
 }

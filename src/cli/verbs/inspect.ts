@@ -24,7 +24,7 @@ async function find(client: EngineClient, name: string, wanted: readonly Kind[],
       if (!unsuited) throw error;
     }
   }
-  throw notFound(`error: no such object: ${name}`);
+  throw notFound(`Error: No such object: ${name}`);
 }
 
 export const command: Command = {

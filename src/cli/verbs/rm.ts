@@ -15,7 +15,7 @@ export const command: Command = {
     const force = flags.bool("force");
     return eachTarget(context, names, async (given) => {
       const name = given.replace(/^\/+|\/+$/g, "");
-      if (name === "") throw new ExitError(1, "Container name cannot be empty");
+      if (name === "") throw new ExitError(1, "container name cannot be empty");
       try {
         await client.send("DELETE", `/containers/${encodeURIComponent(name)}`, {
           query: { force, v: flags.bool("volumes"), link: flags.bool("link") },

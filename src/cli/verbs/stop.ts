@@ -9,6 +9,7 @@ export const command: Command = {
   async run(context, flags, names) {
     const client = context.client();
     const query = stopQuery(flags);
+    if (flags.changed("time")) context.out("Flag --time has been deprecated, use --timeout instead\n");
     return eachTarget(context, names, async (name) => {
       await client.send("POST", `/containers/${encodeURIComponent(name)}/stop`, { query });
       return name;
