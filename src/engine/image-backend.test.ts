@@ -33,8 +33,8 @@ describe("image backend", () => {
     await assert.rejects(backend.tag("x/y", { repository: "a b", tag: "" }), { code: "InvalidParameter" });
     await backend.tag("x/y", { repository: "localhost:5000/z", tag: "1" });
     assert.deepEqual((await backend.list({ all: false, filters: new Map(), sharedSize: false }))[0]?.RepoTags, [
-      "localhost:5000/z:1",
       "x/y:latest",
+      "localhost:5000/z:1",
     ]);
   });
 

@@ -63,7 +63,12 @@ export class ArchiveContents {
     } else if (/^\s*[[{]/.test(head.toString("latin1")) && member.sizeBytes <= maxJsonBytes) {
       this.#jsonBytes += member.sizeBytes;
       if (this.#jsonBytes > maxAllJsonBytes) throw invalidParameter("the archive has too many manifests");
-      this.#json.set(member.name, await member.read());
+      const data = await member.read();
+      const before = this.#json.get(member.name);
+      // Readers differ in which of two they believe, so nobody shall have to choose.
+      if (before !== undefined && !before.equals(data))
+        throw invalidParameter(`two members of the archive are named ${JSON.stringify(member.name)}`);
+      this.#json.set(member.name, data);
     }
   }
 

@@ -14,7 +14,7 @@ async function list(
   chunkBytes?: number,
 ): Promise<{ name: string; type: Member["type"]; target: string; text: string }[]> {
   const members = [];
-  for await (const member of readArchive(await uncompressed(streamOf(data, chunkBytes))))
+  for await (const member of readArchive(await uncompressed(new ByteCursor(streamOf(data, chunkBytes)))))
     members.push({ name: member.name, type: member.type, target: member.target, text: (await member.read()).toString() });
   return members;
 }

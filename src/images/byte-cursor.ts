@@ -1,6 +1,5 @@
 /** Walks a stream of chunks by counts of bytes. Chunks are handed on as they came where that is possible. */
-import type { Readable } from "node:stream";
-import { pipeline, Readable as Stream } from "node:stream";
+import { pipeline, Readable } from "node:stream";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { EngineError, errnoOf, invalidParameter, messageOf } from "../base/base.ts";
 
@@ -12,6 +11,22 @@ export class ByteCursor {
 
   constructor(source: AsyncIterable<Uint8Array>) {
     this.#chunks = source[Symbol.asyncIterator]();
+  }
+
+  /**
+   * A cursor over a client's stream. Disposing of the cursor lets go of the stream and throws away what is still
+   * to come: to destroy a request would be to close the connection, over which the client is yet to be told why.
+   */
+  static over(source: Readable): { cursor: ByteCursor } & AsyncDisposable {
+    const chunks: AsyncIterator<Uint8Array> = source.iterator({ destroyOnReturn: false });
+    const cursor = new ByteCursor({ [Symbol.asyncIterator]: () => chunks });
+    return {
+      cursor,
+      async [Symbol.asyncDispose]() {
+        await chunks.return?.();
+        source.resume();
+      },
+    };
   }
 
   async #next(): Promise<Buffer | undefined> {
@@ -82,8 +97,7 @@ export function compressionOf(head: Uint8Array): Compression | undefined {
 }
 
 /** A cursor over the uncompressed bytes. Failures of the decompressor come out as InvalidParameter. */
-export async function uncompressed(source: Readable): Promise<ByteCursor> {
-  const cursor = new ByteCursor(source);
+export async function uncompressed(cursor: ByteCursor): Promise<ByteCursor> {
   const compression = compressionOf(await cursor.peek(6));
   if (compression === undefined) return cursor;
   if (compression !== "gzip" && compression !== "zstd")
@@ -99,7 +113,7 @@ async function* decoded(
   compression: Compression,
 ): AsyncGenerator<Uint8Array> {
   // The decoder is destroyed with the failure, which then comes out of the loop.
-  pipeline(Stream.from(cursor.rest(), { objectMode: false }), decoder, () => {});
+  pipeline(Readable.from(cursor.rest(), { objectMode: false }), decoder, () => {});
   try {
     for await (const chunk of decoder) yield chunk as Uint8Array;
   } catch (error) {

@@ -1,6 +1,7 @@
 /** `docker import`: a tar of a root file system as an image of one layer. */
-import type { Readable } from "node:stream";
+import { Readable } from "node:stream";
 import { type Digest, familiarString, formatNanos, nowNanos, withDefaultTag } from "../base/base.ts";
+import { ByteCursor } from "./byte-cursor.ts";
 import { applyChanges } from "./change-instructions.ts";
 import { type DockerConfiguration, parseConfiguration } from "./configuration.ts";
 import type { ImportOptions } from "./images.ts";
@@ -13,7 +14,8 @@ export async function importImage(store: ImageStore, source: Readable, options: 
   const platform = options.platform ? parsePlatform(options.platform) : hostPlatform;
   const execution = applyChanges({}, options.changes);
   await using _held = await store.custody.hold();
-  const layer = await store.ports.layers.ingest(source);
+  await using request = ByteCursor.over(source);
+  const layer = await store.ports.layers.ingest(Readable.from(request.cursor.rest(), { objectMode: false }));
   store.custody.doom({ layers: [layer.diffId] });
   const created = formatNanos(nowNanos());
   const config: DockerConfiguration = {

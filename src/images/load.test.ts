@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { Readable } from "node:stream";
 import { describe, test } from "node:test";
 import { gzipSync, zstdCompressSync } from "node:zlib";
@@ -343,6 +344,33 @@ describe("refused archives leave nothing", () => {
       assert.deepEqual(await store.traces(), before);
       assert.deepEqual(store.events, []);
     });
+
+  test("the client is told although it has not sent everything", async () => {
+    await using store = await openScratchStore();
+    const server = createServer(async (request, response) => {
+      const work =
+        request.url === "/load"
+          ? Array.fromAsync(store.images.load(request, { quiet: true }))
+          : store.images.import(request, { message: "", changes: [] });
+      await work.then(
+        () => response.end(),
+        (error) => response.writeHead(400).end(error.message),
+      );
+    });
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    try {
+      const noise = Buffer.alloc((8 << 20) + 1, "noise");
+      for (const path of ["/load", "/import"]) {
+        const { port } = server.address() as { port: number };
+        const answer = await fetch(`http://127.0.0.1:${port}${path}`, { method: "POST", body: noise });
+        assert.equal(answer.status, 400);
+        assert.match(await answer.text(), /tar|EOF|header/);
+      }
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+  });
 
   test("cut anywhere", async () => {
     await using store = await openScratchStore();

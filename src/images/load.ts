@@ -7,7 +7,7 @@ import type { Readable } from "node:stream";
 import { invalidParameter } from "../base/base.ts";
 import { ArchiveContents, type OnProgress } from "./archive-contents.ts";
 import { readArchive } from "./archive-reader.ts";
-import { uncompressed } from "./byte-cursor.ts";
+import { ByteCursor, uncompressed } from "./byte-cursor.ts";
 import { fromDockerArchive } from "./load-docker-archive.ts";
 import { fromOciLayout } from "./load-oci-layout.ts";
 import { MessageQueue } from "./message-queue.ts";
@@ -20,7 +20,11 @@ const progressIntervalMs = 100;
 
 export async function* loadImages(store: ImageStore, source: Readable, options: { quiet: boolean }): AsyncGenerator<Message> {
   const messages = new MessageQueue<Message>();
-  const work = load(store, source, (message) => messages.push(message), options.quiet).finally(() => messages.end());
+  let isDone = false;
+  const work = load(store, source, (message) => messages.push(message), options.quiet).finally(() => {
+    isDone = true;
+    messages.end();
+  });
   // The failure is thrown below, when the messages before it have been read.
   work.catch(() => {});
   try {
@@ -28,7 +32,7 @@ export async function* loadImages(store: ImageStore, source: Readable, options: 
     await work;
   } finally {
     // A reader that leaves early ends the load.
-    source.destroy();
+    if (!isDone) source.destroy();
     await work.catch(() => {});
   }
 }
@@ -37,7 +41,8 @@ async function load(store: ImageStore, source: Readable, tell: (message: Message
   await using _held = await store.custody.hold();
   const contents = new ArchiveContents(store, quiet ? undefined : progressTo(tell));
   try {
-    const cursor = await uncompressed(source);
+    await using request = ByteCursor.over(source);
+    const cursor = await uncompressed(request.cursor);
     for await (const member of readArchive(cursor)) await contents.take(member);
     // The end of a compressed stream has its checksum: read it.
     while ((await cursor.some(1 << 20)).length > 0);
