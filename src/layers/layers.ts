@@ -31,7 +31,15 @@ export interface Layers {
    * directories, topmost first. An empty chain gives one empty directory.
    */
   lower(chain: readonly Digest[]): Promise<readonly string[]>;
-  /** Where the image's files can be looked at without a container: used to read /etc/passwd and the like. See runtime. */
+  /**
+   * The bytes of a file in a chain's file system, without mounting it; links are followed inside the chain.
+   * For /etc/passwd and the like: answers are kept in memory.
+   * @param path UTF-8, taken from the root
+   * @returns undefined when there is no such file
+   * @throws InvalidParameter when it has more than `maxBytes`
+   */
+  readFile(chain: readonly Digest[], path: string, maxBytes: number): Promise<Uint8Array | undefined>;
+  /** Deletes a layer's files. Containers that still use it keep what is mounted. */
   remove(diffId: Digest): Promise<void>;
   /** Removes layers that `keep` does not have, unfinished ingests, and mounts of what is gone. */
   sweep(keep: ReadonlySet<Digest>): Promise<void>;

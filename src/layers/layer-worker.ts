@@ -1,0 +1,66 @@
+/** Entry of the worker thread that takes layers in, one at a time. The build bundles it as a file of its own. */
+import { parentPort } from "node:worker_threads";
+import { EngineError, messageOf } from "../base/base.ts";
+import { ByteRing } from "./byte-ring.ts";
+import { LayerIntake, type TakenIn } from "./intake.ts";
+import type { FromWorker, ToWorker } from "./worker-messages.ts";
+
+/** Larger pieces gain nothing; smaller ones cost a system call each. */
+const pieceBytes = 1 << 20;
+
+type Message = Exclude<ToWorker, { type: "begin" }>["type"];
+
+/** The messages of the stream being taken in. */
+class Inbox {
+  ended = false;
+  aborted = false;
+  #wake: (() => void) | undefined;
+
+  receive(type: Message): void {
+    if (type === "end") this.ended = true;
+    if (type === "abort") this.aborted = true;
+    this.#wake?.();
+  }
+
+  async next(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+    this.#wake = undefined;
+  }
+}
+
+const port = parentPort;
+if (port === null) throw new TypeError("layer-worker is not a program");
+let inbox = new Inbox();
+
+function send(message: FromWorker): void {
+  port?.postMessage(message);
+}
+
+async function takeIn(directory: string, ring: ByteRing, messages: Inbox): Promise<TakenIn> {
+  await using intake = await LayerIntake.open(directory);
+  for (;;) {
+    if (messages.aborted) throw new EngineError("Cancelled", "aborted");
+    const piece = ring.peek(pieceBytes);
+    if (piece.length > 0) {
+      await intake.push(piece);
+      ring.take(piece.length);
+      if (ring.mustWakeWriter()) send({ type: "space" });
+    } else if (messages.ended) {
+      if (ring.peek(1).length === 0) return await intake.finish();
+    } else if (ring.readerSleeps()) await messages.next();
+  }
+}
+
+port.on("message", (message: ToWorker) => {
+  if (message.type !== "begin") {
+    inbox.receive(message.type);
+    return;
+  }
+  inbox = new Inbox();
+  takeIn(message.directory, new ByteRing(message.ring), inbox).then(
+    (taken) => send({ type: "done", taken }),
+    (error: unknown) => send({ type: "failed", code: error instanceof EngineError ? error.code : "System", message: messageOf(error) }),
+  );
+});

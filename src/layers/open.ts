@@ -1,0 +1,136 @@
+/** Opens the layers of a data root. */
+import type { Readable } from "node:stream";
+import { type Digest, invalidParameter, unavailable } from "../base/base.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import { ChainFiles } from "./chain-files.ts";
+import type { LayerDriver } from "./driver.ts";
+import { ErofsDriver } from "./erofs-driver.ts";
+import { LayerIntake, type TakenIn } from "./intake.ts";
+import type { IngestedLayer, Layers } from "./layers.ts";
+import { Overlay2Driver } from "./overlay2-driver.ts";
+import { LayerStore } from "./store.ts";
+import { WorkerPool } from "./worker-pool.ts";
+
+export interface LayersOptions {
+  /** `<data-root>/layers`. */
+  readonly root: string;
+  readonly kernel: Pick<Kernel, "features" | "layers" | "files">;
+  /** Undefined: `erofs` where the kernel can, else `overlay2`. */
+  readonly driver?: "erofs" | "overlay2";
+}
+
+/** A stream that is no longer than this is taken in here: a worker would cost more than the work. */
+const smallBytes = 128 * 1024;
+
+function driverFor(options: LayersOptions, store: LayerStore): LayerDriver {
+  const { kernel } = options;
+  const name = options.driver ?? (kernel.features.erofsFiles ? "erofs" : "overlay2");
+  if (name === "overlay2") return new Overlay2Driver(store, kernel.files);
+  if (!kernel.features.erofsFiles)
+    throw unavailable("error initializing graphdriver: erofs: this kernel cannot mount EROFS from files (Linux 6.12 or later is needed)");
+  return new ErofsDriver(store, kernel.layers);
+}
+
+async function* buffers(source: Readable): AsyncGenerator<Buffer> {
+  // The stream stays its owner's: when a layer is refused, the request that it came in is still to be answered.
+  for await (const chunk of source.iterator({ destroyOnReturn: false })) yield Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk);
+}
+
+/** The first chunks again, then the others. */
+async function* replay(first: readonly Buffer[], rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
+  yield* first;
+  for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield next.value;
+}
+
+class OpenLayers implements Layers, AsyncDisposable {
+  readonly driver: "erofs" | "overlay2";
+  readonly #store: LayerStore;
+  readonly #driver: LayerDriver;
+  readonly #files: ChainFiles;
+  readonly #workers: WorkerPool = new WorkerPool();
+
+  constructor(store: LayerStore, driver: LayerDriver) {
+    this.driver = driver.name;
+    this.#store = store;
+    this.#driver = driver;
+    this.#files = new ChainFiles(store);
+  }
+
+  async ingest(source: Readable, expected?: Digest): Promise<IngestedLayer> {
+    const chunks = buffers(source);
+    if (expected !== undefined && (await this.has(expected))) {
+      for await (const _ of chunks);
+      return { diffId: expected, sizeBytes: await this.sizeOf(expected), existed: true };
+    }
+    await using unfinished = await this.#store.unfinished();
+    const taken = await this.#takeIn(unfinished.path, chunks);
+    const diffId = `sha256:${taken.hex}` as Digest;
+    if (expected !== undefined && diffId !== expected) throw invalidParameter(`invalid diffID: expected "${expected}", got "${diffId}"`);
+    const answer = { diffId, sizeBytes: taken.sizeBytes };
+    if (await this.has(diffId)) return { ...answer, existed: true };
+    await this.#driver.complete(unfinished.path);
+    return { ...answer, existed: !(await this.#store.publish(unfinished, diffId)) };
+  }
+
+  async #takeIn(directory: string, chunks: AsyncGenerator<Buffer>): Promise<TakenIn> {
+    const first: Buffer[] = [];
+    let bytes = 0;
+    for (;;) {
+      const next = await chunks.next();
+      if (next.done === true) return await takeInHere(directory, first);
+      first.push(next.value);
+      bytes += next.value.length;
+      if (bytes > smallBytes) return await this.#workers.takeIn(directory, replay(first, chunks));
+    }
+  }
+
+  has(diffId: Digest): Promise<boolean> {
+    return this.#store.has(diffId);
+  }
+
+  tarPath(diffId: Digest): string {
+    return this.#store.tar(diffId);
+  }
+
+  sizeOf(diffId: Digest): Promise<number> {
+    return this.#store.sizeOf(diffId);
+  }
+
+  async lower(chain: readonly Digest[]): Promise<readonly string[]> {
+    if (chain.length === 0) return [this.#store.emptyDirectory];
+    return await Promise.all(chain.toReversed().map((diffId) => this.#driver.mount(diffId)));
+  }
+
+  readFile(chain: readonly Digest[], path: string, maxBytes: number): Promise<Uint8Array | undefined> {
+    return this.#files.read(chain, path, maxBytes);
+  }
+
+  async remove(diffId: Digest): Promise<void> {
+    await this.#driver.forget(diffId);
+    await this.#store.remove(diffId);
+  }
+
+  async sweep(keep: ReadonlySet<Digest>): Promise<void> {
+    for (const diffId of await this.#store.sweep()) if (!keep.has(diffId)) await this.remove(diffId);
+    await this.#driver.sweep(keep);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#workers[Symbol.asyncDispose]();
+  }
+}
+
+async function takeInHere(directory: string, chunks: readonly Buffer[]): Promise<TakenIn> {
+  await using intake = await LayerIntake.open(directory);
+  for (const chunk of chunks) await intake.push(chunk);
+  return await intake.finish();
+}
+
+/**
+ * @throws Unavailable when the driver that is asked for does not work here
+ */
+export async function openLayers(options: LayersOptions): Promise<Layers & AsyncDisposable> {
+  const store = new LayerStore(options.root);
+  await store.prepare();
+  return new OpenLayers(store, driverFor(options, store));
+}

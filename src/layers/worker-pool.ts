@@ -1,0 +1,161 @@
+/**
+ * Worker threads that take layers in. They are started when needed, used again, and ended when they have
+ * been idle for a while: an engine that runs containers only does not pay for them.
+ */
+import { availableParallelism } from "node:os";
+import { Worker } from "node:worker_threads";
+import { EngineError, messageOf, systemError } from "../base/base.ts";
+import { ByteRing } from "./byte-ring.ts";
+import type { TakenIn } from "./intake.ts";
+import type { FromWorker, ToWorker } from "./worker-messages.ts";
+
+const ringBytes = 4 << 20;
+const idleMs = 10_000;
+const maxHeapMb = 4096;
+
+/** Beside this module: its source in development, its own bundle when built. */
+const entry = new URL(import.meta.url.endsWith(".ts") ? "./layer-worker.ts" : "./layer-worker.js", import.meta.url);
+
+/** One worker and what it is doing. */
+class LayerThread {
+  readonly #worker: Worker;
+  readonly #ring: ByteRing = new ByteRing({ capacity: ringBytes });
+  #finish: { resolve: (taken: TakenIn) => void; reject: (error: Error) => void } | undefined;
+  #onSpace: (() => void) | undefined;
+  #failure: EngineError | undefined;
+  #idle: NodeJS.Timeout | undefined;
+  alive = true;
+
+  constructor() {
+    this.#worker = new Worker(entry, { name: "layers", resourceLimits: { maxOldGenerationSizeMb: maxHeapMb } });
+    this.#worker.on("message", (message: FromWorker) => this.#onMessage(message));
+    this.#worker.on("error", (error: unknown) => this.#fail(systemError(`a layer worker failed: ${messageOf(error)}`, error)));
+    this.#worker.on("exit", () => {
+      this.alive = false;
+      this.#fail(systemError("a layer worker ended"));
+    });
+  }
+
+  #onMessage(message: FromWorker): void {
+    switch (message.type) {
+      case "space":
+        this.#onSpace?.();
+        break;
+      case "done":
+        this.#finish?.resolve(message.taken);
+        break;
+      case "failed":
+        this.#fail(new EngineError(message.code, message.message));
+        break;
+      default:
+        message satisfies never;
+    }
+  }
+
+  #fail(error: EngineError): void {
+    this.#failure = error;
+    this.#finish?.reject(error);
+    this.#onSpace?.();
+  }
+
+  #send(message: ToWorker): void {
+    this.#worker.postMessage(message);
+  }
+
+  /** @param chunks is not ended early when the worker fails: what then becomes of the stream is its owner's business */
+  async takeIn(directory: string, chunks: AsyncIterator<Buffer>): Promise<TakenIn> {
+    clearTimeout(this.#idle);
+    this.#worker.ref();
+    this.#ring.reset();
+    this.#failure = undefined;
+    const finished = new Promise<TakenIn>((resolve, reject) => {
+      this.#finish = { resolve, reject };
+    });
+    finished.catch(() => undefined);
+    this.#send({ type: "begin", directory, ring: this.#ring.shared });
+    try {
+      await this.#feed(chunks, finished);
+    } catch (error) {
+      this.#send({ type: "abort" });
+      await finished.catch(() => undefined);
+      throw error;
+    }
+    this.#send({ type: "end" });
+    return await finished;
+  }
+
+  async #feed(chunks: AsyncIterator<Buffer>, finished: Promise<TakenIn>): Promise<void> {
+    let stop: ((error: Error) => void) | undefined;
+    finished.catch((error: Error) => stop?.(error));
+    for (;;) {
+      if (this.#failure !== undefined) throw this.#failure;
+      // Not Promise.race: `finished` would keep a reaction for each chunk of the layer.
+      const next = await new Promise<IteratorResult<Buffer>>((resolve, reject) => {
+        stop = reject;
+        chunks.next().then(resolve, reject);
+      });
+      stop = undefined;
+      if (next.done === true) return;
+      await this.#put(next.value);
+    }
+  }
+
+  async #put(chunk: Buffer): Promise<void> {
+    for (let done = 0; done < chunk.length; ) {
+      done += this.#ring.write(chunk.subarray(done));
+      if (this.#ring.mustWakeReader()) this.#send({ type: "more" });
+      if (this.#failure !== undefined) throw this.#failure;
+      if (done < chunk.length && this.#ring.writerSleeps()) {
+        await new Promise<void>((resolve) => {
+          this.#onSpace = resolve;
+        });
+        this.#onSpace = undefined;
+      }
+    }
+  }
+
+  /** Lets the process end, and the thread after a while. */
+  rest(): void {
+    this.#finish = undefined;
+    this.#worker.unref();
+    this.#idle = setTimeout(() => void this.close(), idleMs);
+    this.#idle.unref();
+  }
+
+  async close(): Promise<void> {
+    this.alive = false;
+    clearTimeout(this.#idle);
+    await this.#worker.terminate();
+  }
+}
+
+export class WorkerPool {
+  #idle: LayerThread[] = [];
+  readonly #all = new Set<LayerThread>();
+  readonly #waiting: (() => void)[] = [];
+  readonly #max: number = Math.min(4, Math.max(1, availableParallelism()));
+  #busy = 0;
+
+  async takeIn(directory: string, chunks: AsyncIterator<Buffer>): Promise<TakenIn> {
+    while (this.#busy >= this.#max) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    this.#busy++;
+    this.#idle = this.#idle.filter((thread) => thread.alive);
+    const thread = this.#idle.pop() ?? new LayerThread();
+    this.#all.add(thread);
+    try {
+      return await thread.takeIn(directory, chunks);
+    } finally {
+      this.#busy--;
+      for (const other of this.#all) if (!other.alive) this.#all.delete(other);
+      if (thread.alive) {
+        thread.rest();
+        this.#idle.push(thread);
+      }
+      this.#waiting.shift()?.();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#all].map((thread) => thread.close()));
+  }
+}
