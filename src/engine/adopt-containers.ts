@@ -1,6 +1,6 @@
 import { log } from "../base/base.ts";
 import { isActive } from "../containers/containers.ts";
-import { applyExit, autoRemove, beginRun, lostExit } from "./container-exit.ts";
+import { applyExit, autoRemove, followRun, lostExit } from "./container-exit.ts";
 import type { EngineContext } from "./context.ts";
 import type { LiveContainer } from "./live-container.ts";
 
@@ -29,7 +29,7 @@ async function adoptOne(context: EngineContext, live: LiveContainer): Promise<Li
     if (running !== undefined) {
       // The old daemon may have died between writing the state and letting the program go.
       await running.monitor.go();
-      beginRun(context, live, running);
+      followRun(context, live, running, Promise.resolve(true));
       return undefined;
     }
     applyExit(context, live, exit ?? lostExit());

@@ -16,12 +16,14 @@ export function attachRequest(
   config: ContainerConfig,
   hostConfig: HostConfig,
   endpoints: Readonly<Record<string, EndpointSettings>>,
+  containerName?: string,
 ): AttachRequest {
   const bindings = bindingsOf(hostConfig);
   return {
     containerId,
     networkMode: config.NetworkDisabled === true ? "none" : (hostConfig.NetworkMode ?? "bridge"),
-    hostname: config.Hostname ?? "",
+    ...(containerName === undefined ? {} : { containerName }),
+    hostname: config.Domainname ? `${config.Hostname ?? ""}.${config.Domainname}` : (config.Hostname ?? ""),
     endpoints,
     portBindings: bindings,
     exposedPorts: [...new Set([...Object.keys(config.ExposedPorts ?? {}), ...Object.keys(bindings)])],

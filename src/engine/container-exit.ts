@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { formatNanos, log, nowNanos } from "../base/base.ts";
 import { ended, endingOf, isActive } from "../containers/containers.ts";
 import type { ExitRecord } from "../kernel/kernel.ts";
@@ -15,8 +16,11 @@ export function lostExit(): ExitRecord {
   return { exitCode: lostExitCode, signal: 9, oomKilled: false, finishedAt: formatNanos(nowNanos()) };
 }
 
-/** Follows a container that has just started, or was found running, to its end. */
-export function beginRun(context: EngineContext, live: LiveContainer, running: RunningContainer): void {
+/**
+ * Follows a container that starts, or was found running, to its end. Nothing is said of its end before `told`
+ * settles: true when its start is known to all, false when it did not come about.
+ */
+export function followRun(context: EngineContext, live: LiveContainer, running: RunningContainer, told: Promise<boolean>): void {
   const exited = running.monitor.exited.then(
     (record) => record ?? lostExit(),
     (error: unknown) => {
@@ -24,18 +28,31 @@ export function beginRun(context: EngineContext, live: LiveContainer, running: R
       return lostExit();
     },
   );
-  const applied = exited.then((record) => {
-    // A daemon that is going away leaves the record to the next one.
-    if (!context.closing.signal.aborted) applyExit(context, live, record);
+  const applied = exited.then(async (record) => {
+    if (await told) await applyExitSurely(context, live, record);
     return record;
   });
-  const finished = applied.then(() => release(context, live));
+  const finished = applied.then(async () => {
+    if (await told) await release(context, live);
+  });
   const run: Run = { running, exited: applied, finished };
   live.run = run;
-  context.inBackground(
-    "ending a container",
-    finished.then(() => afterExit(context, live, run)),
-  );
+  void finished.then(() => context.inBackground("ending a container", afterExit(context, live, run)));
+}
+
+const retryMs = 1000;
+
+/** A full disk must not make a dead container look alive: tries until the record is written, or left to the next daemon. */
+async function applyExitSurely(context: EngineContext, live: LiveContainer, exit: ExitRecord): Promise<void> {
+  while (!context.closing.signal.aborted) {
+    try {
+      applyExit(context, live, exit);
+      return;
+    } catch (error) {
+      log.error("an exit could not be recorded", { container: live.id, error });
+      await sleep(retryMs, undefined, { ref: false });
+    }
+  }
 }
 
 /** Writes the exit down, then tells everyone: who is told can rely on the record. */

@@ -181,6 +181,7 @@ function countStates(context: EngineContext): { running: number; paused: number;
 async function stopAll(context: EngineContext): Promise<void> {
   const active = [...context.store.list()].filter((record) => isActive(record.status.state));
   await Promise.allSettled(active.map((record) => stopContainer(context, record.id, {})));
+  await context.settle();
 }
 
 async function close(context: EngineContext): Promise<void> {

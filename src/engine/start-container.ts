@@ -1,17 +1,20 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { conflict, formatNanos, notModified, nowNanos } from "../base/base.ts";
+import { conflict, formatNanos, log, notModified, nowNanos } from "../base/base.ts";
 import { isActive, logFileOf, started, startFailed } from "../containers/containers.ts";
+import type { Monitor } from "../kernel/kernel.ts";
 import type { Attachment } from "../networks/networks.ts";
-import type { NetworkPlan, StartRequest } from "../runtime/runtime.ts";
+import type { NetworkPlan, RunningContainer, StartRequest } from "../runtime/runtime.ts";
 import { attachRequest } from "./attach-request.ts";
-import { beginRun } from "./container-exit.ts";
+import { followRun } from "./container-exit.ts";
 import type { EngineContext } from "./context.ts";
 import { explain } from "./launch-failure.ts";
 import type { LiveContainer } from "./live-container.ts";
 import { publishNetworkEvents } from "./network-events.ts";
 import { removeLocked } from "./remove-container.ts";
 import { readRootFile } from "./root-file.ts";
+
+const sigkill = 9;
 
 /** `POST /containers/x/start`. @throws NotModified when it runs already */
 export async function startContainer(context: EngineContext, reference: string): Promise<void> {
@@ -29,7 +32,11 @@ export async function startLocked(context: EngineContext, live: LiveContainer): 
     const { error, exitCode } = explain(context, failure);
     context.store.update(live.record, { state: startFailed(live.record.status.state, exitCode, error.message) });
     for (const pending of live.pending) pending.abandon();
-    if (live.record.settings.hostConfig.AutoRemove === true) await removeLocked(context, live);
+    if (live.record.settings.hostConfig.AutoRemove === true) {
+      await removeLocked(context, live).catch((suppressed: unknown) =>
+        log.warn("removing a container that did not start failed", { suppressed }),
+      );
+    }
     throw error;
   }
 }
@@ -59,7 +66,9 @@ async function launch(context: EngineContext, live: LiveContainer): Promise<void
   const { settings } = live.record;
   const joined = joinedContainers(context, live);
   await using cleanup = new AsyncDisposableStack();
-  const attaching = context.networks.attach(attachRequest(live.id, settings.config, settings.hostConfig, settings.endpoints));
+  const attaching = context.networks.attach(
+    attachRequest(live.id, settings.config, settings.hostConfig, settings.endpoints, live.record.name),
+  );
   cleanup.defer(async () => {
     await attaching.catch(() => undefined);
     await context.networks.detach(live.id);
@@ -67,30 +76,50 @@ async function launch(context: EngineContext, live: LiveContainer): Promise<void
   const [lower, attachment] = await Promise.all([context.layers.lower(settings.layers), attaching]);
   const files = await filesFor(context, attachment, joined.network);
   const running = await context.runtime.start(startRequest(context, live, lower, attachment, joined, files));
-  const { monitor } = running;
-  // A launch that fails is undone by the monitor itself; what waits for its end must not be left unhandled.
-  const connected = [...live.pending].map((pending) => pending.connect(monitor));
+  const [{ pid }] = await Promise.all([running.monitor.launched, connectPending(live, running.monitor)]);
+  // Whoever came in the meantime is taken along too; from the next line on, new ones go to the monitor themselves.
+  while (live.pending.size > 0) await connectPending(live, running.monitor);
+  await go(context, live, running, pid, attachment);
+  cleanup.move();
+}
+
+async function connectPending(live: LiveContainer, monitor: Monitor): Promise<void> {
+  const waiting = [...live.pending];
   live.pending.clear();
-  const [{ pid }] = await Promise.all([monitor.launched, ...connected]);
-  const going = monitor.go();
+  await Promise.all(waiting.map((pending) => pending.connect(monitor)));
+}
+
+/** The point of no return. Until the start is told to the world, the end of the container is not. */
+async function go(
+  context: EngineContext,
+  live: LiveContainer,
+  running: RunningContainer,
+  pid: number,
+  attachment: Attachment,
+): Promise<void> {
   const before = live.record.status;
-  const startedAt = formatNanos(nowNanos());
-  context.store.update(live.record, {
-    state: started(before.state, pid, startedAt),
-    stoppedByUser: false,
-    everStarted: true,
-    network: attachment.settings,
-  });
+  const { promise: told, resolve: tell } = Promise.withResolvers<boolean>();
   try {
+    const going = running.monitor.go();
+    context.store.update(live.record, {
+      state: started(before.state, pid, formatNanos(nowNanos())),
+      stoppedByUser: false,
+      everStarted: true,
+      network: attachment.settings,
+    });
+    followRun(context, live, running, told);
     await going;
   } catch (failure) {
+    tell(false);
+    live.run = undefined;
+    // It may run already when it is the record that could not be written.
+    await running.monitor.signal(sigkill).catch(() => undefined);
     context.store.update(live.record, { state: before.state });
     throw failure;
   }
-  cleanup.move();
   publishNetworkEvents(context, live, "connect");
   context.publish(live, "start");
-  beginRun(context, live, running);
+  tell(true);
 }
 
 interface Joined {
