@@ -17,14 +17,14 @@ export class ByteCursor {
    * A cursor over a client's stream. Disposing of the cursor lets go of the stream and throws away what is still
    * to come: to destroy a request would be to close the connection, over which the client is yet to be told why.
    */
-  static over(source: Readable): { cursor: ByteCursor } & AsyncDisposable {
+  static over(source: Readable): { cursor: ByteCursor } & Disposable {
     const chunks: AsyncIterator<Uint8Array> = source.iterator({ destroyOnReturn: false });
     const cursor = new ByteCursor({ [Symbol.asyncIterator]: () => chunks });
     return {
       cursor,
-      async [Symbol.asyncDispose]() {
-        await chunks.return?.();
-        source.resume();
+      [Symbol.dispose]() {
+        // Not waited for: a read may be under way that ends only when the client sends something.
+        void chunks.return?.().then(() => source.resume());
       },
     };
   }

@@ -14,7 +14,7 @@ export async function importImage(store: ImageStore, source: Readable, options: 
   const platform = options.platform ? parsePlatform(options.platform) : hostPlatform;
   const execution = applyChanges({}, options.changes);
   await using _held = await store.custody.hold();
-  await using request = ByteCursor.over(source);
+  using request = ByteCursor.over(source);
   const layer = await store.ports.layers.ingest(Readable.from(request.cursor.rest(), { objectMode: false }));
   store.custody.doom({ layers: [layer.diffId] });
   const created = formatNanos(nowNanos());

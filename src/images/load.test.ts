@@ -290,8 +290,8 @@ describe("refused archives leave nothing", () => {
       tarOf({ ...archive, [manifestItem.Layers[0] as string]: flipped }),
       /invalid diffID for layer 0|well-formed|checksum|header|tar/,
     ],
-    ["a flipped bit in a blob", tarOf({ ...layout, [layerBlob]: flipped }), /digest|tar|header/],
-    ["a flipped bit in a compressed blob", tarOf({ ...layout, [layerBlob]: gzipSync(flipped) }), /digest|tar|header/],
+    ["a flipped bit in a blob", tarOf({ ...layout, [layerBlob]: flipped }), /invalid diffID|digest|tar|header/],
+    ["a flipped bit in a compressed blob", tarOf({ ...layout, [layerBlob]: gzipSync(flipped) }), /invalid diffID|digest|tar|header/],
     [
       "a flipped bit in the configuration",
       tarOf({ ...archive, [manifestItem.Config]: config.replace("sh", "hs") }),

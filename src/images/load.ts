@@ -41,7 +41,7 @@ async function load(store: ImageStore, source: Readable, tell: (message: Message
   await using _held = await store.custody.hold();
   const contents = new ArchiveContents(store, quiet ? undefined : progressTo(tell));
   try {
-    await using request = ByteCursor.over(source);
+    using request = ByteCursor.over(source);
     const cursor = await uncompressed(request.cursor);
     for await (const member of readArchive(cursor)) await contents.take(member);
     // The end of a compressed stream has its checksum: read it.

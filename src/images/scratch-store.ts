@@ -1,63 +1,38 @@
 /** For tests: images on a data root of their own, and archives to load made by hand. */
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
-import { gunzipSync, zstdDecompressSync } from "node:zlib";
-import { type ContainerId, type Digest, digestOf, hexOf, invalidParameter, messageOf } from "../base/base.ts";
+import type { ContainerId } from "../base/base.ts";
 import type { Content } from "../content/content.ts";
 import { openContent } from "../content/open.ts";
-import type { IngestedLayer, Layers } from "../layers/layers.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import type { Layers } from "../layers/layers.ts";
+import { openLayers } from "../layers/open.ts";
 import { type Database, openDatabase } from "../state/state.ts";
 import { archiveEnd, entryHeader, entryPadding } from "./archive-writer.ts";
-import { compressionOf } from "./byte-cursor.ts";
 import type { Images } from "./images.ts";
 import { openImages } from "./open.ts";
 
-class ScratchLayers implements Layers {
-  readonly driver = "erofs";
-  readonly #root: string;
-  constructor(root: string) {
-    this.#root = root;
-  }
-  tarPath(diffId: Digest): string {
-    return join(this.#root, hexOf(diffId), "layer.tar");
-  }
-  async ingest(source: Readable, expected?: Digest): Promise<IngestedLayer> {
-    let data: Buffer;
-    try {
-      data = Buffer.concat((await source.toArray()) as Uint8Array[]);
-      const compression = compressionOf(data);
-      if (compression === "gzip") data = gunzipSync(data);
-      if (compression === "zstd") data = zstdDecompressSync(data);
-    } catch (error) {
-      throw invalidParameter(messageOf(error), error);
-    }
-    if (data.length % 512 !== 0) throw invalidParameter("unexpected EOF");
-    const diffId = digestOf(data);
-    if (expected !== undefined && expected !== diffId) throw invalidParameter(`layer ${expected}: content does not match its digest`);
-    const existed = await this.has(diffId);
-    await mkdir(join(this.#root, hexOf(diffId)), { recursive: true });
-    await writeFile(this.tarPath(diffId), data);
-    return { diffId, sizeBytes: data.length, existed };
-  }
-  async has(diffId: Digest): Promise<boolean> {
-    return (await stat(this.tarPath(diffId)).catch(() => undefined)) !== undefined;
-  }
-  async sizeOf(diffId: Digest): Promise<number> {
-    return (await stat(this.tarPath(diffId))).size;
-  }
-  async lower(): Promise<readonly string[]> {
-    return [];
-  }
-  async remove(diffId: Digest): Promise<void> {
-    await rm(join(this.#root, hexOf(diffId)), { recursive: true, force: true });
-  }
-  async sweep(keep: ReadonlySet<Digest>): Promise<void> {
-    for (const name of await readdir(this.#root))
-      if (!keep.has(`sha256:${name}` as Digest)) await rm(join(this.#root, name), { recursive: true });
-  }
+/** Layers are taken in, kept and removed for real; only mounting them is written down instead of done. */
+function openScratchLayers(root: string): Promise<Layers & AsyncDisposable> {
+  const mounts = new Set<string>();
+  const layers: Kernel["layers"] = {
+    async mountErofs(key) {
+      mounts.add(key);
+      return `/${key}`;
+    },
+    async unmount(key) {
+      mounts.delete(key);
+    },
+    async mounted() {
+      return [...mounts];
+    },
+  };
+  const features = { release: "6.12.0", cgroupVersion: 2, erofsFiles: true } as Kernel["features"];
+  const files: Kernel["files"] = { apply: () => Promise.reject(new Error("the driver erofs changes no files")) };
+  return openLayers({ root, kernel: { features, layers, files }, driver: "erofs" });
 }
 
 export interface Published {
@@ -86,7 +61,7 @@ export async function openScratchStore(root?: string): Promise<ScratchStore> {
   await mkdir(join(place, "layers"), { recursive: true });
   const database = openDatabase(join(place, "berth.db"));
   const content = await openContent(join(place, "content"));
-  const layers = new ScratchLayers(join(place, "layers"));
+  const layers = await openScratchLayers(join(place, "layers"));
   const events: Published[] = [];
   const users: ScratchStore["users"] = new Map();
   const images = await openImages({
@@ -118,10 +93,12 @@ export async function openScratchStore(root?: string): Promise<ScratchStore> {
     },
     async reopen() {
       database.close();
+      await layers[Symbol.asyncDispose]();
       return openScratchStore(place);
     },
     async [Symbol.asyncDispose]() {
       if (database.isOpen) database.close();
+      await layers[Symbol.asyncDispose]();
       await rm(place, { recursive: true, force: true });
     },
   };
