@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type ContainerId, type Digest, log, notFound } from "../base/base.ts";
+import { type ContainerId, log, notFound } from "../base/base.ts";
 import type { ContainerStore, HostDefaults } from "../containers/containers.ts";
 import type { Events } from "../events/events.ts";
 import type { Images } from "../images/images.ts";
@@ -7,18 +7,11 @@ import type { Kernel } from "../kernel/kernel.ts";
 import type { Layers } from "../layers/layers.ts";
 import type { LogSource, ReadLogOptions } from "../logs/logs.ts";
 import type { Networks } from "../networks/networks.ts";
-import type { ExplainFailure, Runtime } from "../runtime/runtime.ts";
+import type { Runtime } from "../runtime/runtime.ts";
 import { type ExecRecord, LiveContainer } from "./live-container.ts";
-import type { ProcessInfo } from "./process-columns.ts";
 
 /** Reads a container's log; `readLog` of `logs/read.ts`. */
 export type ReadLog = (source: LogSource, options: ReadLogOptions) => AsyncIterable<Uint8Array>;
-
-/** A file of the image's file system, `chain` base first; undefined when there is none. No link leads out of it. */
-export type ReadImageFile = (chain: readonly Digest[], path: string) => Promise<Uint8Array | undefined>;
-
-/** The processes in a container's cgroups, first come first. */
-export type ReadProcesses = (cgroups: Readonly<Record<string, string>>) => Promise<readonly ProcessInfo[]>;
 
 /** What the use cases share: the rooms below, and the containers in memory. */
 export class EngineContext {
@@ -30,9 +23,6 @@ export class EngineContext {
   readonly events: Events;
   readonly store: ContainerStore;
   readonly readLog: ReadLog;
-  readonly explainFailure: ExplainFailure;
-  readonly readImageFile: ReadImageFile | undefined;
-  readonly readProcesses: ReadProcesses;
   readonly defaults: HostDefaults;
   /** The daemon's `--stop-timeout`, seconds. */
   readonly stopTimeoutSeconds: number;
@@ -53,9 +43,6 @@ export class EngineContext {
     this.events = parts.events;
     this.store = parts.store;
     this.readLog = parts.readLog;
-    this.explainFailure = parts.explainFailure;
-    this.readImageFile = parts.readImageFile;
-    this.readProcesses = parts.readProcesses;
     this.defaults = parts.defaults;
     this.stopTimeoutSeconds = parts.stopTimeoutSeconds;
     this.dataRoot = parts.dataRoot;
@@ -125,9 +112,6 @@ export interface ContextParts {
   readonly events: Events;
   readonly store: ContainerStore;
   readonly readLog: ReadLog;
-  readonly explainFailure: ExplainFailure;
-  readonly readImageFile: ReadImageFile | undefined;
-  readonly readProcesses: ReadProcesses;
   readonly defaults: HostDefaults;
   readonly stopTimeoutSeconds: number;
   readonly dataRoot: string;

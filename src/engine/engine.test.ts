@@ -111,13 +111,16 @@ describe("the life of a container", () => {
     await using world = await FakeWorld.make();
     const engine = await world.open();
     const id = await create(engine, "web");
-    world.runtime.failure = { stage: "exec", errno: 2, message: "no such program" };
-    await assert.rejects(engine.containers.start("web", {}), failsWith("InvalidParameter", /no such program/));
+    world.runtime.failure = { stage: "exec", errno: 2, message: "nosuch" };
+    await assert.rejects(engine.containers.start("web", {}), failsWith("InvalidParameter", /nosuch/));
     assert.ok(!world.networks.attached.has(id));
     const { State } = await engine.containers.inspect("web", { size: false });
     assert.equal(State?.Status, "created");
     assert.equal(State?.ExitCode, 127);
-    assert.equal(State?.Error, "failed to create task for container: no such program");
+    assert.equal(
+      State?.Error,
+      'failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: exec: "nosuch": executable file not found in $PATH: unknown',
+    );
     world.runtime.failure = { stage: "overlay", errno: 28, message: "disk full" };
     await assert.rejects(engine.containers.start("web", {}));
     assert.equal((await engine.containers.inspect("web", { size: false })).State?.ExitCode, 128);

@@ -8,7 +8,7 @@ import type { Images } from "../images/images.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Layers } from "../layers/layers.ts";
 import type { Networks } from "../networks/networks.ts";
-import type { ExplainFailure, Runtime } from "../runtime/runtime.ts";
+import type { Runtime } from "../runtime/runtime.ts";
 import type {
   ContainerCreateRequest,
   ContainerCreateResponse,
@@ -21,7 +21,7 @@ import type {
 } from "../spec/spec.ts";
 import { adoptContainers } from "./adopt-containers.ts";
 import { type AttachOptions, attachContainer, type StreamSession } from "./attach-container.ts";
-import { EngineContext, type ReadImageFile, type ReadLog, type ReadProcesses } from "./context.ts";
+import { EngineContext, type ReadLog } from "./context.ts";
 import { createContainer } from "./create-container.ts";
 import { sweepState } from "./discard-state.ts";
 import { createExec, type ExecStartOptions, inspectExec, resizeExec, startExec } from "./exec-sessions.ts";
@@ -50,11 +50,6 @@ export interface EngineParts {
   readonly runtime: Runtime;
   readonly events: Events;
   readonly readLog: ReadLog;
-  readonly explainFailure: ExplainFailure;
-  /** For `top`. */
-  readonly readProcesses: ReadProcesses;
-  /** For account names in `--user`; without it only the container's own files and numbers are known. */
-  readonly readImageFile?: ReadImageFile;
   readonly dataRoot: string;
   readonly options?: EngineOptions;
 }
@@ -125,7 +120,6 @@ export async function openEngine(parts: EngineParts): Promise<Engine> {
   };
   const context = new EngineContext({
     ...parts,
-    readImageFile: parts.readImageFile,
     defaults,
     stopTimeoutSeconds: options.stopTimeoutSeconds ?? stopTimeoutSeconds,
   });

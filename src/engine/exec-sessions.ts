@@ -2,6 +2,7 @@ import type { Duplex } from "node:stream";
 import { conflict, EngineError, invalidParameter, log, newId, notFound } from "../base/base.ts";
 import { isActive } from "../containers/containers.ts";
 import type { ExecSession } from "../kernel/kernel.ts";
+import { explainExecFailure } from "../runtime/explain-failure.ts";
 import type { ExecConfig, ExecInspectResponse } from "../spec/spec.ts";
 import type { StreamSession } from "./attach-container.ts";
 import type { EngineContext } from "./context.ts";
@@ -125,7 +126,7 @@ async function launch(context: EngineContext, live: LiveContainer, exec: ExecRec
     context.inBackground("ending an exec session", followExec(context, live, exec, session));
     return session;
   } catch (failure) {
-    const { error, exitCode } = explain(context, failure);
+    const { error, exitCode } = explain(failure, explainExecFailure);
     exec.state = { status: "exited", exitCode, pid: 0, endedAtMs: Date.now() };
     throw error;
   }

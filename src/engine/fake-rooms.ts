@@ -224,19 +224,18 @@ export class FakeWorld implements AsyncDisposable {
       store: new ContainerStore(this.database),
       kernel: { features: { cgroupVersion: 1 } } as unknown as Kernel,
       images: fakeImages(),
-      layers: { driver: "erofs", lower: async () => ["/lower"], tarPath: (id: Digest) => `/layers/${id}` } as unknown as Layers,
+      layers: {
+        driver: "erofs",
+        lower: async () => ["/lower"],
+        tarPath: (id: Digest) => `/layers/${id}`,
+        readFile: async () => undefined,
+      } as unknown as Layers,
       networks: this.networks,
       runtime: this.runtime as unknown as Runtime,
       events: events as unknown as Events,
       readLog: async function* () {
         yield Buffer.from("logged\n");
       },
-      readProcesses: async () => [],
-      explainFailure: (failure) => ({
-        message: `failed to create task for container: ${failure.message}`,
-        exitCode: failure.errno === 2 ? 127 : 125,
-        status: "InvalidParameter",
-      }),
       dataRoot: this.dataRoot,
       options,
     });

@@ -1,7 +1,6 @@
 import { EngineError, messageOf } from "../base/base.ts";
 import type { LaunchFailure } from "../kernel/kernel.ts";
-import type { ExplainedFailure } from "../runtime/runtime.ts";
-import type { EngineContext } from "./context.ts";
+import type { ExplainFailure } from "../runtime/runtime.ts";
 
 /** The exit code that Docker records for a start that failed for another reason than the program. */
 const startFailedCode = 128;
@@ -15,11 +14,11 @@ function launchFailureOf(error: unknown): LaunchFailure | undefined {
   return undefined;
 }
 
-/** A failed start or exec in Docker's words, with the exit code to record: 126, 127, or 128 for all else. */
-export function explain(context: EngineContext, error: unknown): { readonly error: EngineError; readonly exitCode: number } {
+/** A failed start (`explainFailure`) or exec (`explainExecFailure`) in Docker's words, with the exit code to record: 126, 127, or 128 for all else. */
+export function explain(error: unknown, inWords: ExplainFailure): { readonly error: EngineError; readonly exitCode: number } {
   const failure = launchFailureOf(error);
   if (failure !== undefined) {
-    const explained: ExplainedFailure = context.explainFailure(failure);
+    const explained = inWords(failure);
     const exitCode = explained.exitCode === 125 ? startFailedCode : explained.exitCode;
     return { error: new EngineError(explained.status, explained.message, { cause: error }), exitCode };
   }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { formatProcesses, type ProcessInfo, parsePsArgs } from "./process-columns.ts";
+import type { ProcessInfo } from "../kernel/procfs.ts";
+import { formatProcesses, parsePsArgs } from "./process-columns.ts";
 
 const now = new Date(2026, 0, 2, 14, 5, 0).getTime();
 const moment = { nowMs: now, memoryBytes: 1_000_000 };

@@ -1,37 +1,6 @@
 import { systemError } from "../base/base.ts";
+import type { ProcessInfo } from "../kernel/procfs.ts";
 import type { ContainerTopResponse } from "../spec/spec.ts";
-
-/** A process as /proc on the host tells of it. */
-export interface ProcessInfo {
-  readonly pid: number;
-  readonly ppid: number;
-  /** Process group and session. */
-  readonly pgid: number;
-  readonly sid: number;
-  readonly uid: number;
-  /** The host's name of `uid`, or the number. */
-  readonly user: string;
-  readonly gid: number;
-  /** The program's name, at most 15 bytes. */
-  readonly comm: string;
-  /** The command line; empty for a zombie or a kernel thread. */
-  readonly args: readonly string[];
-  /** One letter: R, S, D, Z, T, … */
-  readonly state: string;
-  /** `pts/0`, or "" for none. */
-  readonly tty: string;
-  /** Is it in its terminal's foreground process group? */
-  readonly foreground: boolean;
-  readonly nice: number;
-  readonly priority: number;
-  readonly threads: number;
-  /** User and system time together. */
-  readonly cpuSeconds: number;
-  /** Milliseconds since 1970. */
-  readonly startedAtMs: number;
-  readonly virtualBytes: number;
-  readonly residentBytes: number;
-}
 
 interface Moment {
   readonly nowMs: number;

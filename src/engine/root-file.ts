@@ -16,7 +16,7 @@ export async function readRootFile(context: EngineContext, live: LiveContainer, 
   const upper = await readInside(join(context.statePath(live.id), "upper"), path);
   if (upper === "hidden") return undefined;
   if (upper !== undefined) return upper;
-  return await context.readImageFile?.(live.record.settings.layers, path);
+  return await context.layers.readFile(live.record.settings.layers, path, maxBytes);
 }
 
 async function readInside(root: string, path: string): Promise<Uint8Array | "hidden" | undefined> {

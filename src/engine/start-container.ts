@@ -4,6 +4,7 @@ import { conflict, formatNanos, log, notModified, nowNanos } from "../base/base.
 import { isActive, logFileOf, started, startFailed } from "../containers/containers.ts";
 import type { Monitor } from "../kernel/kernel.ts";
 import type { Attachment } from "../networks/networks.ts";
+import { explainFailure } from "../runtime/explain-failure.ts";
 import type { NetworkPlan, RunningContainer, StartRequest } from "../runtime/runtime.ts";
 import { attachRequest } from "./attach-request.ts";
 import { followRun } from "./container-exit.ts";
@@ -29,7 +30,7 @@ export async function startLocked(context: EngineContext, live: LiveContainer): 
   try {
     await launch(context, live);
   } catch (failure) {
-    const { error, exitCode } = explain(context, failure);
+    const { error, exitCode } = explain(failure, explainFailure);
     context.store.update(live.record, { state: startFailed(live.record.status.state, exitCode, error.message) });
     for (const pending of live.pending) pending.abandon();
     if (live.record.settings.hostConfig.AutoRemove === true) {

@@ -1,6 +1,7 @@
 import { totalmem } from "node:os";
 import { conflict } from "../base/base.ts";
 import { isActive } from "../containers/containers.ts";
+import { readProcesses } from "../kernel/procfs.ts";
 import type { ContainerTopResponse } from "../spec/spec.ts";
 import type { EngineContext } from "./context.ts";
 import { formatProcesses, parsePsArgs } from "./process-columns.ts";
@@ -13,7 +14,7 @@ export async function topContainer(context: EngineContext, reference: string, ps
   const columns = parsePsArgs(psArgs);
   const live = context.find(reference);
   if (!isActive(live.record.status.state) || live.run === undefined) throw conflict(`container ${live.id} is not running`);
-  const processes = await context.readProcesses(live.run.running.cgroups);
+  const processes = await readProcesses(live.run.running.cgroups);
   context.publish(live, "top");
   return formatProcesses(columns, processes, { nowMs: Date.now(), memoryBytes: totalmem() });
 }
