@@ -48,6 +48,7 @@ export function errnoText(number: number): string {
 const created =
   "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process";
 const duringInit = `${created}: error during container init`;
+const inSession = "OCI runtime exec failed: exec failed: unable to start container process";
 
 function explained(message: string, status: ExplainedFailure["status"], exitCode: ExplainedFailure["exitCode"] = 125): ExplainedFailure {
   return { message, exitCode, status };
@@ -75,12 +76,29 @@ function programWords(program: string, number: number): string {
 const wrongKind =
   "Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type";
 
-function mountWords(target: string, number: number): string {
+/** `about` is the target, or `type on target`. */
+function mountWords(about: string, number: number): string {
   const hint = number === errno.ENOTDIR || number === errno.EISDIR ? `: ${wrongKind}` : "";
-  return `error mounting ${JSON.stringify(target)} to rootfs: ${errnoText(number)}${hint}`;
+  const [, type, target = about] = /^(\S+) on (.*)$/.exec(about) ?? [];
+  const what = type === undefined ? "" : ` ${JSON.stringify(type)}`;
+  return `error mounting${what} to rootfs at ${JSON.stringify(target)}: ${errnoText(number)}${hint}`;
 }
 
-export const explainFailure: ExplainFailure = ({ stage, errno: number, message }: LaunchFailure): ExplainedFailure => {
+/** Stages of exec sessions carry this mark, so that their failures are told apart from a container's. */
+const sessionMark = "session/";
+
+/** The failure of an exec session, marked as such. */
+export function sessionFailure(failure: LaunchFailure): LaunchFailure {
+  return { ...failure, stage: sessionMark + failure.stage };
+}
+
+export const explainFailure: ExplainFailure = (failure: LaunchFailure): ExplainedFailure => {
+  if (!failure.stage.startsWith(sessionMark)) return explainLaunch(failure);
+  const result = explainLaunch({ ...failure, stage: failure.stage.slice(sessionMark.length) });
+  return { ...result, message: result.message.replace(duringInit, inSession).replace(created, inSession) };
+};
+
+function explainLaunch({ stage, errno: number, message }: LaunchFailure): ExplainedFailure {
   const words = errnoText(number);
   switch (stage) {
     case "exec":
@@ -120,21 +138,10 @@ export const explainFailure: ExplainFailure = ({ stage, errno: number, message }
     default:
       return explained(`${created}: ${stage}${message === "" ? "" : ` ${message}`}: ${words}: unknown`, "System");
   }
-};
+}
 
 /** `message`: `0.0.0.0:8080/tcp`. */
 function portWords(message: string, number: number): string {
   if (number === errno.EADDRINUSE) return `failed to bind host port for ${message}: address already in use`;
   return `failed to bind host port for ${message}: ${errnoText(number)}`;
 }
-
-/** The same failure of an exec session. */
-export const explainExecFailure: ExplainFailure = (failure) => {
-  const result = explainFailure(failure);
-  return {
-    ...result,
-    message: result.message
-      .replace(duringInit, "OCI runtime exec failed: exec failed: unable to start container process")
-      .replace(created, "OCI runtime exec failed: exec failed: unable to start container process"),
-  };
-};

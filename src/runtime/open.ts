@@ -1,13 +1,14 @@
 import { chmod, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type ContainerId, errnoOf, log } from "../base/base.ts";
+import { type ContainerId, errnoOf, log, messageOf, systemError } from "../base/base.ts";
 import { cgroupDirectories, cgroupParentPath, prepareCgroupParent, removeCgroupParent } from "../kernel/cgroups.ts";
 import { type HostFacts, readHostFacts } from "../kernel/host-facts.ts";
-import type { ExecSession, ExitRecord, Kernel, Monitor } from "../kernel/kernel.ts";
+import type { ExecSession, ExitRecord, Kernel, LaunchFailure, Monitor } from "../kernel/kernel.ts";
 import { readProcessFile } from "../kernel/process-files.ts";
 import type { ContainerConfig, ExecConfig, HostConfig, MountPoint, RuntimeSpec } from "../spec/spec.ts";
 import { containerDevices } from "./devices.ts";
 import { execPlan } from "./exec.ts";
+import { sessionFailure } from "./explain-failure.ts";
 import { ipcMode } from "./namespaces.ts";
 import { launchPlan } from "./plan.ts";
 import { containerResources } from "./resources.ts";
@@ -193,10 +194,21 @@ class LinuxRuntime implements Runtime {
           rows: options.rows ?? 0,
           columns: options.columns ?? 0,
         });
-        return await monitor.exec(plan);
+        try {
+          return await monitor.exec(plan);
+        } catch (error) {
+          const failure = launchFailureOf(error);
+          throw failure === undefined ? error : systemError(messageOf(error), sessionFailure(failure));
+        }
       },
     };
   }
+}
+
+/** The kernel's failures carry what happened as their cause. */
+function launchFailureOf(error: unknown): LaunchFailure | undefined {
+  const cause: unknown = error instanceof Error ? error.cause : undefined;
+  return typeof cause === "object" && cause !== null && "stage" in cause && "errno" in cause ? (cause as LaunchFailure) : undefined;
 }
 
 /** Without a user of its own an exec runs as the container does, which needs no look at its files. */

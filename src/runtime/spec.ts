@@ -106,7 +106,7 @@ export function cgroupPath(request: StartRequest, options: RuntimeOptions): stri
 function rootPropagation(mounts: RuntimeSpec["mounts"]): string | undefined {
   const words = new Set(mounts.flatMap(({ options }) => options ?? []));
   if (words.has("shared") || words.has("rshared")) return "shared";
-  return words.has("slave") || words.has("rslave") ? "rslave" : undefined;
+  return words.has("slave") || words.has("rslave") ? "slave" : undefined;
 }
 
 function linuxOf(input: SpecInput, security: SecurityOptions, capabilities: readonly string[], mounts: RuntimeSpec["mounts"]): LinuxSpec {
