@@ -18,9 +18,11 @@ export interface Layers {
   /**
    * Takes in an uncompressed, gzip or zstd tar (told apart by its first bytes).
    * @param expected the diffID it must have, if known
+   * @param claim told the diffID, and waited for, before it is looked whether that layer is there: the caller's
+   * chance to see to it that nobody removes the layer from then on
    * @throws InvalidParameter for a stream that is no well-formed, safe tar, or has another digest; nothing is left
    */
-  ingest(source: Readable, expected?: Digest): Promise<IngestedLayer>;
+  ingest(source: Readable, expected?: Digest, claim?: (diffId: Digest) => Promise<void>): Promise<IngestedLayer>;
   has(diffId: Digest): Promise<boolean>;
   /** The byte-exact uncompressed tar. `createReadStream` on it is what save and push send. */
   tarPath(diffId: Digest): string;

@@ -56,8 +56,9 @@ class OpenLayers implements Layers, AsyncDisposable {
     this.#files = new ChainFiles(store);
   }
 
-  async ingest(source: Readable, expected?: Digest): Promise<IngestedLayer> {
+  async ingest(source: Readable, expected?: Digest, claim?: (diffId: Digest) => Promise<void>): Promise<IngestedLayer> {
     const chunks = buffers(source);
+    if (expected !== undefined) await claim?.(expected);
     if (expected !== undefined && (await this.has(expected))) {
       for await (const _ of chunks);
       return { diffId: expected, sizeBytes: await this.sizeOf(expected), existed: true };
@@ -66,6 +67,7 @@ class OpenLayers implements Layers, AsyncDisposable {
     const taken = await this.#takeIn(unfinished.path, chunks);
     const diffId = `sha256:${taken.hex}` as Digest;
     if (expected !== undefined && diffId !== expected) throw invalidParameter(`invalid diffID: expected "${expected}", got "${diffId}"`);
+    if (expected === undefined) await claim?.(diffId);
     const answer = { diffId, sizeBytes: taken.sizeBytes };
     if (await this.has(diffId)) return { ...answer, existed: true };
     await this.#driver.complete(unfinished.path);
