@@ -9,6 +9,7 @@ import { Readable } from "node:stream";
 import { type Digest, digestOf, type EngineError, hexOf, invalidParameter, isDigest, isEngineError } from "../base/base.ts";
 import { hasChecksum, type Member } from "./archive-reader.ts";
 import { compressionOf } from "./byte-cursor.ts";
+import type { Pins } from "./custody.ts";
 import type { ImageStore } from "./store.ts";
 
 /** Manifests and configurations are a few kilobytes; the registry specification allows 4 MiB. */
@@ -23,17 +24,18 @@ type Layer = { readonly diffId: Digest } | { readonly error: EngineError };
 export type OnProgress = (id: string, currentBytes: number, totalBytes: number) => void;
 
 export class ArchiveContents {
-  /** Every layer that was taken in, for the custody to look after. */
-  readonly diffIds: Set<Digest> = new Set();
   readonly #store: ImageStore;
+  readonly #pins: Pins;
   readonly #onProgress: OnProgress | undefined;
   readonly #json = new Map<string, Buffer>();
   readonly #layers = new Map<string, Layer>();
   readonly #links = new Map<string, string>();
   #jsonBytes = 0;
 
-  constructor(store: ImageStore, onProgress: OnProgress | undefined) {
+  /** @param pins gets every layer that is taken in or relied upon */
+  constructor(store: ImageStore, pins: Pins, onProgress: OnProgress | undefined) {
     this.#store = store;
+    this.#pins = pins;
     this.#onProgress = onProgress;
   }
 
@@ -75,13 +77,15 @@ export class ArchiveContents {
   async #takeLayer(member: Member, isCompressed: boolean): Promise<Layer> {
     const stated = digestOfPath(member.name);
     // The archive's own word for what the layer is; a layer of that name that is here already is the right one.
-    if (!isCompressed && stated !== undefined && this.#store.rows.layer(stated) !== undefined) return { diffId: stated };
+    if (!isCompressed && stated !== undefined && this.#store.rows.layer(stated) !== undefined) {
+      await this.#pins.layer(stated);
+      if (await this.#store.ports.layers.has(stated)) return { diffId: stated };
+    }
     const body = member.stream(this.#progress(member, stated));
     const hash = isCompressed && stated !== undefined ? createHash("sha256") : undefined;
     try {
       const source = hash === undefined ? body : Readable.from(hashed(body, hash), { objectMode: false });
-      const { diffId } = await this.#store.ports.layers.ingest(source, isCompressed ? undefined : stated);
-      this.diffIds.add(diffId);
+      const { diffId } = await this.#store.ports.layers.ingest(source, isCompressed ? undefined : stated, this.#pins.layer);
       if (hash !== undefined && `sha256:${hash.digest("hex")}` !== stated)
         return { error: invalidParameter(`blob ${stated}: content does not match its digest`) };
       return { diffId };

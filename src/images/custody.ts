@@ -1,19 +1,30 @@
 /**
  * Who may delete files of layers and configurations, and when. Rows say what is wanted; files follow. A layer
- * that no row names may still be on its way in (a load that has its layers but not yet its manifest), so
- * files are deleted only while nobody holds the custody, and only after looking at the rows once more.
+ * that no row names may still be on its way in (a load that has its layers but not yet its manifest): whoever
+ * works with it pins it. Files are deleted only while nobody holds the custody, never when pinned, and only
+ * after looking at the rows once more.
  */
 import { type Digest, log, messageOf } from "../base/base.ts";
 import type { Content } from "../content/content.ts";
 import type { Layers } from "../layers/layers.ts";
 import type { ImageRows } from "../state/state.ts";
 
+/** What one piece of work relies on. Disposing lets go, and deletes what no row came to name. */
+export interface Pins extends AsyncDisposable {
+  /** To be pinned before it is looked whether the layer is there. A function by itself: `ingest` takes it as its claim. */
+  readonly layer: (diffId: Digest) => Promise<void>;
+  /** To be pinned before it is written. */
+  readonly configuration: (digest: Digest) => Promise<void>;
+}
+
 export class Custody {
   readonly #rows: ImageRows;
   readonly #content: Content;
   readonly #layers: Layers;
+  readonly #pins = new Map<Digest, number>();
+  readonly #doomedLayers = new Set<Digest>();
+  readonly #doomedBlobs = new Set<Digest>();
   #holders = 0;
-  #doomed: { layers: Set<Digest>; blobs: Set<Digest> } = { layers: new Set(), blobs: new Set() };
   #deleting: Promise<void> | undefined;
 
   constructor(ports: { rows: ImageRows; content: Content; layers: Layers }) {
@@ -22,7 +33,7 @@ export class Custody {
     this.#layers = ports.layers;
   }
 
-  /** Until the answer is disposed of, no file is deleted. Disposing deletes what was doomed meanwhile. */
+  /** Until the answer is disposed of, no file at all is deleted: for work that does not wait for a client. */
   async hold(): Promise<AsyncDisposable> {
     while (this.#deleting !== undefined) await this.#deleting;
     this.#holders++;
@@ -36,25 +47,64 @@ export class Custody {
     };
   }
 
-  /** Marks files for deletion, should no row name them when the time comes. */
-  doom(what: { layers?: Iterable<Digest>; blobs?: Iterable<Digest> }): void {
-    for (const diffId of what.layers ?? []) this.#doomed.layers.add(diffId);
-    for (const digest of what.blobs ?? []) this.#doomed.blobs.add(digest);
+  pins(): Pins {
+    const layers: Digest[] = [];
+    const blobs: Digest[] = [];
+    return {
+      layer: async (diffId) => {
+        await this.#pin(diffId);
+        layers.push(diffId);
+      },
+      configuration: async (digest) => {
+        await this.#pin(digest);
+        blobs.push(digest);
+      },
+      [Symbol.asyncDispose]: async () => {
+        this.doom({ layers, blobs });
+        for (const digest of [...layers.splice(0), ...blobs.splice(0)]) this.#unpin(digest);
+        await this.deleteDoomed();
+      },
+    };
   }
 
-  /** Deletes what is doomed, now if nobody holds the custody, else when the last holder is done. */
+  async #pin(digest: Digest): Promise<void> {
+    while (this.#deleting !== undefined) await this.#deleting;
+    this.#pins.set(digest, (this.#pins.get(digest) ?? 0) + 1);
+  }
+
+  #unpin(digest: Digest): void {
+    const count = (this.#pins.get(digest) ?? 1) - 1;
+    if (count === 0) this.#pins.delete(digest);
+    else this.#pins.set(digest, count);
+  }
+
+  /** Marks files for deletion, should no row name them when the time comes. */
+  doom(what: { layers?: Iterable<Digest>; blobs?: Iterable<Digest> }): void {
+    for (const diffId of what.layers ?? []) this.#doomedLayers.add(diffId);
+    for (const digest of what.blobs ?? []) this.#doomedBlobs.add(digest);
+  }
+
+  /** Deletes what is doomed: now if nobody holds the custody, else when the last holder is done. What is pinned waits. */
   async deleteDoomed(): Promise<void> {
     while (this.#deleting !== undefined) await this.#deleting;
-    if (this.#holders > 0 || this.#doomed.layers.size + this.#doomed.blobs.size === 0) return;
-    const { layers, blobs } = this.#doomed;
-    this.#doomed = { layers: new Set(), blobs: new Set() };
+    if (this.#holders > 0) return;
+    const layers = this.#unpinned(this.#doomedLayers);
+    const blobs = this.#unpinned(this.#doomedBlobs);
+    if (layers.length + blobs.length === 0) return;
     this.#deleting = this.#delete(layers, blobs).finally(() => {
       this.#deleting = undefined;
     });
     await this.#deleting;
   }
 
-  async #delete(layers: ReadonlySet<Digest>, blobs: ReadonlySet<Digest>): Promise<void> {
+  /** Takes out of `doomed` what may be deleted. */
+  #unpinned(doomed: Set<Digest>): Digest[] {
+    const free = [...doomed].filter((digest) => !this.#pins.has(digest));
+    for (const digest of free) doomed.delete(digest);
+    return free;
+  }
+
+  async #delete(layers: readonly Digest[], blobs: readonly Digest[]): Promise<void> {
     const attempt = async (what: string, digest: Digest, work: Promise<void>): Promise<void> => {
       try {
         await work;
@@ -63,8 +113,8 @@ export class Custody {
         log.error(`cannot delete ${what}`, { digest, error: messageOf(error) });
       }
     };
-    const unwantedLayers = [...layers].filter((diffId) => this.#rows.layer(diffId) === undefined);
-    const unwantedBlobs = [...blobs].filter((digest) => this.#rows.get(digest) === undefined);
+    const unwantedLayers = layers.filter((diffId) => this.#rows.layer(diffId) === undefined);
+    const unwantedBlobs = blobs.filter((digest) => this.#rows.get(digest) === undefined);
     await Promise.all([
       ...unwantedLayers.map((diffId) => attempt("layer", diffId, this.#layers.remove(diffId))),
       ...unwantedBlobs.map((digest) => attempt("configuration", digest, this.#content.remove(digest))),

@@ -13,10 +13,9 @@ export async function importImage(store: ImageStore, source: Readable, options: 
   // What is wrong with the words is told before a byte is read.
   const platform = options.platform ? parsePlatform(options.platform) : hostPlatform;
   const execution = applyChanges({}, options.changes);
-  await using _held = await store.custody.hold();
+  await using pins = store.custody.pins();
   using request = ByteCursor.over(source);
-  const layer = await store.ports.layers.ingest(Readable.from(request.cursor.rest(), { objectMode: false }));
-  store.custody.doom({ layers: [layer.diffId] });
+  const layer = await store.ports.layers.ingest(Readable.from(request.cursor.rest(), { objectMode: false }), undefined, pins.layer);
   const created = formatNanos(nowNanos());
   const config: DockerConfiguration = {
     architecture: platform.architecture,

@@ -218,6 +218,39 @@ describe("load", () => {
     for (const layer of layers) assert.ok(await store.layers.has(digestOf(layer)));
   });
 
+  test("a load that stalls keeps what it relies on and nothing else", async () => {
+    await using store = await openScratchStore();
+    const [kept, gone] = [[layerOf("kept")], [layerOf("gone")]] as const;
+    await loadAll(store, tarOf(classicArchive(kept, configOf(kept), ["kept:1"])));
+    await loadAll(store, tarOf(classicArchive(gone, configOf(gone), ["gone:1"])));
+    const { members, descriptor } = ociImage(kept, configOf(kept, { author: "other" }), {
+      annotations: { "io.containerd.image.name": "docker.io/x/y:1" },
+    });
+    const archive = tarOf({ [blob(kept[0])]: kept[0], ...ociLayout(members, descriptor) });
+    let goOn = (): void => {};
+    const stalled = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    const source = Readable.from(
+      (async function* () {
+        yield archive.subarray(0, 4096);
+        await stalled;
+        yield archive.subarray(4096);
+      })(),
+      { objectMode: false },
+    );
+    const loading = Array.fromAsync(store.images.load(source, { quiet: true }));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await store.images.remove("gone:1", { force: false, noPrune: false });
+    await store.images.remove("kept:1", { force: false, noPrune: false });
+    assert.equal(await store.layers.has(digestOf(gone[0])), false, "space is given back at once");
+    assert.equal(await store.layers.has(digestOf(kept[0])), true);
+    goOn();
+    assert.deepEqual(await loading, [{ stream: "Loaded image: x/y:1\n" }]);
+    await store.images.remove("x/y:1", { force: false, noPrune: false });
+    assert.equal(await store.layers.has(digestOf(kept[0])), false);
+  });
+
   test("a reader that leaves early ends the load", async () => {
     await using store = await openScratchStore();
     const before = await store.traces();

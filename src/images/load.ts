@@ -38,17 +38,9 @@ export async function* loadImages(store: ImageStore, source: Readable, options: 
 }
 
 async function load(store: ImageStore, source: Readable, tell: (message: Message) => void, quiet: boolean): Promise<void> {
-  await using _held = await store.custody.hold();
-  const contents = new ArchiveContents(store, quiet ? undefined : progressTo(tell));
-  try {
-    using request = ByteCursor.over(source);
-    const cursor = await uncompressed(request.cursor);
-    for await (const member of readArchive(cursor)) await contents.take(member);
-    // The end of a compressed stream has its checksum: read it.
-    while ((await cursor.some(1 << 20)).length > 0);
-  } finally {
-    store.custody.doom({ layers: contents.diffIds });
-  }
+  await using pins = store.custody.pins();
+  const contents = new ArchiveContents(store, pins, quiet ? undefined : progressTo(tell));
+  await readAll(source, contents);
   const images = identify(store, contents);
   const added = await store.add(images);
   for (const [position, { id, displaced }] of added.entries()) {
@@ -59,6 +51,14 @@ async function load(store: ImageStore, source: Readable, tell: (message: Message
     for (const reference of references) tell({ stream: `Loaded image: ${familiarOf(reference)}\n` });
     if (references.length === 0) tell({ stream: `Loaded image ID: ${id}\n` });
   }
+}
+
+async function readAll(source: Readable, contents: ArchiveContents): Promise<void> {
+  using request = ByteCursor.over(source);
+  const cursor = await uncompressed(request.cursor);
+  for await (const member of readArchive(cursor)) await contents.take(member);
+  // The end of a compressed stream has its checksum: read it.
+  while ((await cursor.some(1 << 20)).length > 0);
 }
 
 function identify(store: ImageStore, contents: ArchiveContents): PreparedImage[] {

@@ -73,20 +73,18 @@ export class ImageStore {
   }
 
   /**
-   * Stores images whose layers are all in `layers`, in one transaction. The caller holds the custody.
+   * Stores images whose layers are all in `layers`, in one transaction. The caller has pinned these.
    * @returns per image its id and, by reference, the image that had the reference before
    */
   async add(images: readonly PreparedImage[]): Promise<{ id: Digest; displaced: { reference: string; from: Digest }[] }[]> {
     const prepared: { image: PreparedImage; layers: LayerRow[] }[] = [];
     for (const image of images) prepared.push({ image, layers: await this.#layerRows(image.config.rootfs.diff_ids) });
-    const blobs: Digest[] = [];
-    try {
-      for (const { image } of prepared) blobs.push(await this.ports.content.put(image.bytes));
-      return this.rows.durably(() => prepared.map(({ image, layers }) => this.#addRow(image, layers)));
-    } catch (error) {
-      this.custody.doom({ blobs });
-      throw error;
+    await using pins = this.custody.pins();
+    for (const { image } of prepared) {
+      await pins.configuration(digestOf(image.bytes));
+      await this.ports.content.put(image.bytes);
     }
+    return this.rows.durably(() => prepared.map(({ image, layers }) => this.#addRow(image, layers)));
   }
 
   #addRow(image: PreparedImage, layers: readonly LayerRow[]): { id: Digest; displaced: { reference: string; from: Digest }[] } {
