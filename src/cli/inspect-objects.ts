@@ -1,33 +1,39 @@
-import { invalidParameter, messageOf } from "../base/errors.ts";
+import { messageOf } from "../base/errors.ts";
 import { type Context, ExitError } from "./command.ts";
-import { absentContainerFields, absentImageFields } from "./output/absent-fields-table.ts";
+import { absentField, type InspectedKind, typedValue } from "./output/go-types.ts";
 import { indentJson } from "./output/indent-json.ts";
-import { compileTemplate } from "./template/template.ts";
+import { compileTemplate, type Template } from "./template/template.ts";
 
 /** An object as the daemon wrote it. */
 export interface Inspected {
-  readonly kind: "container" | "image" | "network";
+  readonly kind: InspectedKind;
   readonly json: string;
 }
 
-const absentOf = (kind: Inspected["kind"]): ((path: readonly string[]) => unknown) => {
-  const table = kind === "container" ? absentContainerFields : kind === "image" ? absentImageFields : {};
-  return (path) => (Object.hasOwn(table, path.join(".")) ? table[path.join(".")] : undefined);
-};
+/** Exit status for a template that cannot be read, as Docker has it. */
+const badTemplateStatus = 64;
 
-function formatted(objects: readonly Inspected[], format: string): string {
-  if (format === "") {
-    // What the daemon wrote, laid out; objects of different kinds stand in one list.
-    return objects.length === 0 ? "[]\n" : `${indentJson(`[${objects.map(({ json }) => json).join(",")}]`, "    ")}\n`;
-  }
-  if (format === "json") return `[${objects.map(({ json }) => json.trim()).join(",")}]\n`;
-  let template: ReturnType<typeof compileTemplate>;
+function templateOf(format: string): Template | undefined {
+  if (format === "" || format === "json") return undefined;
   try {
-    template = compileTemplate(format.replaceAll("\\t", "\t").replaceAll("\\n", "\n"));
-    return objects.map(({ kind, json }) => `${template.execute(JSON.parse(json), absentOf(kind))}\n`).join("");
+    return compileTemplate(format);
   } catch (error) {
-    throw invalidParameter(`template parsing error: ${messageOf(error)}`, error);
+    throw new ExitError(badTemplateStatus, `template parsing error: ${messageOf(error)}`);
   }
+}
+
+function formatted(objects: readonly Inspected[], format: string, template: Template | undefined): { text: string; failure?: string } {
+  const all = `[${objects.map(({ json }) => json.trim()).join(",")}]`;
+  if (template === undefined) return { text: `${format === "json" ? all : indentJson(all, "    ")}\n` };
+  let text = "";
+  for (const { kind, json } of objects) {
+    try {
+      text += `${template.execute(typedValue(json), (path) => absentField(kind, path))}\n`;
+    } catch (error) {
+      return { text: `${text}\n`, failure: `template parsing error: ${messageOf(error)}` };
+    }
+  }
+  return { text: text === "" ? "\n" : text };
 }
 
 /**
@@ -40,6 +46,7 @@ export async function inspectObjects(
   format: string,
   get: (name: string) => Promise<Inspected>,
 ): Promise<number> {
+  const template = templateOf(format);
   const found: Inspected[] = [];
   const failures: string[] = [];
   for (const name of names) {
@@ -49,7 +56,9 @@ export async function inspectObjects(
       failures.push(messageOf(error));
     }
   }
-  context.out(format !== "" && format !== "json" && found.length === 0 ? (failures.length > 0 ? "\n" : "") : formatted(found, format));
+  const { text, failure } = formatted(found, format, template);
+  context.out(text);
+  if (failure !== undefined) failures.unshift(failure);
   if (failures.length > 0) throw new ExitError(1, failures.join("\n"));
   return 0;
 }

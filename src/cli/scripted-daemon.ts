@@ -38,6 +38,7 @@ export class ScriptedDaemon implements AsyncDisposable {
   readonly host: string;
   readonly #server: Server;
   readonly #folder: string;
+  readonly #raw: Set<Duplex> = new Set();
 
   private constructor(server: Server, folder: string) {
     this.#server = server;
@@ -100,6 +101,7 @@ export class ScriptedDaemon implements AsyncDisposable {
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const length = Number(request.headers["content-length"] ?? 0);
+    this.#raw.add(socket);
     let body = head.subarray(0, length);
     const rest = head.subarray(length);
     const go = (): void => {
@@ -133,6 +135,7 @@ export class ScriptedDaemon implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    for (const socket of this.#raw) socket.destroy();
     this.#server.closeAllConnections();
     await new Promise((done) => this.#server.close(done));
     rmSync(this.#folder, { recursive: true, force: true });

@@ -37,6 +37,8 @@ function plugins(info: SystemInfo, out: Lines): void {
   out.push("Plugins:", ` Volume: ${(info.Plugins?.Volume ?? []).join(" ")}`, ` Network: ${(info.Plugins?.Network ?? []).join(" ")}`);
   if ((info.Plugins?.Authorization ?? []).length > 0) out.push(` Authorization: ${(info.Plugins?.Authorization ?? []).join(" ")}`);
   out.push(` Log: ${(info.Plugins?.Log ?? []).join(" ")}`);
+  const cdi = info.CDISpecDirs ?? [];
+  if (cdi.length > 0) out.push("CDI spec directories:", ...cdi.map((folder) => ` ${folder}`));
   out.push(`Swarm: ${info.Swarm?.LocalNodeState ?? "inactive"}`);
   const runtimes = Object.keys(info.Runtimes ?? {});
   if (runtimes.length > 0) out.push(`Runtimes: ${runtimes.sort().join(" ")}`, `Default Runtime: ${info.DefaultRuntime ?? ""}`);

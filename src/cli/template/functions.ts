@@ -1,5 +1,5 @@
 import { printf } from "./printf.ts";
-import { Computed, escapeHtml, isRecord, isTrue, show } from "./values.ts";
+import { Computed, escapeHtml, isRecord, isTrue, Nil, show } from "./values.ts";
 
 /** Go's built-in template functions and Docker's own. A thrown text becomes "error calling NAME: TEXT". */
 export type TemplateFunction = (...args: unknown[]) => unknown;
@@ -18,6 +18,7 @@ function length(value: unknown): number {
   if (typeof value === "string") return Buffer.byteLength(value);
   if (Array.isArray(value)) return value.length;
   if (isRecord(value)) return Object.keys(value).length;
+  if (value instanceof Nil) return 0;
   throw new Error(value === null || value === undefined ? "len of nil pointer" : `len of type ${typeof value}`);
 }
 

@@ -4,13 +4,18 @@ export interface Place {
   readonly column: number;
 }
 
+export interface Field {
+  readonly name: string;
+  readonly place: Place;
+}
+
 export type Operand =
   | { readonly kind: "literal"; readonly value: unknown; readonly text: string }
   | { readonly kind: "dot"; readonly text: string }
   | { readonly kind: "variable"; readonly name: string; readonly text: string }
   | { readonly kind: "function"; readonly name: string; readonly text: string; readonly place: Place }
   | { readonly kind: "pipeline"; readonly pipeline: Pipeline; readonly text: string }
-  | { readonly kind: "chain"; readonly of: Operand; readonly fields: readonly string[]; readonly text: string; readonly place: Place };
+  | { readonly kind: "chain"; readonly of: Operand; readonly fields: readonly Field[]; readonly text: string };
 
 export interface Call {
   readonly operands: readonly Operand[];

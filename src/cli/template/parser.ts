@@ -1,5 +1,5 @@
 import { lex, parseFailure, type Token } from "./lexer.ts";
-import type { Assignment, Call, Node, Operand, Pipeline, Place } from "./nodes.ts";
+import type { Assignment, Call, Field, Node, Operand, Pipeline, Place } from "./nodes.ts";
 
 type Word = Extract<Token, { text: string; place: Place }>;
 
@@ -181,19 +181,17 @@ class Parser {
   #operand(): Operand | undefined {
     const term = this.#term();
     if (term === undefined) return undefined;
-    const fields: string[] = [];
-    let place: Place = this.#last;
+    const fields: Field[] = [];
     for (;;) {
       const token = this.#peek();
       if (token?.kind !== "field") break;
       this.#next();
-      place = token.place;
-      fields.push(token.text.slice(1));
+      fields.push({ name: token.text.slice(1), place: token.place });
     }
     if (fields.length === 0) return term;
     if (term.kind === "literal") throw this.#fail(`unexpected . after term ${JSON.stringify(term.text)}`);
-    const text = `${term.kind === "dot" ? "" : term.text}.${fields.join(".")}`;
-    return { kind: "chain", of: term, fields, text, place };
+    const text = `${term.kind === "dot" ? "" : term.text}.${fields.map(({ name }) => name).join(".")}`;
+    return { kind: "chain", of: term, fields, text };
   }
 
   #term(): Operand | undefined {

@@ -4,9 +4,9 @@
  */
 import { invalidParameter, messageOf } from "../../base/errors.ts";
 import { functions } from "./functions.ts";
-import type { Call, Node, Operand, Pipeline } from "./nodes.ts";
+import type { Call, Node, Operand, Pipeline, Place } from "./nodes.ts";
 import { parseTemplate } from "./parser.ts";
-import { Computed, isRecord, isTrue, show } from "./values.ts";
+import { Computed, isGoMap, isRecord, isTrue, Nil, show } from "./values.ts";
 
 export { Computed } from "./values.ts";
 
@@ -192,18 +192,25 @@ class Run {
   #chain(operand: Extract<Operand, { kind: "chain" }>, from: unknown): unknown {
     let value = from;
     const path: string[] = [];
-    const fail = (why: string): Error =>
-      invalidParameter(`template: :${operand.place.line}:${operand.place.column}: executing "" at <${operand.text}>: ${why}`);
-    for (const name of operand.fields) {
+    let at: Place = { line: 1, column: 0 };
+    const fail = (why: string): Error => invalidParameter(`template: :${at.line}:${at.column}: executing "" at <${operand.text}>: ${why}`);
+    let absent: Place | undefined;
+    for (const { name, place } of operand.fields) {
+      at = absent ?? place;
       path.push(name);
       if (value instanceof Computed) {
         if (!value.has(name)) throw fail(`can't evaluate field ${name} in type *${value.typeName}`);
         value = value.get(name);
-      } else if (value === null || value === undefined) {
+      } else if (value === null || value === undefined || value instanceof Nil) {
+        if (absent !== undefined) this.#missing(path.at(-2) ?? "", fail);
         throw fail(`nil pointer evaluating interface {}.${name}`);
       } else if (isRecord(value)) {
         if (Object.hasOwn(value, name)) value = value[name];
-        else value = from === this.#root ? this.#absentValue(path, fail) : this.#missing(name, fail);
+        else if (isGoMap(value)) value = undefined;
+        else {
+          value = from === this.#root ? this.#absentValue(path, fail) : this.#missing(name, fail);
+          absent = place;
+        }
       } else {
         throw fail(`can't evaluate field ${name} in type ${Array.isArray(value) ? "[]interface {}" : typeof value}`);
       }

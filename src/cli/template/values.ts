@@ -2,8 +2,11 @@
 export class Computed {
   readonly #fields: Readonly<Record<string, () => unknown>>;
   readonly typeName: string;
+  readonly #json: unknown;
 
-  constructor(typeName: string, fields: Readonly<Record<string, () => unknown>>) {
+  /** `json`: what its JSON is, if not all fields. */
+  constructor(typeName: string, fields: Readonly<Record<string, () => unknown>>, json?: unknown) {
+    this.#json = json;
     this.typeName = typeName;
     this.#fields = fields;
   }
@@ -17,7 +20,11 @@ export class Computed {
   }
 
   /** All fields that are values, in the order of their names, as `{{json .}}` shows them. */
-  toJSON(): Record<string, unknown> {
+  toJSON(): unknown {
+    return this.#json ?? this.all();
+  }
+
+  all(): Record<string, unknown> {
     const all: Record<string, unknown> = {};
     for (const name of Object.keys(this.#fields).sort()) {
       const value = this.get(name);
@@ -28,11 +35,35 @@ export class Computed {
 }
 
 export const isRecord = (value: unknown): value is Record<string, unknown> =>
-  value !== null && typeof value === "object" && !Array.isArray(value) && !(value instanceof Computed);
+  value !== null && typeof value === "object" && !Array.isArray(value) && !(value instanceof Computed) && !(value instanceof Nil);
+
+/** A nil list or map of Go: prints as an empty one, is JSON's null. */
+export class Nil {
+  readonly shown: string;
+
+  constructor(shown: "[]" | "map[]") {
+    this.shown = shown;
+  }
+
+  toJSON(): null {
+    return null;
+  }
+}
+
+/** Go's maps: a key that is not there is no error, and JSON has the keys in order. */
+const goMaps: WeakSet<object> = new WeakSet();
+
+export function asGoMap(value: Record<string, unknown>): Record<string, unknown> {
+  const map = Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+  goMaps.add(map);
+  return map;
+}
+
+export const isGoMap = (value: object): boolean => goMaps.has(value);
 
 /** Go's notion: false, 0, nil and what is empty are false. */
 export function isTrue(value: unknown): boolean {
-  if (value === null || value === undefined) return false;
+  if (value === null || value === undefined || value instanceof Nil) return false;
   if (Array.isArray(value)) return value.length > 0;
   if (isRecord(value)) return Object.keys(value).length > 0;
   if (value instanceof Computed) return true;
@@ -40,20 +71,21 @@ export function isTrue(value: unknown): boolean {
 }
 
 /** As Go's fmt prints it with %v. */
-export function show(value: unknown, nested = false): string {
+export function show(value: unknown): string {
   if (value === undefined) return "<no value>";
-  if (value === null) return nested ? "<nil>" : "<nil>";
+  if (value === null) return "<nil>";
+  if (value instanceof Nil) return value.shown;
   if (typeof value === "string") return value;
   if (typeof value === "number") return showNumber(value);
-  if (Array.isArray(value)) return `[${value.map((one) => show(one, true)).join(" ")}]`;
+  if (Array.isArray(value)) return `[${value.map((one) => show(one)).join(" ")}]`;
   if (value instanceof Computed)
-    return `{${Object.values(value.toJSON())
-      .map((one) => show(one, true))
+    return `{${Object.values(value.all())
+      .map((one) => show(one))
       .join(" ")}}`;
   if (isRecord(value)) {
     const parts = Object.keys(value)
       .sort()
-      .map((key) => `${key}:${show(value[key], true)}`);
+      .map((key) => `${key}:${show(value[key])}`);
     return `map[${parts.join(" ")}]`;
   }
   return String(value);

@@ -13,9 +13,10 @@ export const command: Command = {
   async run(context, flags, [name = ""]) {
     const client = context.client();
     const container = await client.json<ContainerInspectResponse>("GET", `/containers/${encodeURIComponent(name)}/json`);
-    if (container.State?.Running !== true) throw new ExitError(1, "cannot attach to a stopped container, start it first");
-    if (container.State.Paused === true) throw new ExitError(1, "cannot attach to a paused container, unpause it first");
-    if (container.State.Restarting === true) throw new ExitError(1, "cannot attach to a restarting container, wait until it is running");
+    if (container.State?.Running !== true) throw new ExitError(1, "You cannot attach to a stopped container, start it first");
+    if (container.State.Paused === true) throw new ExitError(1, "You cannot attach to a paused container, unpause it first");
+    if (container.State.Restarting === true)
+      throw new ExitError(1, "You cannot attach to a restarting container, wait until it is running");
     return attachContainer(client, container, {
       stdin: !flags.bool("no-stdin") && container.Config?.OpenStdin === true,
       detachKeys: flags.string("detach-keys"),

@@ -1,10 +1,11 @@
-import { invalidParameter, messageOf } from "../../base/errors.ts";
+import { messageOf } from "../../base/errors.ts";
 import type { EventMessage } from "../../spec/spec.ts";
-import type { Command } from "../command.ts";
+import { type Command, ExitError } from "../command.ts";
 import { filterFlag, filtersQuery, inspectFormatFlag } from "../flags/list-flags.ts";
 import { goTimeNanos } from "../output/text.ts";
 import { timestamp } from "../output/timestamps.ts";
-import { compileTemplate, type Template } from "../template/template.ts";
+import { Computed, compileTemplate } from "../template/template.ts";
+import { asGoMap } from "../template/values.ts";
 
 /** `TIME TYPE ACTION ID (key=value, …)`. */
 function line(event: EventMessage, nanos: bigint): string {
@@ -15,22 +16,48 @@ function line(event: EventMessage, nanos: bigint): string {
   return attributes.length === 0 ? head : `${head} (${attributes.join(", ")})`;
 }
 
-/** The whole number of nanoseconds, which JSON.parse would round. */
-const nanosOf = (event: EventMessage & { exactNano?: string }): bigint =>
-  BigInt(event.exactNano ?? Math.round(Number(event.timeNano ?? 0)));
-
-function parse(text: string): EventMessage & { exactNano?: string } {
-  const event = JSON.parse(text) as EventMessage & { exactNano?: string };
-  const exact = /"timeNano":\s*(\d+)/.exec(text)?.[1];
-  return exact === undefined ? event : { ...event, exactNano: exact };
+interface ExactEvent {
+  readonly event: EventMessage & { readonly status?: string; readonly id?: string; readonly from?: string };
+  /** The whole number, which JSON.parse would round. */
+  readonly nanos: bigint;
+  /** As the daemon wrote it, with the attributes in the order of their names. */
+  readonly json: string;
 }
 
-function templateOf(format: string): Template | undefined {
-  if (format === "" || format === "json") return undefined;
+function parse(text: string): ExactEvent {
+  const event = JSON.parse(text) as ExactEvent["event"];
+  const exact = /"timeNano":\s*(\d+)/.exec(text)?.[1] ?? "0";
+  const attributes = Object.fromEntries(Object.entries(event.Actor?.Attributes ?? {}).sort(([a], [b]) => (a < b ? -1 : 1)));
+  const ordered = { ...event, ...(event.Actor === undefined ? {} : { Actor: { ...event.Actor, Attributes: attributes } }) };
+  return { event, nanos: BigInt(exact), json: JSON.stringify(ordered).replace(/"timeNano":[\d.e+]+/, `"timeNano":${exact}`) };
+}
+
+function view({ event, nanos }: ExactEvent): Computed {
+  return new Computed("events.Message", {
+    Type: () => event.Type,
+    Action: () => event.Action,
+    Actor: () => ({ ID: event.Actor?.ID ?? "", Attributes: asGoMap(event.Actor?.Attributes ?? {}) }),
+    Scope: () => event.scope ?? "",
+    Time: () => event.time,
+    TimeNano: () => nanos,
+    ID: () => event.id ?? "",
+    Status: () => event.status ?? "",
+    From: () => event.from ?? "",
+  });
+}
+
+const badTemplateStatus = 64;
+
+/** What prints an event. @throws ExitError for a template that cannot be read, or reads what no event has */
+function printer(format: string): (event: ExactEvent) => string {
+  if (format === "") return ({ event, nanos }) => line(event, nanos);
+  if (format === "json" || /^\{\{\s*json\s+\.\s*\}\}$/.test(format)) return ({ json }) => json;
   try {
-    return compileTemplate(format);
+    const template = compileTemplate(format);
+    template.execute(view({ event: {}, nanos: 0n, json: "{}" }));
+    return (event) => template.execute(view(event));
   } catch (error) {
-    throw invalidParameter(`Error parsing format: ${messageOf(error)}`, error);
+    throw new ExitError(badTemplateStatus, `Error parsing format: ${messageOf(error)}`);
   }
 }
 
@@ -44,8 +71,7 @@ export const command: Command = {
     { name: "until", type: "string", help: "Show what happens until a time" },
   ],
   async run(context, flags) {
-    const format = flags.string("format");
-    const template = templateOf(format);
+    const print = printer(flags.string("format"));
     const response = await context.client().call("GET", "/events", {
       query: { since: timestamp(flags.string("since")), until: timestamp(flags.string("until")), filters: filtersQuery(flags) },
     });
@@ -55,13 +81,7 @@ export const command: Command = {
       pending += decoder.decode(chunk, { stream: true });
       const lines = pending.split("\n");
       pending = lines.pop() ?? "";
-      for (const text of lines) {
-        if (text.trim() === "") continue;
-        const event = parse(text);
-        if (format === "json") context.out(`${text}\n`);
-        else if (template === undefined) context.out(`${line(event, nanosOf(event))}\n`);
-        else context.out(`${template.execute({ ...event, Time: event.time, TimeNano: event.exactNano, Scope: event.scope })}\n`);
-      }
+      for (const text of lines) if (text.trim() !== "") context.out(`${print(parse(text))}\n`);
     }
     return 0;
   },

@@ -1,8 +1,18 @@
+import { invalidParameter, messageOf } from "../../base/errors.ts";
 import { demultiplex } from "../../client/demultiplex.ts";
 import type { ContainerInspectResponse } from "../../spec/spec.ts";
 import type { Command } from "../command.ts";
+import type { FlagValues } from "../flags/flag.ts";
 import { timestamp } from "../output/timestamps.ts";
 import { writeAll } from "../output/write.ts";
+
+function time(flags: FlagValues, name: string): string {
+  try {
+    return timestamp(flags.string(name));
+  } catch (error) {
+    throw invalidParameter(`invalid value for "${name}": ${messageOf(error)}`, error);
+  }
+}
 
 export const command: Command = {
   usage: "[OPTIONS] CONTAINER",
@@ -25,8 +35,8 @@ export const command: Command = {
         follow: flags.bool("follow"),
         details: flags.bool("details"),
         timestamps: flags.bool("timestamps"),
-        since: timestamp(flags.string("since")),
-        until: timestamp(flags.string("until")),
+        since: time(flags, "since"),
+        until: time(flags, "until"),
         tail: flags.string("tail"),
       },
     });

@@ -48,8 +48,9 @@ class Run {
 
   async detached(): Promise<number> {
     const id = await createContainer(this.#context, this.#client, this.#flags, this.#request);
-    await this.#start(id);
+    // The id comes first: somebody whose container does not start wants to look at it.
     this.#context.out(`${id}\n`);
+    await this.#start(id);
     return 0;
   }
 
@@ -92,19 +93,26 @@ class Run {
   }
 }
 
+function readRequest(flags: FlagValues, image: string, words: readonly string[]): ContainerCreateRequest {
+  try {
+    if (flags.changed("detach-keys")) parseDetachKeys(flags.string("detach-keys"));
+    return containerRequest(flags, image, words);
+  } catch (error) {
+    throw new RunError(messageOf(error));
+  }
+}
+
 export const command: Command = {
   usage: "[OPTIONS] IMAGE [COMMAND] [ARG...]",
   args: { least: 1 },
   flags: runFlags,
   interspersed: false,
   async run(context, flags, [image = "", ...words]) {
+    const detach = flags.bool("detach");
+    if (detach && flags.list("attach").length > 0) throw invalidParameter("conflicting options: cannot specify both --attach and --detach");
+    const request = readRequest(flags, image, words);
+    if (!detach) checkTerminal(request.AttachStdin === true, request.Tty === true);
     try {
-      const detach = flags.bool("detach");
-      if (detach && flags.list("attach").length > 0)
-        throw invalidParameter("conflicting options: cannot specify both --attach and --detach");
-      const request = containerRequest(flags, image, words);
-      if (!detach) checkTerminal(request.AttachStdin === true, request.Tty === true);
-      if (flags.changed("detach-keys")) parseDetachKeys(flags.string("detach-keys"));
       const size = request.Tty === true ? terminalSize() : undefined;
       if (size !== undefined) request.HostConfig = { ...request.HostConfig, ConsoleSize: [size.rows, size.columns] };
       const run = new Run(context, await context.startedClient(), flags, request);

@@ -55,7 +55,7 @@ function view(server: SystemVersion | null): Computed {
   const client = clientVersion();
   return new Computed("system.versionInfo", {
     Client: () => ({ ...client, DefaultAPIVersion: client.ApiVersion }),
-    Server: () => server,
+    Server: () => (server === null ? null : { ...server, APIVersion: server.ApiVersion, MinAPIVersion: server.MinAPIVersion }),
     ServerOK: () => () => server !== null,
   });
 }
