@@ -1,6 +1,6 @@
 /** On the machine's own hierarchies, whichever version they have: plans executed as the monitor would. */
 import assert from "node:assert/strict";
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
@@ -107,6 +107,7 @@ describe("the device program in the kernel", { skip: process.getuid?.() === 0 ? 
     const mountinfo = await readFile("/proc/self/mountinfo", "utf8");
     const root = /^\S+ \S+ \S+ \S+ (\S+) .* - cgroup2 /m.exec(mountinfo)?.[1];
     if (root === undefined) return context.skip("no cgroup v2 hierarchy is mounted");
+    if (spawnSync("python3", ["-V"]).status !== 0) return context.skip("python3 is not here");
     const group = `${root}/berth-test-devices-${process.pid}`;
     await mkdir(group);
     try {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { describe, test } from "node:test";
@@ -271,7 +271,8 @@ describe("the compiled filter", () => {
     assert.throws(() => compileSeccomp({ defaultAction: "SCMP_ACT_ERRNO", syscalls }, "x64"), /too large/);
   });
 
-  test("the kernel takes the filter, and does what it says", { skip: process.platform !== "linux" || process.arch !== "x64" }, () => {
+  const noPython = spawnSync("python3", ["-V"]).status === 0 ? false : "python3 is not here";
+  test("the kernel takes the filter, and does what it says", { skip: process.arch === "x64" ? noPython : "for x86_64" }, () => {
     const { filter, flags } = compileSeccomp(defaultSeccomp(defaultCapabilities, "x64", release), "x64");
     const script = `
 import ctypes, socket, os, base64, sys
