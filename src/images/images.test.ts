@@ -301,7 +301,7 @@ describe("start", () => {
     const again = await store.reopen();
     assert.deepEqual(await again.traces(), before);
     assert.equal(again.images.resolve("t/x:1").id, id);
-    again.database.close();
+    await again.close();
   });
 
   test("rows without files are reported and kept", async (context) => {
@@ -313,6 +313,6 @@ describe("start", () => {
     const again = await store.reopen();
     assert.match(lines.join(""), /level=error msg="an image's configuration is missing"/);
     assert.equal(again.images.resolve("t/x:1").id, id);
-    again.database.close();
+    await again.close();
   });
 });

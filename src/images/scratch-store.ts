@@ -52,6 +52,8 @@ export interface ScratchStore extends AsyncDisposable {
   readonly users: Map<string, { id: ContainerId; running: boolean }[]>;
   /** Every file below the data root but the database's, and every row of an image table: what a refused load must not add to. */
   traces(): Promise<string[]>;
+  /** Lets go of the data root and leaves it as it is. */
+  close(): Promise<void>;
   /** The same data root, as after a restart. */
   reopen(): Promise<ScratchStore>;
 }
@@ -71,6 +73,10 @@ export async function openScratchStore(root?: string): Promise<ScratchStore> {
     usedBy: (id) => users.get(id) ?? [],
     events: { publish: (_type, action, id, attributes) => void events.push({ action, id, attributes }) },
   });
+  const close = async (): Promise<void> => {
+    database.close();
+    await layers[Symbol.asyncDispose]();
+  };
   return {
     root: place,
     images,
@@ -91,14 +97,13 @@ export async function openScratchStore(root?: string): Promise<ScratchStore> {
         ...rows,
       ].sort();
     },
+    close,
     async reopen() {
-      database.close();
-      await layers[Symbol.asyncDispose]();
+      await close();
       return openScratchStore(place);
     },
     async [Symbol.asyncDispose]() {
-      if (database.isOpen) database.close();
-      await layers[Symbol.asyncDispose]();
+      if (database.isOpen) await close();
       await rm(place, { recursive: true, force: true });
     },
   };

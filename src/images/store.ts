@@ -1,7 +1,6 @@
 /** The images that are there: rows, configurations and the files below them, changed together. */
 
-import type { ContainerId } from "../base/base.ts";
-import { type Digest, digestOf, isDigest, log, nowNanos, systemError } from "../base/base.ts";
+import { type ContainerId, type Digest, digestOf, isDigest, log, nowNanos, systemError } from "../base/base.ts";
 import type { Content } from "../content/content.ts";
 import type { Events } from "../events/events.ts";
 import type { Layers } from "../layers/layers.ts";
