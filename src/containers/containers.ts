@@ -13,6 +13,7 @@ export * from "./inspect.ts";
 export * from "./log-config.ts";
 export * from "./names.ts";
 export * from "./record.ts";
+export * from "./restart-policy.ts";
 export * from "./state.ts";
 export * from "./store.ts";
 export * from "./summary.ts";

@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { formatNanos, log, nowNanos } from "../base/base.ts";
-import { ended, endingOf, isActive } from "../containers/containers.ts";
+import { ended, endingOf, isActive, restartsAfterExit } from "../containers/containers.ts";
 import type { ExitRecord } from "../kernel/kernel.ts";
 import type { RunningContainer } from "../runtime/runtime.ts";
 import type { EngineContext } from "./context.ts";
 import type { LiveContainer, Run, Waiter } from "./live-container.ts";
 import { publishNetworkEvents } from "./network-events.ts";
 import { removeLocked } from "./remove-container.ts";
+import { scheduleRestart } from "./restart-policy.ts";
 
 /** What Docker records when the process was killed and nobody saw how. */
 const lostExitCode = 137;
@@ -59,7 +60,13 @@ async function applyExitSurely(context: EngineContext, live: LiveContainer, exit
 export function applyExit(context: EngineContext, live: LiveContainer, exit: ExitRecord): void {
   const { state } = live.record.status;
   if (live.removed || !isActive(state)) return;
-  context.store.update(live.record, { state: ended(state, exit) });
+  const over = ended(state, exit);
+  if (!live.restarting && restartsAfterExit(live.record, exit.exitCode)) {
+    const again = { state: { ...endingOf(over), status: "restarting" as const }, restartCount: live.record.status.restartCount + 1 };
+    context.store.update(live.record, again);
+  } else {
+    context.store.update(live.record, { state: over });
+  }
   const seconds = Math.max(0, Math.floor((Date.parse(exit.finishedAt) - Date.parse(state.startedAt)) / 1000));
   if (exit.oomKilled) context.publish(live, "oom");
   context.publish(live, "die", { execDuration: String(seconds), exitCode: String(exit.exitCode) });
@@ -78,7 +85,9 @@ async function release(context: EngineContext, live: LiveContainer): Promise<voi
 
 async function afterExit(context: EngineContext, live: LiveContainer, run: Run): Promise<void> {
   if (live.run === run) live.run = undefined;
-  if (context.closing.signal.aborted || live.restarting || live.record.settings.hostConfig.AutoRemove !== true) return;
+  if (context.closing.signal.aborted || live.restarting) return;
+  if (live.record.status.state.status === "restarting") return scheduleRestart(context, live);
+  if (live.record.settings.hostConfig.AutoRemove !== true) return;
   await autoRemove(context, live);
 }
 

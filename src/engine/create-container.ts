@@ -9,6 +9,7 @@ import {
   isEngineError,
   newId,
   notFound,
+  notImplemented,
   nowNanos,
   parseReference,
   shortId,
@@ -70,17 +71,19 @@ function hostnameFor(id: ContainerId, request: ContainerCreateRequest): string {
 const joining = /^container:/;
 
 /** @throws InvalidParameter in Docker's words for options that exclude each other */
-function checkConflicts(request: ContainerCreateRequest, host: HostConfig): void {
+function checkConflicts(context: EngineContext, request: ContainerCreateRequest, host: HostConfig): void {
   const mode = host.NetworkMode ?? "";
   if (joining.test(mode)) {
     if ((request.Hostname ?? "") !== "") throw conflictingOptions("hostname and the network mode");
-    if ((host.Links?.length ?? 0) > 0) throw conflictingOptions("host type networking can't be used with links");
     if ((host.Dns?.length ?? 0) > 0) throw conflictingOptions("dns and the network mode");
     if ((host.ExtraHosts?.length ?? 0) > 0) throw conflictingOptions("custom host-to-IP mapping and the network mode");
     if (Object.keys(host.PortBindings ?? {}).length > 0 || host.PublishAllPorts === true)
       throw conflictingOptions("port publishing and the container type network mode");
     if (Object.keys(request.ExposedPorts ?? {}).length > 0) throw conflictingOptions("port exposing and the container type network mode");
   }
+  if ((host.VolumesFrom?.length ?? 0) > 0) throw notImplemented("--volumes-from: volumes are not supported yet");
+  if ((host.Links?.length ?? 0) > 0) throw notImplemented("--link: legacy links are not supported");
+  if (host.Runtime !== context.defaults.runtime) throw invalidParameter(`unknown or invalid runtime name: ${host.Runtime}`);
   if (host.UTSMode === "host" && (request.Hostname ?? "") !== "") throw conflictingOptions("hostname and the UTS mode");
 }
 
@@ -144,7 +147,7 @@ function prepare(
   const id = newId<"ContainerId">();
   const config = mergeConfig(configOf(request), image.config.config ?? {}, hostnameFor(id, request));
   const hostConfig = resolveContainerModes(context, completeHostConfig(request.HostConfig ?? {}, context.defaults));
-  checkConflicts(request, hostConfig);
+  checkConflicts(context, request, hostConfig);
   if (config.StopSignal) parseSignal(config.StopSignal);
   logFileOf(config, hostConfig, context.logPath(id));
   const warnings = context.runtime.validate(config, hostConfig);

@@ -129,6 +129,31 @@ describe("the life of a container", () => {
     assert.equal((await engine.containers.inspect("web", { size: false })).State?.Error, "");
   });
 
+  test("a restart policy starts again, and stops when it is told to", async () => {
+    await using world = await FakeWorld.make();
+    const engine = await world.open();
+    const id = await create(engine, "loop", { HostConfig: { RestartPolicy: { Name: "on-failure", MaximumRetryCount: 2 } } });
+    await engine.containers.start("loop", {});
+    world.runtime.monitors.get(id)?.end(1);
+    await tick();
+    const { State } = await engine.containers.inspect("loop", { size: false });
+    assert.deepEqual([State?.Status, State?.Running, State?.Restarting], ["restarting", true, true]);
+    await sleep(150);
+    const again = await engine.containers.inspect("loop", { size: false });
+    assert.deepEqual([again.State?.Status, again.RestartCount], ["running", 1]);
+    world.runtime.monitors.get(id)?.end(1);
+    await tick();
+    await engine.containers.stop("loop", {});
+    await sleep(250);
+    assert.equal((await engine.containers.inspect("loop", { size: false })).State?.Status, "exited");
+    await engine.containers.start("loop", {});
+    assert.equal((await engine.containers.inspect("loop", { size: false })).RestartCount, 0);
+    world.runtime.monitors.get(id)?.end(0);
+    await tick();
+    assert.equal((await engine.containers.inspect("loop", { size: false })).State?.Status, "exited");
+    await engine.close();
+  });
+
   test("names: conflict, grammar, rename", async () => {
     await using world = await FakeWorld.make();
     const engine = await world.open();

@@ -35,6 +35,7 @@ import { removeContainer } from "./remove-container.ts";
 import { renameContainer } from "./rename-container.ts";
 import { resizeContainer, type WindowSize } from "./resize-container.ts";
 import { restartContainer } from "./restart-container.ts";
+import { restartWithDaemon } from "./restart-policy.ts";
 import { startContainer } from "./start-container.ts";
 import { type StopOptions, stopContainer } from "./stop-container.ts";
 import { topContainer } from "./top-container.ts";
@@ -125,6 +126,7 @@ export async function openEngine(parts: EngineParts): Promise<Engine> {
   });
   await sweepState(context);
   await adoptContainers(context);
+  restartWithDaemon(context);
   return {
     containers: containersOf(context),
     exec: {

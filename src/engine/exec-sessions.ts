@@ -2,7 +2,6 @@ import type { Duplex } from "node:stream";
 import { conflict, EngineError, invalidParameter, log, newId, notFound } from "../base/base.ts";
 import { isActive } from "../containers/containers.ts";
 import type { ExecSession } from "../kernel/kernel.ts";
-import { explainExecFailure } from "../runtime/explain-failure.ts";
 import type { ExecConfig, ExecInspectResponse } from "../spec/spec.ts";
 import type { StreamSession } from "./attach-container.ts";
 import type { EngineContext } from "./context.ts";
@@ -12,6 +11,9 @@ import { explain } from "./launch-failure.ts";
 import type { ExecRecord, LiveContainer } from "./live-container.ts";
 import type { WindowSize } from "./resize-container.ts";
 import { writeAll } from "./write-all.ts";
+
+/** What Docker records when not even the program was looked for. */
+const notStartedCode = 126;
 
 /** How long an ended session can still be inspected, as in Docker. */
 const keepMs = 5 * 60 * 1000;
@@ -126,7 +128,7 @@ async function launch(context: EngineContext, live: LiveContainer, exec: ExecRec
     context.inBackground("ending an exec session", followExec(context, live, exec, session));
     return session;
   } catch (failure) {
-    const { error, exitCode } = explain(failure, explainExecFailure);
+    const { error, exitCode } = explain(failure, notStartedCode);
     exec.state = { status: "exited", exitCode, pid: 0, endedAtMs: Date.now() };
     throw error;
   }

@@ -1,9 +1,9 @@
 import { EngineError, messageOf } from "../base/base.ts";
 import type { LaunchFailure } from "../kernel/kernel.ts";
-import type { ExplainFailure } from "../runtime/runtime.ts";
+import { explainFailure } from "../runtime/explain-failure.ts";
 
 /** The exit code that Docker records for a start that failed for another reason than the program. */
-const startFailedCode = 128;
+const launchFailedCode = 128;
 
 function launchFailureOf(error: unknown): LaunchFailure | undefined {
   for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
@@ -14,14 +14,17 @@ function launchFailureOf(error: unknown): LaunchFailure | undefined {
   return undefined;
 }
 
-/** A failed start (`explainFailure`) or exec (`explainExecFailure`) in Docker's words, with the exit code to record: 126, 127, or 128 for all else. */
-export function explain(error: unknown, inWords: ExplainFailure): { readonly error: EngineError; readonly exitCode: number } {
+/**
+ * A failed start or exec in Docker's words, with the exit code to record: 126 or 127 by the program's fault, 128 by
+ * that of the launch.
+ * @param otherwise the code for a failure before the launch
+ */
+export function explain(error: unknown, otherwise: number): { readonly error: EngineError; readonly exitCode: number } {
   const failure = launchFailureOf(error);
   if (failure !== undefined) {
-    const explained = inWords(failure);
-    const exitCode = explained.exitCode === 125 ? startFailedCode : explained.exitCode;
-    return { error: new EngineError(explained.status, explained.message, { cause: error }), exitCode };
+    const { status, message, exitCode } = explainFailure(failure);
+    return { error: new EngineError(status, message, { cause: error }), exitCode: exitCode === 125 ? launchFailedCode : exitCode };
   }
   const known = error instanceof EngineError ? error : new EngineError("System", messageOf(error), { cause: error });
-  return { error: known, exitCode: startFailedCode };
+  return { error: known, exitCode: otherwise };
 }

@@ -57,6 +57,8 @@ export class LiveContainer {
   readonly execs: Map<string, ExecRecord> = new Map();
   /** A restart is under way: the end of this run does not end a `--rm` container. */
   restarting = false;
+  /** The policy's next start is planned. */
+  cancelRestart: (() => void) | undefined;
   removed = false;
 
   constructor(record: ContainerRecord) {

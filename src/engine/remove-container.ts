@@ -4,6 +4,7 @@ import { settleWaiters } from "./container-exit.ts";
 import type { EngineContext } from "./context.ts";
 import { discardState } from "./discard-state.ts";
 import type { LiveContainer } from "./live-container.ts";
+import { abandonRestart } from "./restart-policy.ts";
 
 const sigkill = 9;
 
@@ -11,11 +12,14 @@ const sigkill = 9;
 export async function removeContainer(context: EngineContext, reference: string, options: { readonly force: boolean }): Promise<void> {
   const live = context.find(reference);
   await live.lock.run(async () => {
-    if (live.removed) throw conflict(`removal of container ${reference} is already in progress`);
-    if (isActive(live.record.status.state)) {
-      if (!options.force) throw refusal(live);
-      await killAndWait(context, live);
+    if (live.removed) {
+      if (options.force) return;
+      throw conflict(`removal of container ${reference} is already in progress`);
     }
+    const { state } = live.record.status;
+    if (!options.force && (isActive(state) || state.status === "restarting")) throw refusal(live);
+    abandonRestart(context, live);
+    if (isActive(state)) await killAndWait(context, live);
     await removeLocked(context, live);
   });
 }

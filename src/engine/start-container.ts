@@ -4,7 +4,6 @@ import { conflict, formatNanos, log, notModified, nowNanos } from "../base/base.
 import { isActive, logFileOf, started, startFailed } from "../containers/containers.ts";
 import type { Monitor } from "../kernel/kernel.ts";
 import type { Attachment } from "../networks/networks.ts";
-import { explainFailure } from "../runtime/explain-failure.ts";
 import type { NetworkPlan, RunningContainer, StartRequest } from "../runtime/runtime.ts";
 import { attachRequest } from "./attach-request.ts";
 import { followRun } from "./container-exit.ts";
@@ -13,9 +12,12 @@ import { explain } from "./launch-failure.ts";
 import type { LiveContainer } from "./live-container.ts";
 import { publishNetworkEvents } from "./network-events.ts";
 import { removeLocked } from "./remove-container.ts";
+import { abandonRestart } from "./restart-policy.ts";
 import { readRootFile } from "./root-file.ts";
 
 const sigkill = 9;
+/** What Docker records when not even the program was looked for. */
+const notStartedCode = 128;
 
 /** `POST /containers/x/start`. @throws NotModified when it runs already */
 export async function startContainer(context: EngineContext, reference: string): Promise<void> {
@@ -24,13 +26,15 @@ export async function startContainer(context: EngineContext, reference: string):
 }
 
 /** Starts a container whose lock the caller holds. */
-export async function startLocked(context: EngineContext, live: LiveContainer): Promise<void> {
+export async function startLocked(context: EngineContext, live: LiveContainer, options: { keepCount?: boolean } = {}): Promise<void> {
   assertStartable(live);
+  abandonRestart(context, live);
+  if (options.keepCount !== true && live.record.status.restartCount > 0) context.store.update(live.record, { restartCount: 0 });
   if (live.run !== undefined) await live.run.finished;
   try {
     await launch(context, live);
   } catch (failure) {
-    const { error, exitCode } = explain(failure, explainFailure);
+    const { error, exitCode } = explain(failure, notStartedCode);
     context.store.update(live.record, { state: startFailed(live.record.status.state, exitCode, error.message) });
     for (const pending of live.pending) pending.abandon();
     if (live.record.settings.hostConfig.AutoRemove === true) {

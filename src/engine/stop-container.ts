@@ -3,6 +3,7 @@ import { isActive } from "../containers/containers.ts";
 import { parseSignal } from "../kernel/signals.ts";
 import type { EngineContext } from "./context.ts";
 import type { LiveContainer, Run } from "./live-container.ts";
+import { abandonRestart } from "./restart-policy.ts";
 
 const sigkill = 9;
 
@@ -17,6 +18,11 @@ export async function stopContainer(context: EngineContext, reference: string, o
   const live = context.find(reference);
   // A start that is under way is let through first; the wait for the end holds nobody up.
   const run = await live.lock.run(async () => running(live));
+  if (live.record.status.state.status === "restarting") {
+    abandonRestart(context, live);
+    context.store.update(live.record, { stoppedByUser: true });
+    return context.publish(live, "stop");
+  }
   if (run === undefined) throw notModified(`container ${live.id} is not running`);
   await stopRun(context, live, run, options);
 }

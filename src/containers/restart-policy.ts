@@ -1,0 +1,33 @@
+import type { ContainerRecord } from "./record.ts";
+import { endingOf } from "./state.ts";
+
+const firstDelayMs = 100;
+const longestDelayMs = 60_000;
+/** Who has run this long starts afresh. */
+const healthyMs = 10_000;
+
+/** Is the container, which has just ended, to be started again? */
+export function restartsAfterExit(record: ContainerRecord, exitCode: number): boolean {
+  if (record.status.stoppedByUser) return false;
+  const { Name = "no", MaximumRetryCount = 0 } = record.settings.hostConfig.RestartPolicy ?? {};
+  if (Name === "always" || Name === "unless-stopped") return true;
+  if (Name !== "on-failure" || exitCode === 0) return false;
+  return MaximumRetryCount === 0 || record.status.restartCount < MaximumRetryCount;
+}
+
+/** Is a container that does not run to be started with the daemon? `always` forgets that someone stopped it. */
+export function restartsWithDaemon(record: ContainerRecord): boolean {
+  const { status, settings } = record;
+  if (!status.everStarted) return false;
+  const name: string = settings.hostConfig.RestartPolicy?.Name ?? "no";
+  if (name === "always") return true;
+  return restartsAfterExit(record, endingOf(status.state).exitCode);
+}
+
+/** How long to wait before the next try: twice as long each time, from 100 ms to a minute. */
+export function restartDelayMs(record: ContainerRecord): number {
+  const { startedAt, finishedAt } = endingOf(record.status.state);
+  const ranMs = Date.parse(finishedAt) - Date.parse(startedAt);
+  if (ranMs >= healthyMs) return firstDelayMs;
+  return Math.min(longestDelayMs, firstDelayMs * 2 ** Math.max(0, record.status.restartCount - 1));
+}
