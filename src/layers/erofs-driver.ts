@@ -13,8 +13,6 @@ export class ErofsDriver implements LayerDriver {
   readonly name = "erofs";
   readonly #store: LayerStore;
   readonly #mounts: LayerMounts;
-  /** Directories of what is mounted, to save a round trip for each layer at each start. */
-  readonly #mounted = new Map<Digest, Promise<string>>();
 
   constructor(store: LayerStore, mounts: LayerMounts) {
     this.#store = store;
@@ -24,16 +22,10 @@ export class ErofsDriver implements LayerDriver {
   async complete(): Promise<void> {}
 
   mount(diffId: Digest): Promise<string> {
-    const known = this.#mounted.get(diffId);
-    if (known !== undefined) return known;
-    const mounting = this.#mounts.mountErofs(keyPrefix + hexOf(diffId), this.#store.index(diffId), [this.#store.tar(diffId)]);
-    this.#mounted.set(diffId, mounting);
-    mounting.catch(() => this.#mounted.delete(diffId));
-    return mounting;
+    return this.#mounts.mountErofs(keyPrefix + hexOf(diffId), this.#store.index(diffId), [this.#store.tar(diffId)]);
   }
 
   async forget(diffId: Digest): Promise<void> {
-    this.#mounted.delete(diffId);
     await this.#mounts.unmount(keyPrefix + hexOf(diffId));
   }
 

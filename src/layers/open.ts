@@ -48,6 +48,8 @@ class OpenLayers implements Layers, AsyncDisposable {
   readonly #driver: LayerDriver;
   readonly #files: ChainFiles;
   readonly #workers: WorkerPool = new WorkerPool();
+  /** Directories of layers that are in use, to save round trips at each start. */
+  readonly #mounted = new Map<Digest, Promise<string>>();
 
   constructor(store: LayerStore, driver: LayerDriver) {
     this.driver = driver.name;
@@ -100,7 +102,16 @@ class OpenLayers implements Layers, AsyncDisposable {
 
   async lower(chain: readonly Digest[]): Promise<readonly string[]> {
     if (chain.length === 0) return [this.#store.emptyDirectory];
-    return await Promise.all(chain.toReversed().map((diffId) => this.#driver.mount(diffId)));
+    return await Promise.all(chain.toReversed().map((diffId) => this.#mount(diffId)));
+  }
+
+  #mount(diffId: Digest): Promise<string> {
+    const known = this.#mounted.get(diffId);
+    if (known !== undefined) return known;
+    const mounting = this.sizeOf(diffId).then(() => this.#driver.mount(diffId));
+    this.#mounted.set(diffId, mounting);
+    mounting.catch(() => this.#mounted.delete(diffId));
+    return mounting;
   }
 
   readFile(chain: readonly Digest[], path: string, maxBytes: number): Promise<Uint8Array | undefined> {
@@ -108,6 +119,7 @@ class OpenLayers implements Layers, AsyncDisposable {
   }
 
   async remove(diffId: Digest): Promise<void> {
+    this.#mounted.delete(diffId);
     await this.#driver.forget(diffId);
     await this.#store.remove(diffId);
   }
