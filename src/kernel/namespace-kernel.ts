@@ -26,12 +26,19 @@ def within(pid, work):
     finally:
         enter(home)
         os.close(fd)
-def netlink(protocol, message, pid, patch, target):
+# To close a netfilter socket behind a deletion waits for the kernel to have destroyed what was deleted.
+kept = {}
+def opened(protocol, pid):
+    if pid == 0 and protocol in kept: return kept[protocol]
     s = within(pid, lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol))
     s.setsockopt(270, 11, 1)
     s.setsockopt(socket.SOL_SOCKET, 33, 8 << 20)
     s.setsockopt(socket.SOL_SOCKET, 32, 8 << 20)
     s.settimeout(5)
+    if pid == 0: kept[protocol] = s
+    return s
+def netlink(protocol, message, pid, patch, target):
+    s = opened(protocol, pid)
     message = bytearray(message)
     fds = []
     for at in patch:
@@ -49,7 +56,11 @@ def netlink(protocol, message, pid, patch, target):
             done = done or kind in (2, 3)
             at += (length + 3) & ~3
     for fd in fds: os.close(fd)
-    s.close()
+    s.settimeout(0)
+    try:
+        while True: s.recv(1 << 20)
+    except BlockingIOError: s.settimeout(5)
+    if pid != 0: s.close()
     return answer
 def write(path, data):
     fd = os.open(path, os.O_WRONLY)

@@ -206,6 +206,11 @@ export function dumpChains(): Uint8Array {
   return encodeQuery(messages.getChain, requestFlags.dump, undefined);
 }
 
+/** One element, by its key. ENOENT when it is not there. */
+export function getElement(table: TableName, set: string, element: Element): Uint8Array {
+  return encodeQuery(messages.getElement, 0, table.family, elementMessage(table, messages.getElement, 0, set, [{ key: element.key }]).body);
+}
+
 export function dumpElements(table: TableName, set: string): Uint8Array {
   return encodeQuery(messages.getElement, requestFlags.dump, table.family, (writer) => {
     writer.text(1, table.name);

@@ -17,7 +17,17 @@ const types = {
   getRoute: 26,
   newNeighbour: 28,
 };
-const attributes = { address: 1, name: 3, mtu: 4, master: 10, linkInfo: 18, familySpec: 26, netnsFd: 28 };
+const attributes = {
+  address: 1,
+  name: 3,
+  mtu: 4,
+  master: 10,
+  linkInfo: 18,
+  familySpec: 26,
+  netnsFd: 28,
+  sendQueues: 31,
+  receiveQueues: 32,
+};
 const up = 1;
 const inet4 = 2;
 const inet6 = 10;
@@ -57,11 +67,17 @@ export interface VethPair {
  */
 export function addVethPair(pair: VethPair): NetlinkRequest {
   let netnsFdAt = 0;
+  // One queue each: left to itself the kernel makes as many as there are processors, with files in sysfs for each.
+  const queues = (writer: NetlinkWriter): void => {
+    writer.u32(attributes.sendQueues, 1);
+    writer.u32(attributes.receiveQueues, 1);
+  };
   const message = encode(types.newLink, requestFlags.create | requestFlags.exclusive, (writer) => {
     linkHeader(writer, pair.host.index, up, up);
     writer.text(attributes.name, pair.host.name);
     writer.u32(attributes.mtu, pair.mtu);
     writer.u32(attributes.master, pair.host.master);
+    queues(writer);
     writer.nest(attributes.linkInfo, () => {
       writer.text(1, "veth");
       writer.nest(2, () => {
@@ -71,6 +87,7 @@ export function addVethPair(pair: VethPair): NetlinkRequest {
             linkHeader(writer, pair.peer.index);
             writer.text(attributes.name, pair.peer.name);
             writer.u32(attributes.mtu, pair.mtu);
+            queues(writer);
             writer.attribute(attributes.address, macBytes(pair.peer.mac));
             netnsFdAt = writer.u32(attributes.netnsFd, 0);
           },

@@ -1,5 +1,4 @@
 import { type ContainerId, type EngineError, isEngineError, log, messageOf, newId, notFound, systemError } from "../base/base.ts";
-import { readNetworkSetting } from "../kernel/rtnetlink-settings.ts";
 import type { NetworkInspect, NetworkSettings } from "../spec/spec.ts";
 import type { NetworkRows } from "../state/state.ts";
 import { macFor } from "./addresses.ts";
@@ -129,8 +128,7 @@ export class BerthNetworks implements Networks {
     const { bridge, ports: hostPorts, options } = this.#parts;
     if (bridge === undefined) throw notFound(`network ${network.name} not found`);
     const base = this.#newEndpoint(request, network);
-    const [hostResolver, bridgeFilter] = await Promise.all([readHostResolver(), readNetworkSetting("bridge", "bridge-nf-call-iptables")]);
-    const resolvConf = resolverText(hostResolver, resolverOf(request, options), true);
+    const resolvConf = resolverText(await readHostResolver(), resolverOf(request, options), true);
     const address = bridge.pool.allocate(this.#lastAddress.get(request.containerId));
     if (address === undefined) throw setUpFailed(`no available IPv4 addresses on this network's address pools: bridge (${network.id})`);
     let endpoint: Endpoint;
@@ -147,7 +145,7 @@ export class BerthNetworks implements Networks {
     const { extraHosts, hostname } = request;
     return {
       namespace: "private",
-      ...planOf(bridge, endpoint, bridgeFilter === "1"),
+      ...planOf(bridge, endpoint),
       settings: this.#settings(request, network, endpoint),
       hosts: hostsText({ extraHosts, hostname, address, ...(gateway === undefined ? {} : { gateway }) }),
       resolvConf,
@@ -203,6 +201,7 @@ export class BerthNetworks implements Networks {
   async #deleteStale(): Promise<void> {
     const { bridge, kernel } = this.#parts;
     if (bridge === undefined) return;
+    await bridge.refresh();
     await deleteStalePorts(
       kernel,
       bridge.index,
@@ -253,7 +252,7 @@ export class BerthNetworks implements Networks {
 
 const setUpFailed = (why: string): EngineError => systemError(`failed to set up container networking: ${why}`);
 
-function planOf(bridge: DefaultBridge, endpoint: Endpoint, hairpin: boolean): EndpointPlan {
+function planOf(bridge: DefaultBridge, endpoint: Endpoint): EndpointPlan {
   if (endpoint.link === undefined) return lonePlan;
   return bridgePlan({
     ...endpoint.link,
@@ -264,6 +263,6 @@ function planOf(bridge: DefaultBridge, endpoint: Endpoint, hairpin: boolean): En
     ports: endpoint.ports,
     table: bridge.table,
     disableIpv6: bridge.disableIpv6,
-    hairpin,
+    hairpin: bridge.hairpin,
   });
 }

@@ -10,7 +10,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { type ContainerId, newId } from "../base/base.ts";
 import { type Namespace, NamespaceKernel, openNamespace } from "../kernel/namespace-kernel.ts";
+import { dumpChains } from "../kernel/nftables.ts";
+import { parseChains } from "../kernel/nftables-dump.ts";
 import { type Database, openDatabase } from "../state/state.ts";
+import { foreignForwardDrops } from "./firewall.ts";
 import type { Attachment, AttachRequest, Networks } from "./networks.ts";
 import { openNetworks } from "./open.ts";
 import type { NetworkOptions } from "./options.ts";
@@ -158,6 +161,81 @@ async function eventually(holds: () => Promise<boolean>): Promise<void> {
   }
   assert.fail("it did not come about");
 }
+
+const table = `table ip berth {
+	set bridges {
+		type ifname
+		elements = { "berth0" }
+	}
+
+	map into {
+		type ifname : verdict
+		elements = { "berth0" : goto into-berth0 }
+	}
+
+	map from {
+		type ipv4_addr : verdict
+		flags interval
+		elements = { 172.17.0.0/16 : jump from-berth0 }
+	}
+
+	map ports {
+		type inet_proto . inet_service : ipv4_addr . inet_service
+		elements = { tcp . 8080 : 172.17.0.2 . 80 }
+	}
+
+	map address-ports {
+		type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service
+		elements = { 127.0.0.1 . udp . 5353 : 172.17.0.2 . 53 }
+	}
+
+	chain guard {
+		type filter hook prerouting priority raw; policy accept;
+		iifname @bridges ip daddr 127.0.0.0/8 drop
+		iifname @bridges ip saddr 127.0.0.0/8 drop
+	}
+
+	chain prerouting {
+		type nat hook prerouting priority dstnat; policy accept;
+		jump publish
+	}
+
+	chain output {
+		type nat hook output priority -100; policy accept;
+		jump publish
+	}
+
+	chain postrouting {
+		type nat hook postrouting priority srcnat; policy accept;
+		ip saddr vmap @from
+		ip saddr 127.0.0.0/8 oifname @bridges masquerade
+	}
+
+	chain forward {
+		type filter hook forward priority filter; policy drop;
+		oifname vmap @into
+		iifname @bridges accept
+	}
+
+	chain publish {
+		dnat ip to ip daddr . meta l4proto . th dport map @address-ports
+		fib daddr type local dnat ip to meta l4proto . th dport map @ports
+	}
+
+	chain into-berth0 {
+		ct state established,related accept
+		iifname "berth0" accept
+		ct status dnat accept
+		drop
+	}
+
+	chain from-berth0 {
+		oifname "berth0" ct status dnat masquerade
+		oifname "berth0" return
+		masquerade
+	}
+}
+`;
 
 function inNamespace(): void {
   describe("the default bridge", { concurrency: false }, () => {
@@ -312,6 +390,128 @@ function inNamespace(): void {
       await assert.rejects(host.networks.attach(request(ports)), /port is already allocated/);
       await dead.place[Symbol.asyncDispose]();
       host.containers.splice(host.containers.indexOf(dead), 1);
+    });
+
+    test("the table as nft reads it", async () => {
+      await using host = await new Host().open();
+      await host.start({
+        portBindings: { "80/tcp": [{ HostIp: "", HostPort: "8080" }], "53/udp": [{ HostIp: "127.0.0.1", HostPort: "5353" }] },
+      });
+      assert.equal(await run("nft", "list", "ruleset"), table);
+    });
+
+    test("what inspect shows, while it runs and after", async () => {
+      await using host = await new Host().open();
+      const box = await host.start({
+        portBindings: { "80/tcp": [{ HostIp: "", HostPort: "8080" }] },
+        exposedPorts: ["80/tcp", "90/tcp"],
+        containerName: "web",
+      });
+      const { settings } = box.attachment;
+      assert.deepEqual(settings.Ports, { "80/tcp": [{ HostIp: "0.0.0.0", HostPort: "8080" }], "90/tcp": null });
+      const bridge = host.networks.inspect("bridge");
+      const endpoint = settings.Networks?.["bridge"];
+      assert.deepEqual(
+        [endpoint?.Gateway, endpoint?.IPAddress, endpoint?.IPPrefixLen, endpoint?.MacAddress, endpoint?.NetworkID],
+        ["172.17.0.1", "172.17.0.2", 16, "02:42:ac:11:00:02", bridge.Id],
+      );
+      assert.deepEqual(bridge.Containers, {
+        [box.id]: {
+          Name: "web",
+          EndpointID: endpoint?.EndpointID,
+          MacAddress: "02:42:ac:11:00:02",
+          IPv4Address: "172.17.0.2/16",
+          IPv6Address: "",
+        },
+      });
+      assert.deepEqual(bridge.IPAM?.Config, [{ Subnet: "172.17.0.0/16", Gateway: "172.17.0.1" }]);
+      assert.equal(bridge.Options?.["com.docker.network.bridge.name"], "berth0");
+      await host.stop(box);
+      assert.deepEqual(host.networks.inspect("bridge").Containers, {});
+    });
+
+    test("a container finds its address again", async () => {
+      await using host = await new Host().open();
+      const first = await host.start();
+      const second = await host.start();
+      await host.stop(first);
+      await host.stop(second);
+      assert.equal((await host.start({ containerId: second.id })).address, "172.17.0.3");
+      assert.equal((await host.start()).address, "172.17.0.2");
+    });
+
+    test("a namespace that someone still sits in loses its address with the container", async () => {
+      await using host = await new Host().open();
+      const box = await host.start();
+      // As the end of a container whose namespace another one has joined.
+      await host.networks.detach(box.id);
+      await eventually(async () => !(await within(box.place, "ip", "-o", "link")).includes("eth0"));
+      host.containers.splice(0);
+      await box.place[Symbol.asyncDispose]();
+    });
+
+    test("a bridge that was there stays, with the address that it had", async () => {
+      await run("ip", "link", "add", "own0", "type", "bridge");
+      await run("ip", "addr", "add", "10.9.8.1/24", "dev", "own0");
+      try {
+        await using host = await new Host().open({ bridge: "own0", fixedCidr: "10.9.8.128/25" });
+        assert.equal((await host.start()).address, "10.9.8.128");
+        assert.match(await run("nft", "list", "tables"), /berth-own0/);
+        const other = new Host();
+        await assert.rejects(other.open({ bridge: "own0", bip: "10.9.7.1/24" }), { code: "InvalidParameter" });
+        await other.kernel[Symbol.asyncDispose]();
+      } finally {
+        assert.match(await run("ip", "-4", "-o", "addr", "show", "own0"), /10\.9\.8\.1/);
+        await run("ip", "link", "del", "own0");
+      }
+    });
+
+    test("pools that the host uses are passed over, and a new --bip is taken on", async () => {
+      await run("ip", "route", "add", "172.17.4.0/24", "via", "198.51.100.9");
+      await using host = await new Host().open();
+      assert.equal((await host.start()).address, "172.18.0.2");
+      await run("ip", "route", "del", "172.17.4.0/24");
+      for (const box of [...host.containers]) await host.stop(box);
+      await host.open({ bip: "10.9.8.5/24", mtu: 1400 });
+      const box = await host.start();
+      assert.equal(box.address, "10.9.8.1");
+      assert.match(await within(box.place, "ip", "link", "show", "eth0"), /mtu 1400/);
+      assert.equal((await run("ip", "-4", "-o", "addr", "show", "berth0")).split("\n").length, 2, "the old address is gone");
+    });
+
+    test("no router advertisement is believed, on the host or inside", async () => {
+      await using host = await new Host().open();
+      const box = await host.start();
+      const setting = async (place: Namespace | undefined, key: string): Promise<string> =>
+        (await within(place, "sysctl", "-n", key)).trim();
+      assert.equal(await setting(undefined, "net.ipv6.conf.berth0.accept_ra"), "0");
+      assert.equal(await setting(undefined, "net.ipv6.conf.berth0.disable_ipv6"), "1");
+      assert.equal(await setting(box.place, "net.ipv6.conf.eth0.disable_ipv6"), "1");
+    });
+
+    test("another firewall that drops is found", async () => {
+      await run("nft", "add table ip foreign; add chain ip foreign FORWARD { type filter hook forward priority 0; policy drop; }");
+      await using host = await new Host().open();
+      const chains = parseChains(await host.kernel.netlink(12, dumpChains()));
+      const found = foreignForwardDrops({ family: "ip", name: "berth" }, chains);
+      assert.deepEqual(
+        found.map((chain) => [chain.table, chain.name]),
+        [["foreign", "FORWARD"]],
+      );
+      await run("nft", "delete table ip foreign");
+    });
+
+    test("a thousand ports, and forty containers at once", async () => {
+      await using host = await new Host().open();
+      const portBindings = Object.fromEntries(
+        Array.from({ length: 1000 }, (_, index) => [`${index + 1}/tcp`, [{ HostIp: "", HostPort: String(20000 + index) }]]),
+      );
+      const many = await host.start({ portBindings });
+      assert.equal((await run("nft", "list", "map", "ip", "berth", "ports")).match(/172\.17\.0\.2/g)?.length, 1000);
+      await host.stop(many);
+      const all = await Promise.all(Array.from({ length: 40 }, () => host.start({ exposedPorts: ["80/tcp"], publishAllPorts: true })));
+      assert.equal(new Set(all.map((box) => box.address)).size, 40);
+      assert.equal(new Set(all.map((box) => box.attachment.settings.Ports?.["80/tcp"]?.[0]?.HostPort)).size, 40);
     });
 
     test("an address that is reused at once answers at once", async () => {

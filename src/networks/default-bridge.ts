@@ -7,7 +7,15 @@ import { readBootId, readNetworkSetting, writeNetworkSetting } from "../kernel/r
 import { AddressPool } from "./address-pool.ts";
 import { parseCidr, type Subnet } from "./addresses.ts";
 import { type OpenBridge, openBridge } from "./bridge.ts";
-import { type BridgeRules, foreignForwardDrops, type PublishedPort, removeTable, replaceTable, unpublish } from "./firewall.ts";
+import {
+  type BridgeRules,
+  findPublished,
+  foreignForwardDrops,
+  type PublishedPort,
+  removeTable,
+  replaceTable,
+  unpublish,
+} from "./firewall.ts";
 import type { NetworkOptions } from "./options.ts";
 import type { BridgeRecord, NetworkKernel } from "./records.ts";
 
@@ -22,6 +30,7 @@ export class DefaultBridge {
   readonly mtu: number;
   /** The kernel has IPv6, so that it is to be turned off where a network has none. */
   readonly disableIpv6: boolean;
+  #hairpin = false;
 
   constructor(kernel: NetworkKernel, open: OpenBridge, options: NetworkOptions, disableIpv6: boolean) {
     this.#kernel = kernel;
@@ -44,6 +53,16 @@ export class DefaultBridge {
     return this.#open.index;
   }
 
+  /** The kernel shows bridged frames to the firewall, as of the last {@link refresh}. */
+  get hairpin(): boolean {
+    return this.#hairpin;
+  }
+
+  /** Looks again at what others may change on the host: a Docker beside us loads br_netfilter. */
+  async refresh(): Promise<void> {
+    this.#hairpin = (await readNetworkSetting("bridge", "bridge-nf-call-iptables")) === "1";
+  }
+
   get record(): BridgeRecord {
     return this.#open.record;
   }
@@ -59,7 +78,9 @@ export class DefaultBridge {
     const { forwardingSince: _, ...kept } = open.record;
     const ipv6 = (await readNetworkSetting("ipv6", "conf", "all", "disable_ipv6")) !== undefined;
     const renewed = { ...kept, ...(forwardingSince === undefined ? {} : { forwardingSince }) };
-    return new DefaultBridge(kernel, { ...open, record: renewed }, options, ipv6);
+    const bridge = new DefaultBridge(kernel, { ...open, record: renewed }, options, ipv6);
+    await bridge.refresh();
+    return bridge;
   }
 
   /** Puts the whole table in place, whatever was there. */
@@ -75,15 +96,21 @@ export class DefaultBridge {
     }
   }
 
-  /** Removes ports from the table, those that are there. */
+  /**
+   * Removes an endpoint's ports from the table, if they are there. As a rule the container's monitor has done it. They come
+   * and go in one transaction, so one of them tells for all; to try and fail would cost the kernel's grace period.
+   */
   async unpublish(ports: readonly PublishedPort[]): Promise<void> {
-    if (ports.length === 0) return;
-    try {
-      await this.#kernel.netlink(12, unpublish(this.table, ports));
-    } catch {
-      // As a rule the monitor has done it. If it was stopped half way, some ports may be left: one by one then.
-      if (ports.length > 1) for (const port of ports) await this.unpublish([port]);
-    }
+    const [first] = ports;
+    if (first === undefined) return;
+    const present = await this.#kernel.netlink(12, findPublished(this.table, first)).then(
+      () => true,
+      () => false,
+    );
+    if (!present) return;
+    await this.#kernel
+      .netlink(12, unpublish(this.table, ports))
+      .catch((error: unknown) => log.warn("published ports were not removed", { error: messageOf(error) }));
   }
 
   /** Takes down what was made. Failures are logged: whoever ends cannot do more. */

@@ -24,6 +24,7 @@ import {
   deleteElements,
   deleteTable,
   type Element,
+  getElement,
   type TableName,
 } from "../kernel/nftables.ts";
 import type { ListedChain } from "../kernel/nftables-dump.ts";
@@ -224,6 +225,11 @@ export function publish(table: TableName, ports: readonly PublishedPort[]): Uint
 /** ENOENT when one is not there; then none is removed. `ports` is not empty. */
 export function unpublish(table: TableName, ports: readonly PublishedPort[]): Uint8Array {
   return encodeTransaction(portChanges(table, ports, deleteElements));
+}
+
+/** Asks for one published port. ENOENT when it is not there. */
+export function findPublished(table: TableName, port: PublishedPort): Uint8Array {
+  return getElement(table, ...portElement(port));
 }
 
 /**

@@ -1,5 +1,5 @@
 /** The texts of a container's /etc/hosts and /etc/resolv.conf. */
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { invalidParameter } from "../base/base.ts";
 import { familyOf } from "./addresses.ts";
 
@@ -36,8 +36,21 @@ function parseResolver(text: string): Resolver {
   };
 }
 
+const texts = new Map<string, { readonly version: string; readonly text: string }>();
+
+/** A small file of the host's, read again only when it has changed; "" when there is none. */
 async function readText(path: string): Promise<string> {
-  return readFile(path, "utf8").catch(() => "");
+  try {
+    const { ino, mtimeNs, size } = await stat(path, { bigint: true });
+    const version = `${ino} ${mtimeNs} ${size}`;
+    const known = texts.get(path);
+    if (known?.version === version) return known.text;
+    const text = await readFile(path, "utf8");
+    texts.set(path, { version, text });
+    return text;
+  } catch {
+    return "";
+  }
 }
 
 /** The host's own resolver configuration, behind systemd-resolved's stub if that is all there is. */
