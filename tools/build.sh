@@ -1,5 +1,7 @@
 #!/bin/sh
-# Bundles the sources: build/dist/{berth,berthd,layer-worker}.js and the chunks that they load when needed.
+# Bundles the sources: build/dist/{berthd,layer-worker}.js with the chunks that they share, and the command line
+# as one CommonJS file behind a loader that has its compiled code cached: together they start in half the time
+# that an ES module takes.
 #   sh tools/build.sh
 set -eu
 cd "$(dirname "$0")/.."
@@ -10,19 +12,30 @@ mkdir -p build/dist
 : >build/stamp.new
 version=$(sed -n 's/^  "version": "\(.*\)",$/\1/p' package.json)
 commit=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)
-entries=berth=src/cli/main.ts
+entries=
 [ ! -e src/daemon/main.ts ] || entries="$entries berthd=src/daemon/main.ts"
 [ ! -e src/layers/layer-worker.ts ] || entries="$entries layer-worker=src/layers/layer-worker.ts"
 
 rm -rf build/dist.new
+bundle() {
+  PATH="$PWD/${node%/node}:$PATH" node_modules/.bin/esbuild "$@" --bundle --platform=node --target=esnext --outdir=build/dist.new \
+    --log-level=warning --define:BERTH_VERSION="\"$version\"" --define:BERTH_COMMIT="\"$commit\"" \
+    --define:BERTH_BUILT="\"$(date -u +%Y-%m-%dT%H:%M:%SZ)\""
+}
+bundle berth-main=src/cli/main.ts --format=cjs --out-extension:.js=.cjs
+cat >build/dist.new/berth.cjs <<'END'
+require("node:module").enableCompileCache(`${__dirname}/../cache`);
+require("./berth-main.cjs");
+END
 # shellcheck disable=SC2086 # a list of words
-PATH="$PWD/${node%/node}:$PATH" node_modules/.bin/esbuild $entries --bundle --splitting --platform=node --format=esm --target=esnext \
-  --outdir=build/dist.new --chunk-names=chunk-[hash] --log-level=warning \
-  --define:BERTH_VERSION="\"$version\"" --define:BERTH_COMMIT="\"$commit\"" --define:BERTH_BUILT="\"$(date -u +%Y-%m-%dT%H:%M:%SZ)\""
+[ -z "$entries" ] || bundle $entries --splitting --format=esm --chunk-names=chunk-[hash]
 
 # Chunks first, each file in one step: what runs meanwhile finds whole files, old or new.
 find build/dist -name 'chunk-*.js' -mmin +60 -exec rm -f {} +
 mv build/dist.new/chunk-*.js build/dist/ 2>/dev/null || :
-mv build/dist.new/*.js build/dist/
+mv build/dist.new/*js build/dist/
 rmdir build/dist.new
+# The cache keeps what was compiled when it is written: a call that gets as far as the socket has the most of it.
+rm -rf build/cache
+"$node" -- build/dist/berth.cjs -H unix:///nonexistent/berth.sock ps >/dev/null 2>&1 || :
 mv build/stamp.new build/stamp

@@ -8,8 +8,8 @@ export interface Context {
   readonly debug: boolean;
   /** The client of that host. Nothing is connected before the first call. */
   client(): EngineClient;
-  /** The same, after a daemon has been started on the default socket if none answers there and the caller may. */
-  startedClient(): Promise<EngineClient>;
+  /** The same, which starts a daemon on the default socket if none answers there and the caller may. */
+  startedClient(): EngineClient;
   out(text: string): void;
   err(text: string): void;
 }

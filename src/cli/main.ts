@@ -28,9 +28,11 @@ function contextOf(flags: FlagValues): Context {
     host: named,
     debug: flags.bool("debug"),
     client: connect,
-    startedClient: async () => {
-      if (named === undefined) await (await import("./start-daemon.ts")).startDaemonIfNeeded((text) => writeAll(2, text));
-      return connect();
+    startedClient: () => {
+      const started = connect();
+      if (named === undefined && process.getuid?.() === 0)
+        started.whenNotRunning = async () => (await import("./start-daemon.ts")).startDaemon((text) => writeAll(2, text));
+      return started;
     },
     out: (text) => writeAll(1, text),
     err: (text) => writeAll(2, text),
@@ -165,9 +167,7 @@ async function main(argv: readonly string[]): Promise<number> {
   return 0;
 }
 
-try {
-  process.exit(await main(process.argv.slice(2)));
-} catch (error) {
+function fail(error: unknown): never {
   const status = error instanceof ExitError ? error.status : 1;
   const text = messageOf(error);
   if (text !== "") writeAll(2, `${text}\n`);
@@ -176,3 +176,5 @@ try {
   if (error instanceof Error && (process.argv.includes("-D") || !expected)) writeAll(2, `${error.stack ?? ""}\n`);
   process.exit(status);
 }
+
+main(process.argv.slice(2)).then((status) => process.exit(status), fail);

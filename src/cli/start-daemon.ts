@@ -26,12 +26,11 @@ function tail(path: string, from: number): string {
 }
 
 /**
- * Starts a daemon in the background, in a session of its own, when none answers on the default socket and
- * the caller is root; waits until it is ready. `say` gets what is told to the user.
+ * Starts a daemon on the default socket in the background, in a session of its own, and waits until it is
+ * ready. `say` gets what is told to the user.
  * @throws Unavailable with the end of its log when it does not become ready
  */
-export async function startDaemonIfNeeded(say: (text: string) => void): Promise<void> {
-  if (process.getuid?.() !== 0 || (await answers())) return;
+export async function startDaemon(say: (text: string) => void): Promise<void> {
   const folder = dirname(defaultHost.slice("unix://".length));
   mkdirSync(folder, { recursive: true, mode: 0o711 });
   const log = join(folder, "berthd.log");

@@ -69,6 +69,8 @@ async function errorOf(response: Response): Promise<EngineError> {
 export class EngineClient {
   readonly address: Address;
   #version: Promise<string> | undefined;
+  /** Called when nobody answers at the address, before the call is tried once more: it may start a daemon. */
+  whenNotRunning: (() => Promise<void>) | undefined;
 
   /** `host`: as `-H` takes it. */
   constructor(host: string) {
@@ -97,11 +99,21 @@ export class EngineClient {
     const prefix = options.unversioned === true ? "" : `/v${await this.version()}`;
     const json = options.json === undefined ? undefined : JSON.stringify(options.json);
     const type = json !== undefined ? "application/json" : options.stream !== undefined ? "application/x-tar" : undefined;
-    const response = await request(this.address, method, `${prefix}${path}${queryText(options.query ?? {})}`, {
-      headers: { ...(type === undefined ? {} : { "Content-Type": type }), ...options.headers },
-      body: json ?? options.stream,
-      signal: options.signal,
-    });
+    const send = (): Promise<Response> =>
+      request(this.address, method, `${prefix}${path}${queryText(options.query ?? {})}`, {
+        headers: { ...(type === undefined ? {} : { "Content-Type": type }), ...options.headers },
+        body: json ?? options.stream,
+        signal: options.signal,
+      });
+    let response: Response;
+    try {
+      response = await send();
+    } catch (error) {
+      // Nothing was sent when there was nobody to connect to, so that the body is still whole.
+      if (this.whenNotRunning === undefined || !isNotRunning(error)) throw error;
+      await this.whenNotRunning();
+      response = await send();
+    }
     if (response.status < 400) return response;
     try {
       throw await errorOf(response);

@@ -1,8 +1,6 @@
 import { writeSync } from "node:fs";
 import { errnoOf } from "../../base/errors.ts";
 
-const pause = new Int32Array(new SharedArrayBuffer(4));
-
 /** Exit status of a program that SIGPIPE ended, as the shell reports it. */
 const brokenPipe = 141;
 
@@ -18,7 +16,7 @@ export function writeAll(descriptor: number, text: string | Uint8Array): void {
     } catch (error) {
       if (errnoOf(error) === "EPIPE") process.exit(brokenPipe);
       if (errnoOf(error) !== "EAGAIN") throw error;
-      Atomics.wait(pause, 0, 0, 2);
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
     }
   }
 }

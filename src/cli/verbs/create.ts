@@ -22,7 +22,7 @@ export const command: Command = {
   interspersed: false,
   async run(context, flags, [image = "", ...words]) {
     const request = readRequest(flags, image, words);
-    const id = await createContainer(context, await context.startedClient(), flags, request);
+    const id = await createContainer(context, context.startedClient(), flags, request);
     context.out(`${id}\n`);
     return 0;
   },

@@ -18,7 +18,7 @@ export const command: Command = {
     { name: "quiet", short: "q", type: "bool", help: "Show only IDs" },
   ],
   async run(context, flags, [name]) {
-    const client = await context.startedClient();
+    const client = context.startedClient();
     const images = await client.json<ImageSummary[]>("GET", "/images/json", {
       query: { all: flags.bool("all"), filters: filtersQuery(flags, name === undefined ? [] : [["reference", name]]) },
     });

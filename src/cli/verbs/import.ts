@@ -16,7 +16,7 @@ export const command: Command = {
     if (name !== "") parseReference(name);
     const remote = /^(https?|ftp):\/\//.test(source);
     if (!remote && source !== "-" && !existsSync(source)) throw new ExitError(1, `open ${source}: no such file or directory`);
-    const client = await context.startedClient();
+    const client = context.startedClient();
     const messages = client.lines<ProgressMessage>("POST", "/images/create", {
       query: {
         fromSrc: remote ? source : "-",

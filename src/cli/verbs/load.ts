@@ -15,7 +15,7 @@ export const command: Command = {
     const path = flags.string("input");
     if (path === "" && process.stdin.isTTY) throw new ExitError(1, "requested load from stdin, but stdin is empty");
     if (path !== "" && !existsSync(path)) throw new ExitError(1, `open ${path}: no such file or directory`);
-    const client = await context.startedClient();
+    const client = context.startedClient();
     const quiet = flags.bool("quiet") || !process.stdout.isTTY;
     const messages = client.lines<ProgressMessage>("POST", "/images/load", {
       query: { quiet },

@@ -25,7 +25,7 @@ export const command: Command = {
     const shape = size ? { ...containerShape, table: tableWithSize } : containerShape;
     const options = { format: flags.string("format"), quiet: flags.bool("quiet"), truncate: !flags.bool("no-trunc") };
     const wantsSize = size || (!["", "json"].includes(options.format) && listTemplate(shape, options).template.uses("Size"));
-    const client = await context.startedClient();
+    const client = context.startedClient();
     const containers = await client.json<ContainerSummary[]>("GET", "/containers/json", {
       query: {
         all: flags.bool("all"),

@@ -20,7 +20,7 @@ export const command: Command = {
     if (all && given.tag !== undefined) throw invalidParameter("tag can't be used with --all-tags/-a");
     const reference = all ? given : withDefaultTag(given);
     if (!all && given.tag === undefined && given.digest === undefined && !flags.bool("quiet")) context.out("Using default tag: latest\n");
-    const client = await context.startedClient();
+    const client = context.startedClient();
     const messages = client.lines<ProgressMessage>("POST", "/images/create", { query: pullQuery(reference, flags.string("platform")) });
     if (flags.bool("quiet")) {
       for await (const message of messages) if (message.error !== undefined) throw new ExitError(1, message.error);

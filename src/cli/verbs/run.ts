@@ -115,7 +115,7 @@ export const command: Command = {
     try {
       const size = request.Tty === true ? terminalSize() : undefined;
       if (size !== undefined) request.HostConfig = { ...request.HostConfig, ConsoleSize: [size.rows, size.columns] };
-      const run = new Run(context, await context.startedClient(), flags, request);
+      const run = new Run(context, context.startedClient(), flags, request);
       const attach = request.AttachStdin === true || request.AttachStdout === true || request.AttachStderr === true;
       return await (detach || !attach ? run.detached() : run.attached());
     } catch (error) {
