@@ -21,6 +21,8 @@ export interface AttachOptions {
   readonly detachKeys?: string;
 }
 
+const nanosPerMillisecond = 1_000_000n;
+
 /** As `api` has it. */
 export interface StreamSession {
   readonly tty: boolean;
@@ -46,15 +48,15 @@ export async function attachContainer(context: EngineContext, reference: string,
   const run = async (io: Duplex | undefined): Promise<void> => {
     if (io === undefined) return;
     io.on("error", () => undefined);
-    if (options.logs) await replay(context, live, io, options);
-    if (!options.stream) return;
-    const socket = await connection(context, live, io, {
-      stdin: options.stdin && config.OpenStdin === true,
-      stdout: options.stdout,
-      stderr: options.stderr,
-    });
-    if (socket === undefined) return;
     const stdin = options.stdin && config.OpenStdin === true;
+    const running = live.run !== undefined && isActive(live.record.status.state);
+    if (options.logs && !(options.stream && running)) await replay(context, live, io, options);
+    if (!options.stream) return;
+    const socket = await connection(context, live, io, { stdin, stdout: options.stdout, stderr: options.stderr });
+    if (socket === undefined) return;
+    // The monitor keeps what is printed for us while the log is read up to now: nothing is missed between the two.
+    // The log's times are as fine as nanoseconds and ours are not: a line of the last millisecond may come twice.
+    if (options.logs && running) await replay(context, live, io, options, BigInt(Date.now() + 1) * nanosPerMillisecond);
     const end = await joinStreams(io, socket, {
       stdin,
       detachKeys: tty && stdin ? detachKeys : undefined,
@@ -121,7 +123,7 @@ function untilStarted(
 }
 
 /** `logs=1`: what was printed so far. */
-async function replay(context: EngineContext, live: LiveContainer, io: Duplex, options: AttachOptions): Promise<void> {
+async function replay(context: EngineContext, live: LiveContainer, io: Duplex, options: AttachOptions, until?: bigint): Promise<void> {
   const source = logSourceOf(context, live);
   if (source === undefined) return;
   const lines = context.readLog(source, {
@@ -129,6 +131,7 @@ async function replay(context: EngineContext, live: LiveContainer, io: Duplex, o
     stderr: options.stderr,
     timestamps: false,
     details: false,
+    ...(until === undefined ? {} : { until }),
     multiplexed: live.record.settings.config.Tty !== true,
   });
   for await (const chunk of lines) if (!(await writeAll(io, chunk))) return;

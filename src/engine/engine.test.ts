@@ -58,6 +58,32 @@ describe("the life of a container", () => {
     await engine.close();
   });
 
+  test("an end that comes with the start is told after it", async () => {
+    await using world = await FakeWorld.make();
+    world.runtime.endsAtOnce = 7;
+    const engine = await world.open();
+    await create(engine, "brief", { HostConfig: { AutoRemove: true } });
+    const removed = await engine.containers.wait("brief", "removed", never);
+    await engine.containers.start("brief", {});
+    assert.deepEqual(await removed.result, { StatusCode: 7 });
+    assert.deepEqual(world.actions(), ["create", "start", "die", "destroy"]);
+    assert.equal(world.networks.attached.size, 0);
+  });
+
+  test("a wait that is let go of, and a daemon that closes, end it", async () => {
+    await using world = await FakeWorld.make();
+    const engine = await world.open();
+    await create(engine, "web");
+    const client = new AbortController();
+    const one = await engine.containers.wait("web", "next-exit", client.signal);
+    const two = await engine.containers.wait("web", "removed", never);
+    client.abort();
+    await assert.rejects(one.result, failsWith("Cancelled", /./));
+    await engine.close();
+    await assert.rejects(two.result, failsWith("Cancelled", /shutting down/));
+    assert.deepEqual(await (await engine.containers.wait("web", "not-running", never)).result, { StatusCode: 0 });
+  });
+
   test("stop signals, waits, kills; the second stop is not modified", async () => {
     await using world = await FakeWorld.make();
     const engine = await world.open();
@@ -231,6 +257,28 @@ describe("streams", () => {
       engine.containers.attach("web", { ...streams, detachKeys: "ctrl-zz" }),
       failsWith("InvalidParameter", /^Invalid detach keys \(ctrl-zz\) provided$/),
     );
+  });
+
+  test("the log comes first, then what is printed from now on", async () => {
+    await using world = await FakeWorld.make();
+    const engine = await world.open();
+    const id = await create(engine, "web");
+    await engine.containers.start("web", {});
+    const session = await engine.containers.attach("web", { ...streams, logs: true });
+    const [client, server] = duplexPair();
+    const text = readAll(client);
+    const done = session.run(server).then(() => server.end());
+    await tick();
+    world.runtime.monitors.get(id)?.clients[0]?.write("live\n");
+    world.runtime.monitors.get(id)?.end(0);
+    await done;
+    assert.equal(await text, "logged\nlive\n");
+    const only = await engine.containers.attach("web", { ...streams, logs: true, stream: false });
+    const [reader, writer] = duplexPair();
+    const replayed = readAll(reader);
+    await only.run(writer);
+    writer.end();
+    assert.equal(await replayed, "logged\n");
   });
 
   test("a pending session of a removed container, and all at close, end", async () => {

@@ -26,6 +26,8 @@ export class FakeMonitor implements Monitor {
   /** Signals that the program does not die of. */
   readonly ignored: Set<number> = new Set();
   gone = false;
+  /** The program has ended, with this code, before the daemon hears that it runs. */
+  endsAtOnce: number | undefined;
   released = false;
   readonly #end: (record: ExitRecord | undefined) => void;
 
@@ -42,6 +44,7 @@ export class FakeMonitor implements Monitor {
 
   async go(): Promise<void> {
     this.gone = true;
+    if (this.endsAtOnce !== undefined) this.end(this.endsAtOnce);
   }
 
   async attach(): Promise<Socket> {
@@ -82,6 +85,7 @@ export class FakeRuntime implements Pick<Runtime, "start" | "adopt" | "validate"
   readonly execs: { config: ExecConfig; end: (exitCode: number) => void; stream: Duplex }[] = [];
   readonly adoptable: Map<string, { running?: RunningContainer; exit?: ExitRecord }> = new Map();
   failure: LaunchFailure | undefined;
+  endsAtOnce: number | undefined;
   #pid = 1000;
 
   validate(): string[] {
@@ -96,6 +100,7 @@ export class FakeRuntime implements Pick<Runtime, "start" | "adopt" | "validate"
 
   async start(request: { containerId: ContainerId }): Promise<RunningContainer> {
     const monitor = new FakeMonitor(++this.#pid, this.failure);
+    monitor.endsAtOnce = this.endsAtOnce;
     this.monitors.set(request.containerId, monitor);
     return this.running(monitor);
   }
