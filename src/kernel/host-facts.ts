@@ -1,6 +1,7 @@
 /** What the runtime needs to know of the host, read once when the daemon starts. */
 import { readdir, readFile } from "node:fs/promises";
 import { availableParallelism, release } from "node:os";
+import { hasAppArmor } from "./apparmor.ts";
 import { capabilityNames } from "./capabilities.ts";
 import { type CgroupLayout, type CgroupSupport, prepareCgroupParent, probeCgroups, readCgroupLayout } from "./cgroups.ts";
 import type { Architecture } from "./seccomp-default.ts";
@@ -70,7 +71,7 @@ export async function readHostFacts(cgroupParent: string): Promise<HostFacts> {
     cpus: await list("cpuset.cpus"),
     memoryNodes: await list("cpuset.mems"),
     thermalPaths: await thermalPaths(),
-    apparmor: (await text("/sys/module/apparmor/parameters/enabled")) === "Y",
+    apparmor: await hasAppArmor(),
     seccomp: /^Seccomp:/m.test(await text("/proc/self/status")),
     pingGroupRange: await exists("/proc/sys/net/ipv4/ping_group_range"),
     unprivilegedPortStart: await exists("/proc/sys/net/ipv4/ip_unprivileged_port_start"),

@@ -1,6 +1,7 @@
 import { chmod, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type ContainerId, errnoOf, log, messageOf, systemError } from "../base/base.ts";
+import { loadDefaultProfile, profileName } from "../kernel/apparmor.ts";
 import { cgroupDirectories, cgroupParentPath, prepareCgroupParent, removeCgroupParent } from "../kernel/cgroups.ts";
 import { type HostFacts, readHostFacts } from "../kernel/host-facts.ts";
 import type { ExecSession, ExitRecord, Kernel, LaunchFailure, Monitor } from "../kernel/kernel.ts";
@@ -61,15 +62,25 @@ class LinuxRuntime implements Runtime {
   readonly #execRoot: string;
   readonly #options: RuntimeOptions;
   readonly #defaultParent: string;
+  /** The profile of containers that name none; undefined where there is no AppArmor. */
+  readonly #profile: string | undefined;
   /** Parent cgroups that are ready. */
   readonly #parents: Map<string, Promise<void>> = new Map();
 
-  constructor(kernel: Kernel, facts: HostFacts, execRoot: string, options: RuntimeOptions, defaultParent: string) {
+  constructor(
+    kernel: Kernel,
+    facts: HostFacts,
+    execRoot: string,
+    options: RuntimeOptions,
+    defaultParent: string,
+    profile: string | undefined,
+  ) {
     this.#kernel = kernel;
     this.#facts = facts;
     this.#execRoot = execRoot;
     this.#options = options;
     this.#defaultParent = defaultParent;
+    this.#profile = profile;
   }
 
   validate(config: ContainerConfig, hostConfig: HostConfig): string[] {
@@ -89,7 +100,9 @@ class LinuxRuntime implements Runtime {
       this.#prepareParent(request),
     ]);
     const resources = await containerResources(hostConfig, this.#facts.support, devices.rules, this.#options.pidsLimit ?? 0);
-    const spec = containerSpec({ request, options: this.#options, facts: this.#facts, execRoot: this.#execRoot, user, devices, resources });
+    const surroundings = { options: this.#options, facts: this.#facts, execRoot: this.#execRoot };
+    const profile = this.#profile === undefined ? {} : { apparmorProfile: this.#profile };
+    const spec = containerSpec({ request, ...surroundings, user, devices, resources, ...profile });
     const plan = launchPlan(spec, {
       ...request,
       facts: this.#facts,
@@ -105,12 +118,12 @@ class LinuxRuntime implements Runtime {
       log.warn("the container's runtime specification could not be written", { container: request.containerId, error }),
     );
     const monitor = await this.#kernel.launch(plan).catch(async (error: unknown) => {
-      // The parent may have been removed behind our back: the next start makes it again.
-      this.#parents.clear();
       await written;
       throw error;
     });
-    this.#dropSharedMemory(request, monitor);
+    // The parent may have been removed behind our back: the next start makes it again.
+    monitor.launched.catch(() => this.#parents.clear());
+    if (ipcMode(hostConfig) === "shareable") this.#dropSharedMemoryAfter(request.containerId, monitor);
     return this.#running(monitor, spec, user);
   }
 
@@ -118,10 +131,14 @@ class LinuxRuntime implements Runtime {
     const monitor = await this.#kernel.adopt(monitorSocket(this.#execRoot, containerId));
     if (monitor !== undefined) {
       const spec = await readJson<RuntimeSpec>(join(statePath, "config.json"));
-      if (spec !== undefined) return { running: this.#running(monitor, spec, undefined) };
+      if (spec !== undefined) {
+        this.#dropSharedMemoryAfter(containerId, monitor);
+        return { running: this.#running(monitor, spec, undefined) };
+      }
       log.error("a container runs whose runtime specification is missing", { container: containerId });
       monitor.release();
     }
+    await this.#dropSharedMemory(containerId);
     const exit = await readJson<ExitRecord>(join(statePath, "exit.json"));
     return exit === undefined ? {} : { exit };
   }
@@ -160,10 +177,14 @@ class LinuxRuntime implements Runtime {
     await chmod(path, 0o1777); // mkdir's own mode is cut by the umask
   }
 
-  #dropSharedMemory(request: StartRequest, monitor: Monitor): void {
-    if (ipcMode(request.hostConfig) !== "shareable") return;
-    const drop = async (): Promise<void> => await rm(sharedShmPath(this.#execRoot, request.containerId), { recursive: true, force: true });
-    monitor.exited.then(drop).catch((error: unknown) => log.warn("shared memory of a container is left over", { error }));
+  async #dropSharedMemory(containerId: string): Promise<void> {
+    await rm(sharedShmPath(this.#execRoot, containerId), { recursive: true, force: true });
+  }
+
+  #dropSharedMemoryAfter(containerId: string, monitor: Monitor): void {
+    monitor.exited
+      .then(() => this.#dropSharedMemory(containerId))
+      .catch((error: unknown) => log.warn("shared memory of a container is left over", { container: containerId, error }));
   }
 
   async #prepareParent(request: StartRequest): Promise<void> {
@@ -227,6 +248,13 @@ async function execIdentity(
   return { uid, gid, groups: additionalGids, home: resolveUser(String(uid), [], files).home };
 }
 
+async function defaultProfile(): Promise<string | undefined> {
+  const problem = await loadDefaultProfile();
+  if (problem === undefined) return profileName;
+  log.warn("containers run without an AppArmor profile: it could not be loaded", { reason: problem });
+  return undefined;
+}
+
 /** Reads what the host can do and makes the default parent cgroup. */
 export async function openRuntime({ kernel, execRoot, options = {} }: OpenRuntimeOptions): Promise<Runtime> {
   const parent = cgroupParentPath(options.cgroupParent ?? "/berth");
@@ -235,5 +263,5 @@ export async function openRuntime({ kernel, execRoot, options = {} }: OpenRuntim
     mkdir(join(execRoot, "monitors"), { recursive: true, mode: 0o700 }),
     mkdir(join(execRoot, "shm"), { recursive: true, mode: 0o710 }),
   ]);
-  return new LinuxRuntime(kernel, facts, execRoot, options, parent);
+  return new LinuxRuntime(kernel, facts, execRoot, options, parent, facts.apparmor ? await defaultProfile() : undefined);
 }
