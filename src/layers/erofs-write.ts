@@ -146,6 +146,7 @@ function writeDirectory(bytes: Buffer, layout: Layout, placed: Placed, directory
     const inline = placed.layout === layoutInline && block === cut.starts.length - 1;
     const base = inline ? placed.offset + placed.bytes + placed.xattrBytes : (placed.block + block) * blockBytes;
     let nameOffset = direntBytes * (end - start);
+    bytes.write(cut.names.slice(start, end).join(""), base + nameOffset, "latin1");
     for (let i = start; i < end; i++) {
       const name = cut.names[i] ?? ("" as ByteString);
       const inode = target(directory, name);
@@ -155,7 +156,6 @@ function writeDirectory(bytes: Buffer, layout: Layout, placed: Placed, directory
       bytes.writeUInt32LE(Math.floor(nid / 2 ** 32), at + 4);
       bytes.writeUInt16LE(nameOffset, at + 8);
       bytes.writeUInt8(fileTypes[inode.kind][1], at + 10);
-      bytes.write(name, base + nameOffset, "latin1");
       nameOffset += name.length;
     }
   });

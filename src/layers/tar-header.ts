@@ -61,29 +61,33 @@ export function parseNumber(block: Buffer, start: number, length: number): numbe
   return value;
 }
 
-/** The sum of all bytes, the checksum's own counted as spaces. Old tars summed signed bytes: both are good. */
-function verifyChecksum(block: Buffer): void {
-  let unsigned = 0;
-  let high = 0;
-  for (let i = 0; i < blockSize; i++) {
-    const byte = block[i] ?? 0;
-    unsigned += byte;
-    if (byte > 127) high += 256;
-  }
-  for (let i = 148; i < 156; i++) {
-    const byte = block[i] ?? 0;
-    unsigned += 0x20 - byte;
-    if (byte > 127) high -= 256;
-  }
-  const stated = parseNumber(block, 148, 8);
-  if (stated !== unsigned && stated !== unsigned - high) throw malformed("the checksum is wrong");
+/** The sum of all bytes, the checksum's own counted as spaces. */
+function sumOf(block: Buffer): number {
+  let sum = 8 * 0x20;
+  for (let i = 0; i < blockSize; i += 4) sum += (block[i] ?? 0) + (block[i + 1] ?? 0) + (block[i + 2] ?? 0) + (block[i + 3] ?? 0);
+  for (let i = 148; i < 156; i++) sum -= block[i] ?? 0;
+  return sum;
 }
 
+/** What to add to the sum where bytes were taken as signed, as some old tars did. */
+function signedDifference(block: Buffer): number {
+  let difference = 0;
+  for (let i = 0; i < blockSize; i++) if ((i < 148 || i >= 156) && (block[i] ?? 0) > 127) difference -= 256;
+  return difference;
+}
+
+function verifyChecksum(block: Buffer): void {
+  const stated = parseNumber(block, 148, 8);
+  const sum = sumOf(block);
+  if (stated !== sum && stated !== sum + signedDifference(block)) throw malformed("the checksum is wrong");
+}
+
+/** Told by magic and version: `ustar`, NUL, `00` or, of GNU, `ustar`, two spaces, NUL. */
 function formatOf(block: Buffer): TarHeader["format"] {
-  const magic = block.toString("latin1", 257, 265);
-  if (magic === "ustar  \0") return "gnu";
-  if (!magic.startsWith("ustar\0")) return "v7";
-  return block.toString("latin1", 508, 512) === "tar\0" ? "star" : "ustar";
+  if (block.readUInt32BE(257) !== 0x75737461 || block[261] !== 0x72) return "v7";
+  if (block[262] === 0x20 && block[263] === 0x20 && block[264] === 0) return "gnu";
+  if (block[262] !== 0) return "v7";
+  return block.readUInt32BE(508) === 0x74617200 ? "star" : "ustar";
 }
 
 export function isZeroBlock(block: Buffer): boolean {

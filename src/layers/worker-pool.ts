@@ -11,7 +11,8 @@ import type { FromWorker, ToWorker } from "./worker-messages.ts";
 
 const ringBytes = 4 << 20;
 const idleMs = 10_000;
-const maxHeapMb = 4096;
+/** The tree of a layer all stays until its index is written: little of it is garbage, so it should not be copied about. */
+const limits = { maxOldGenerationSizeMb: 4096, maxYoungGenerationSizeMb: 64 };
 
 /** Beside this module: its source in development, its own bundle when built. */
 const entry = new URL(import.meta.url.endsWith(".ts") ? "./layer-worker.ts" : "./layer-worker.js", import.meta.url);
@@ -27,7 +28,7 @@ class LayerThread {
   alive = true;
 
   constructor() {
-    this.#worker = new Worker(entry, { name: "layers", resourceLimits: { maxOldGenerationSizeMb: maxHeapMb } });
+    this.#worker = new Worker(entry, { name: "layers", resourceLimits: limits });
     this.#worker.on("message", (message: FromWorker) => this.#onMessage(message));
     this.#worker.on("error", (error: unknown) => this.#fail(systemError(`a layer worker failed: ${messageOf(error)}`, error)));
     this.#worker.on("exit", () => {
