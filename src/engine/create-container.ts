@@ -30,6 +30,7 @@ import type { ContainerConfig, ContainerCreateRequest, ContainerCreateResponse, 
 import { attachRequest } from "./attach-request.ts";
 import type { EngineContext } from "./context.ts";
 import { discardState } from "./discard-state.ts";
+import { checkPlatform } from "./platform-check.ts";
 
 /** The image that a container is made of. @throws NotFound in the words that make the CLI pull it */
 function resolveImage(context: EngineContext, name: string): Image {
@@ -118,7 +119,7 @@ export async function createContainer(
   const wanted = options.name === undefined || options.name === "" ? undefined : checkName(options.name);
   if (wanted !== undefined) context.store.assertNameFree(wanted);
   if ((request.Image ?? "") === "" && request.Image !== undefined) throw invalidParameter("no command specified");
-  const { record, warnings } = prepare(context, request, wanted);
+  const { record, warnings } = prepare(context, request, wanted, options.platform);
   const statePath = context.statePath(record.id);
   await mkdir(statePath, { mode: 0o710 });
   await Promise.all([mkdir(join(statePath, "upper"), { mode: 0o755 }), mkdir(join(statePath, "work"), { mode: 0o700 })]);
@@ -142,6 +143,7 @@ function prepare(
   context: EngineContext,
   request: ContainerCreateRequest,
   name: string | undefined,
+  platform: string | undefined,
 ): { record: ContainerRecord; warnings: string[] } {
   const image = resolveImage(context, request.Image ?? "");
   const id = newId<"ContainerId">();
@@ -150,7 +152,7 @@ function prepare(
   checkConflicts(context, request, hostConfig);
   if (config.StopSignal) parseSignal(config.StopSignal);
   logFileOf(config, hostConfig, context.logPath(id));
-  const warnings = context.runtime.validate(config, hostConfig);
+  const warnings = [...checkPlatform(image, request.Image ?? "", platform), ...context.runtime.validate(config, hostConfig)];
   const endpoints = endpointsOf(request, hostConfig.NetworkMode ?? "");
   context.networks.validate(attachRequest(id, config, hostConfig, endpoints));
   const argv = [...(config.Entrypoint ?? []), ...(config.Cmd ?? [])];

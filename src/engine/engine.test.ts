@@ -194,6 +194,13 @@ describe("the life of a container", () => {
         ),
       ),
     );
+    await assert.rejects(
+      engine.containers.create({ Image: "busybox" }, { platform: "linux/s390x" }),
+      failsWith(
+        "NotFound",
+        /^image with reference busybox was found but its platform .* does not match the specified platform \(linux\/s390x\)$/,
+      ),
+    );
     await assert.rejects(create(engine, "_x"), failsWith("InvalidParameter", /^Invalid container name \(_x\), only \[a-zA-Z0-9\]/));
     await assert.rejects(engine.containers.rename("one", "two"), failsWith("Conflict", /^Error when allocating new name: Conflict/));
     await engine.containers.rename("one", "three");
