@@ -38,9 +38,10 @@ const maskedPaths: readonly string[] = [
 ];
 const readonlyPaths: readonly string[] = "bus fs irq sys sysrq-trigger".split(" ").map((name) => `/proc/${name}`);
 
-/** What inspect shows as MaskedPaths and ReadonlyPaths unless the user or `--privileged` says otherwise. */
-export function defaultPaths(facts: HostFacts): { readonly masked: string[]; readonly readonly: string[] } {
-  return { masked: [...maskedPaths, ...facts.thermalPaths], readonly: [...readonlyPaths] };
+/** Whoever leaves the usual masks in place has this machine's per-CPU ones too, of which a record knows nothing. */
+function masksOf(given: readonly string[] | null | undefined, facts: HostFacts): string[] {
+  const masks = given ?? maskedPaths;
+  return maskedPaths.every((path) => masks.includes(path)) ? [...new Set([...masks, ...facts.thermalPaths])] : [...masks];
 }
 
 function seccompOf(
@@ -114,9 +115,8 @@ function linuxOf(input: SpecInput, security: SecurityOptions, capabilities: read
   const { hostConfig } = request;
   const privileged = hostConfig.Privileged === true;
   const isOpen = privileged || security.systemPathsUnconfined;
-  const defaults = defaultPaths(facts);
-  const masked = isOpen ? [] : (hostConfig.MaskedPaths ?? defaults.masked);
-  const readOnly = isOpen ? [] : (hostConfig.ReadonlyPaths ?? defaults.readonly);
+  const masked = isOpen ? [] : masksOf(hostConfig.MaskedPaths, facts);
+  const readOnly = isOpen ? [] : [...(hostConfig.ReadonlyPaths ?? readonlyPaths)];
   const propagation = rootPropagation(mounts);
   const seccomp = seccompOf(security, privileged, capabilities, facts);
   return {
