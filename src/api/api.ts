@@ -4,5 +4,5 @@
  * is a `Call`: the parsed request and the ways to answer it, from a JSON value to a connection of its own.
  */
 export * from "./backend.ts";
-export { type ApiOptions, createApiServer } from "./server.ts";
+export { type ApiOptions, type Backends, createApiServer } from "./server.ts";
 export { apiVersion, minimumApiVersion } from "./versions.ts";

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Duplex } from "node:stream";
+import type { Duplex, Readable } from "node:stream";
 import { cancelled } from "../base/base.ts";
-import { readJson } from "./body.ts";
+import { bodyStream, readJson } from "./body.ts";
 import { takeConnection } from "./hijack.ts";
 import { Query } from "./query.ts";
 
@@ -43,6 +43,13 @@ export class Call {
 
   body(): Promise<Record<string, unknown> | undefined> {
     return readJson(this.request);
+  }
+
+  /** The body as it comes. It may be left before its end: the rest is dropped when the answer is out. */
+  upload(): Readable {
+    const body = bodyStream(this.request);
+    this.response.on("finish", () => body.destroy());
+    return body;
   }
 
   /** Aborts when the client hangs up before it has its answer. Half closed counts, as it does in dockerd. */

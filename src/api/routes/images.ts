@@ -1,7 +1,6 @@
 import { Readable } from "node:stream";
 import { invalidParameter, systemError } from "../../base/base.ts";
 import type { ImageBackend } from "../backend.ts";
-import { bodyStream } from "../body.ts";
 import type { Call } from "../call.ts";
 import type { Route } from "../router.ts";
 import { shapeImage, shapeImageSummary } from "../shape.ts";
@@ -15,7 +14,7 @@ function pullReference(image: string, tag: string): string {
 
 /** `fromSrc`: the request's body, or what lies at an address. */
 async function importSource(call: Call, from: string): Promise<Readable> {
-  if (from === "-") return bodyStream(call.request);
+  if (from === "-") return call.upload();
   const url = from.includes("://") ? from : `http://${from}`;
   const answer = await fetch(url, { signal: call.signal }).catch((error: unknown) => {
     throw systemError(`Get ${JSON.stringify(url)}: ${error instanceof Error ? error.message : String(error)}`, error);
@@ -78,7 +77,7 @@ export function imageRoutes(images: ImageBackend): Route[] {
     {
       method: "POST",
       pattern: "/images/load",
-      handler: (call) => sendProgress(call, images.load(bodyStream(call.request), { quiet: call.query.flag("quiet") })),
+      handler: (call) => sendProgress(call, images.load(call.upload(), { quiet: call.query.flag("quiet") })),
     },
     {
       method: "GET",

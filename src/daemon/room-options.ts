@@ -1,0 +1,47 @@
+/** The administrator's settings as each room takes them: a setting that was not made is left out. */
+import type { EngineOptions } from "../engine/engine.ts";
+import type { NetworkOptions } from "../networks/open.ts";
+import type { RuntimeOptions } from "../runtime/runtime.ts";
+import type { Settings } from "./settings.ts";
+
+type Given<T> = { [Key in keyof T]?: Exclude<T[Key], undefined> };
+
+/** Leaves out what is undefined. */
+function given<T extends object>(options: T): Given<T> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Given<T>;
+}
+
+export function networkOptions({ network }: Settings): NetworkOptions {
+  const pools = network.addressPools.map(({ Base, Size }) => `base=${Base},size=${Size}`);
+  return given({
+    bridge: network.bridge,
+    bip: network.bip,
+    fixedCidr: network.fixedCidr,
+    defaultGateway: network.defaultGateway,
+    mtu: network.mtu,
+    defaultAddressPools: pools.length === 0 ? undefined : pools,
+    ipForward: network.ipForward,
+    ipMasq: network.ipMasq,
+    publishAddress: network.publishAddress,
+    hostGateway: network.hostGateway,
+    dns: network.dns,
+    dnsOptions: network.dnsOptions,
+    dnsSearch: network.dnsSearch,
+  });
+}
+
+export function runtimeOptions({ cgroupParent, containers }: Settings): RuntimeOptions {
+  return given({
+    cgroupParent,
+    init: containers.init,
+    shmSizeBytes: containers.shmSizeBytes,
+    noNewPrivileges: containers.noNewPrivileges,
+    pidsLimit: containers.pidsLimit,
+    cgroupNamespace: containers.cgroupNamespace,
+    ulimits: containers.ulimits,
+  });
+}
+
+export function engineOptions({ logDriver, logOptions, containers }: Settings): EngineOptions {
+  return given({ logDriver, logOptions, shmSizeBytes: containers.shmSizeBytes });
+}

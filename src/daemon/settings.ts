@@ -1,0 +1,280 @@
+import { homedir } from "node:os";
+import { isAbsolute, join, resolve } from "node:path";
+import { isLevel, type Level, messageOf, parseBytes } from "../base/base.ts";
+import { readConfigFile } from "./config-file.ts";
+import { flags } from "./flag-table.ts";
+import { parseFlags, UsageError, type Value, type Values } from "./parse-flags.ts";
+
+export interface Ulimit {
+  readonly Name: string;
+  readonly Soft: number;
+  readonly Hard: number;
+}
+
+export interface AddressPool {
+  readonly Base: string;
+  readonly Size: number;
+}
+
+/** Everything that an administrator can set, checked. */
+export interface Settings {
+  readonly hosts: readonly string[];
+  readonly dataRoot: string;
+  readonly execRoot: string;
+  readonly pidFile: string;
+  readonly configFile: string;
+  readonly group: string | undefined;
+  readonly logLevel: Level;
+  readonly debug: boolean;
+  readonly storageDriver: "erofs" | "overlay2" | undefined;
+  readonly cgroupParent: string | undefined;
+  readonly logDriver: string;
+  readonly logOptions: Readonly<Record<string, string>>;
+  readonly labels: readonly string[];
+  readonly insecureRegistries: readonly string[];
+  readonly registryMirrors: readonly string[];
+  readonly shutdownTimeoutSeconds: number;
+  readonly tls: TlsSettings | undefined;
+  readonly network: NetworkSettings;
+  readonly containers: ContainerDefaults;
+}
+
+export interface TlsSettings {
+  readonly verify: boolean;
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
+export interface NetworkSettings {
+  readonly bridge: string | undefined;
+  readonly bip: string | undefined;
+  readonly fixedCidr: string | undefined;
+  readonly defaultGateway: string | undefined;
+  readonly mtu: number | undefined;
+  readonly addressPools: readonly AddressPool[];
+  readonly ipForward: boolean;
+  readonly ipMasq: boolean;
+  readonly publishAddress: string | undefined;
+  readonly hostGateway: string | undefined;
+  readonly dns: readonly string[];
+  readonly dnsOptions: readonly string[];
+  readonly dnsSearch: readonly string[];
+}
+
+/** What containers get that do not say otherwise. */
+export interface ContainerDefaults {
+  readonly init: boolean;
+  readonly shmSizeBytes: number | undefined;
+  readonly noNewPrivileges: boolean;
+  readonly pidsLimit: number | undefined;
+  readonly cgroupNamespace: "private" | "host" | undefined;
+  readonly ipcMode: "private" | "shareable";
+  readonly ulimits: readonly Ulimit[];
+}
+
+export type Command = { readonly run: "help" | "version" } | { readonly run: "validate" | "daemon"; readonly settings: Settings };
+
+/** Reads a merged source of values by kind. */
+class Reader {
+  readonly #values: Values;
+
+  constructor(values: Values) {
+    this.#values = values;
+  }
+
+  text(name: string): string | undefined {
+    const value = this.#values.get(name);
+    return typeof value === "string" && value !== "" ? value : undefined;
+  }
+
+  flag(name: string, fallback: boolean): boolean {
+    const value = this.#values.get(name);
+    return typeof value === "boolean" ? value : fallback;
+  }
+
+  number(name: string): number | undefined {
+    const value = this.#values.get(name);
+    if (typeof value !== "number") return undefined;
+    if (value < 0) throw new Error(`invalid ${name}: ${value}`);
+    return value;
+  }
+
+  list(name: string): readonly string[] {
+    const value = this.#values.get(name);
+    return Array.isArray(value) ? (value as readonly string[]) : [];
+  }
+
+  map(name: string): Readonly<Record<string, string>> {
+    const value = this.#values.get(name);
+    return typeof value === "object" && !Array.isArray(value) ? (value as Readonly<Record<string, string>>) : {};
+  }
+
+  path(name: string, fallback: string): string {
+    const path = this.text(name) ?? fallback;
+    return isAbsolute(path) ? path : resolve(path);
+  }
+}
+
+function words(value: Value): readonly string[] {
+  if (Array.isArray(value)) return value as readonly string[];
+  if (typeof value === "object") return Object.entries(value).map(([key, entry]) => `${key}=${entry}`);
+  return [String(value)];
+}
+
+/** @throws Error naming the first setting that cannot be honoured */
+function refuseUnsupported(values: Values): void {
+  for (const flag of flags) {
+    const value = values.get(flag.name);
+    if (value === undefined || flag.refuse === undefined) continue;
+    for (const word of words(value)) {
+      const why = flag.refuse(word);
+      if (why !== undefined) throw new Error(`--${flag.name}=${word} cannot be honoured: ${why}`);
+    }
+  }
+}
+
+function parseUlimit(text: string): Ulimit {
+  const match = /^([a-z]+)=(-?\d+)(?::(-?\d+))?$/.exec(text);
+  if (match === null) throw new Error(`invalid ulimit argument: ${text}`);
+  const [, Name = "", soft = "", hard = soft] = match;
+  if (Number(hard) !== -1 && (Number(soft) > Number(hard) || Number(soft) === -1)) {
+    throw new Error(`ulimit soft limit must be less than or equal to hard limit: ${soft} > ${hard}`);
+  }
+  return { Name, Soft: Number(soft), Hard: Number(hard) };
+}
+
+function parsePool(text: string): AddressPool {
+  const fields = new Map<string, string>();
+  for (const field of text.split(",")) {
+    const mark = field.indexOf("=");
+    if (mark === -1) throw new Error(`invalid field '${field}' must be a key=value pair`);
+    fields.set(field.slice(0, mark).trim().toLowerCase(), field.slice(mark + 1).trim());
+  }
+  const [base = "", size = ""] = [fields.get("base"), fields.get("size")];
+  for (const key of fields.keys()) if (key !== "base" && key !== "size") throw new Error(`unexpected key '${key}' in '${text}'`);
+  if (!/^[\d.]+\/\d+$/.test(base)) throw new Error(`invalid base pool '${base}': an IPv4 subnet is needed`);
+  if (!/^\d+$/.test(size)) throw new Error(`invalid pool size '${size}'`);
+  return { Base: base, Size: Number(size) };
+}
+
+function parseLevel(reader: Reader): Level {
+  if (reader.flag("debug", false)) return "debug";
+  const text = reader.text("log-level") ?? "info";
+  if (!isLevel(text)) throw new Error(`unable to parse logging level: ${text}`);
+  return text;
+}
+
+function parseLabels(labels: readonly string[]): readonly string[] {
+  const seen = new Map<string, string>();
+  for (const label of labels) {
+    const mark = label.indexOf("=");
+    if (mark === -1) throw new Error(`bad attribute format: ${label}`);
+    const [key, value] = [label.slice(0, mark), label.slice(mark + 1)];
+    const before = seen.get(key);
+    if (before !== undefined && before !== value) throw new Error(`conflict labels for ${key}=${value} and ${key}=${before}`);
+    seen.set(key, value);
+  }
+  return [...seen].map(([key, value]) => `${key}=${value}`);
+}
+
+function tlsOf(reader: Reader): TlsSettings | undefined {
+  const verify = reader.flag("tlsverify", false);
+  if (!verify && !reader.flag("tls", false)) return undefined;
+  const folder = process.env["DOCKER_CERT_PATH"] ?? join(homedir(), ".docker");
+  return {
+    verify,
+    ca: reader.path("tlscacert", join(folder, "ca.pem")),
+    cert: reader.path("tlscert", join(folder, "cert.pem")),
+    key: reader.path("tlskey", join(folder, "key.pem")),
+  };
+}
+
+function networkOf(reader: Reader): NetworkSettings {
+  const [hostGateway, ...more] = reader.list("host-gateway-ip").flatMap((entry) => entry.split(","));
+  if (more.length > 0) throw new Error("--host-gateway-ip: one IPv4 address is allowed in this version");
+  return {
+    bridge: reader.text("bridge"),
+    bip: reader.text("bip"),
+    fixedCidr: reader.text("fixed-cidr"),
+    defaultGateway: reader.text("default-gateway"),
+    mtu: reader.number("mtu") || undefined,
+    addressPools: reader.list("default-address-pool").map(parsePool),
+    ipForward: reader.flag("ip-forward", true),
+    ipMasq: reader.flag("ip-masq", true),
+    publishAddress: reader.text("ip"),
+    hostGateway,
+    dns: reader.list("dns"),
+    dnsOptions: reader.list("dns-opt"),
+    dnsSearch: reader.list("dns-search"),
+  };
+}
+
+function containersOf(reader: Reader): ContainerDefaults {
+  const shmSize = reader.text("default-shm-size");
+  return {
+    init: reader.flag("init", false),
+    shmSizeBytes: shmSize === undefined ? undefined : parseBytes(shmSize),
+    noNewPrivileges: reader.flag("no-new-privileges", false),
+    pidsLimit: reader.number("default-pids-limit"),
+    cgroupNamespace: reader.text("default-cgroupns-mode") as "private" | "host" | undefined,
+    ipcMode: (reader.text("default-ipc-mode") ?? "private") as "private" | "shareable",
+    ulimits: reader.list("default-ulimit").map(parseUlimit),
+  };
+}
+
+const socketOfDocker = "unix:///var/run/docker.sock";
+
+function hostsOf(reader: Reader, execRoot: string): readonly string[] {
+  const given = reader.list("host").map((host) => (host === "" ? `unix://${execRoot}/berth.sock` : host));
+  const hosts = given.length > 0 ? given : [`unix://${execRoot}/berth.sock`];
+  return [...new Set(reader.flag("docker-socket", false) ? [...hosts, socketOfDocker] : hosts)];
+}
+
+function settingsOf(values: Values, configFile: string): Settings {
+  refuseUnsupported(values);
+  const reader = new Reader(values);
+  const execRoot = reader.path("exec-root", "/run/berth");
+  return {
+    hosts: hostsOf(reader, execRoot),
+    dataRoot: reader.path("data-root", "/var/lib/berth"),
+    execRoot,
+    pidFile: reader.path("pidfile", join(execRoot, "berthd.pid")),
+    configFile,
+    group: reader.text("group"),
+    logLevel: parseLevel(reader),
+    debug: reader.flag("debug", false),
+    storageDriver: reader.text("storage-driver") as "erofs" | "overlay2" | undefined,
+    cgroupParent: reader.text("cgroup-parent"),
+    logDriver: reader.text("log-driver") ?? "json-file",
+    logOptions: reader.map("log-opt"),
+    labels: parseLabels(reader.list("label")),
+    insecureRegistries: reader.list("insecure-registry"),
+    registryMirrors: reader.list("registry-mirror"),
+    shutdownTimeoutSeconds: reader.number("shutdown-timeout") ?? 15,
+    tls: tlsOf(reader),
+    network: networkOf(reader),
+    containers: containersOf(reader),
+  };
+}
+
+/**
+ * What the command line asks for.
+ * @throws UsageError for a command line that dockerd would not take either; Error for settings that are wrong
+ */
+export function readCommand(args: readonly string[]): Command {
+  const given = parseFlags(args);
+  if (given.get("help") === true) return { run: "help" };
+  if (given.get("version") === true) return { run: "version" };
+  const named = given.get("config-file");
+  const configFile = typeof named === "string" ? resolve(named) : "/etc/berth/daemon.json";
+  const fromFile = readConfigFile(configFile, named !== undefined, given);
+  const fromFlags = settingsOf(new Map([...fromFile, ...given]), configFile);
+  return { run: given.get("validate") === true ? "validate" : "daemon", settings: fromFlags };
+}
+
+/** What to print of a failure of {@link readCommand}, and the exit code. */
+export function explainRefusal(error: unknown): { readonly text: string; readonly exitCode: number } {
+  if (error instanceof UsageError) return { text: `${error.message}\nSee 'berthd --help'.`, exitCode: 125 };
+  return { text: messageOf(error), exitCode: 1 };
+}
