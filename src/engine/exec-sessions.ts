@@ -6,7 +6,7 @@ import type { ExecConfig, ExecInspectResponse } from "../spec/spec.ts";
 import type { StreamSession } from "./attach-container.ts";
 import type { EngineContext } from "./context.ts";
 import { defaultDetachKeys, parseDetachKeys } from "./detach-keys.ts";
-import { joinStreams } from "./join-streams.ts";
+import { type JoinEnd, joinStreams } from "./join-streams.ts";
 import { explain } from "./launch-failure.ts";
 import type { ExecRecord, LiveContainer } from "./live-container.ts";
 import type { WindowSize } from "./resize-container.ts";
@@ -78,9 +78,11 @@ export async function startExec(context: EngineContext, id: string, options: Exe
   const run = async (io: Duplex | undefined): Promise<void> => {
     try {
       assertStartable(exec, live);
-      const session = await launch(context, live, exec, options);
+      const { session, recorded } = await launch(context, live, exec, options);
       if (io === undefined) return drop(session);
-      await joined(context, live, exec, session, io);
+      const end = await joined(context, live, exec, session, io);
+      // Whoever asks for the exit code after the stream has ended must get it.
+      if (end === "output-ended") await recorded;
     } catch (error) {
       if (io === undefined || !(error instanceof EngineError)) throw error;
       await writeAll(io, failureText(error.message, tty));
@@ -111,7 +113,13 @@ function failureText(message: string, tty: boolean): Uint8Array {
   return Buffer.concat([header, text]);
 }
 
-async function launch(context: EngineContext, live: LiveContainer, exec: ExecRecord, options: ExecStartOptions): Promise<ExecSession> {
+interface LaunchedExec {
+  readonly session: ExecSession;
+  /** Settles when its end has been written down. */
+  readonly recorded: Promise<void>;
+}
+
+async function launch(context: EngineContext, live: LiveContainer, exec: ExecRecord, options: ExecStartOptions): Promise<LaunchedExec> {
   const { run } = live;
   if (run === undefined || !isActive(live.record.status.state)) throw conflict(`container ${live.id} is not running`);
   exec.state = { status: "starting" };
@@ -125,8 +133,7 @@ async function launch(context: EngineContext, live: LiveContainer, exec: ExecRec
     });
     session.stream.on("error", () => undefined);
     exec.state = { status: "running", session };
-    context.inBackground("ending an exec session", followExec(context, live, exec, session));
-    return session;
+    return { session, recorded: followExec(context, live, exec, session) };
   } catch (failure) {
     const { error, exitCode } = explain(failure, notStartedCode);
     exec.state = { status: "exited", exitCode, pid: 0, endedAtMs: Date.now() };
@@ -153,18 +160,17 @@ function drop(session: ExecSession): void {
   session.stream.end();
 }
 
-async function joined(context: EngineContext, live: LiveContainer, exec: ExecRecord, session: ExecSession, io: Duplex): Promise<void> {
+async function joined(context: EngineContext, live: LiveContainer, exec: ExecRecord, session: ExecSession, io: Duplex): Promise<JoinEnd> {
   const tty = exec.config.Tty ?? false;
   const stdin = exec.config.AttachStdin ?? false;
   const end = await joinStreams(io, session.stream, {
     stdin,
     detachKeys: tty && stdin ? (exec.config.DetachKeys ? parseDetachKeys(exec.config.DetachKeys) : defaultDetachKeys) : undefined,
-    endWithInput: false,
+    endWithInput: tty,
     signal: context.closing.signal,
   });
   if (end === "detached") context.publish(live, "exec_detach", { execID: exec.id });
-  // Whoever asks for the exit code after the stream has ended must get it.
-  if (end === "output-ended") await session.exited.catch(() => undefined);
+  return end;
 }
 
 /** `POST /exec/x/resize`. */

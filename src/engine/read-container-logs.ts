@@ -1,4 +1,4 @@
-import { systemError } from "../base/base.ts";
+import { notImplemented } from "../base/base.ts";
 import { isActive } from "../containers/containers.ts";
 import type { LogSource } from "../logs/logs.ts";
 import type { EngineContext } from "./context.ts";
@@ -32,7 +32,7 @@ export async function readContainerLogs(
   const live = context.find(reference);
   const tty = live.record.settings.config.Tty ?? false;
   const source = logSourceOf(context, live);
-  if (source === undefined) throw systemError("configured logging driver does not support reading");
+  if (source === undefined) throw notImplemented("configured logging driver does not support reading");
   const { run } = live;
   const follows = options.follow && run !== undefined && isActive(live.record.status.state);
   const { follow: _follow, ...selection } = options;
