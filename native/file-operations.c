@@ -1,0 +1,298 @@
+/*
+ * Files below a root, for copying into a container, unpacking layers and removing trees. Every path is resolved inside
+ * the root by openat2, and its last component is never followed: an archive can name nothing outside.
+ */
+#include "kernel-calls.h"
+#include "native.h"
+#include <dirent.h>
+#include <sys/ioctl.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+
+/* Codes of a file operation, and of its fields: path first, then what it has of its own, then its metadata. */
+enum { FILE_DIRECTORY = 1, FILE_REGULAR, FILE_SYMLINK, FILE_LINK, FILE_NODE, FILE_META, FILE_REMOVE };
+
+struct meta {
+	uint32_t mode, uid, gid, xattr_count;
+	struct timespec time;
+	struct reader xattrs;
+};
+
+static struct meta read_meta(struct reader *from)
+{
+	struct meta meta = { .mode = (uint32_t)read_number(from, 4), .uid = (uint32_t)read_number(from, 4), .gid = (uint32_t)read_number(from, 4) };
+	int64_t nanos = (int64_t)read_number(from, 8), seconds = nanos / 1000000000;
+	nanos -= seconds * 1000000000;
+	if (nanos < 0) nanos += 1000000000, seconds--;
+	meta.time = (struct timespec){ .tv_sec = seconds, .tv_nsec = nanos };
+	meta.xattr_count = (uint32_t)read_number(from, 4);
+	meta.xattrs = *from;
+	for (uint32_t i = 0; i < meta.xattr_count && !from->bad; i++) {
+		(void)read_text(from);
+		(void)read_blob(from);
+	}
+	if (from->bad) meta.xattr_count = 0;
+	return meta;
+}
+
+/* Owner before mode: a change of owner takes setuid bits away. Time last: everything else changes it. */
+static bool apply_meta(int parent, const char *name, struct meta meta)
+{
+	struct timespec times[2] = { meta.time, meta.time };
+	struct stat status;
+	char path[64];
+	int fd = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0) return false;
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	bool ok = fstat(fd, &status) == 0 && fchownat(fd, "", meta.uid, meta.gid, AT_EMPTY_PATH) == 0;
+	bool is_link = S_ISLNK(status.st_mode);
+	for (uint32_t i = 0; ok && i < meta.xattr_count; i++) {
+		const char *key = read_text(&meta.xattrs);
+		struct blob value = read_blob(&meta.xattrs);
+		ok = (is_link ? lsetxattr : setxattr)(path, key, value.bytes, value.length, 0) == 0;
+		/* A link's own attributes cannot be named by descriptor, and only `trusted` and `security` ones exist. */
+		if (!ok && is_link) ok = true;
+	}
+	if (ok && !is_link) ok = chmod(path, meta.mode & 07777) == 0;
+	if (ok) ok = utimensat(parent, name, times, AT_SYMLINK_NOFOLLOW) == 0;
+	int error = errno;
+	close(fd);
+	errno = error;
+	return ok;
+}
+
+/* Copies a range: shared where the file system can, else inside the kernel, else through memory. */
+static bool copy_range(int from, off_t from_at, int to, off_t to_at, uint64_t length)
+{
+	bool in_kernel = true;
+	while (length > 0) {
+		size_t part = length > (1 << 30) ? 1 << 30 : (size_t)length;
+		ssize_t n;
+		if (in_kernel) {
+			n = copy_file_range(from, &from_at, to, &to_at, part, 0);
+			if (n < 0 && (errno == EXDEV || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP)) {
+				in_kernel = false;
+				continue;
+			}
+		} else {
+			n = pread(from, scratch, part < sizeof scratch ? part : sizeof scratch, from_at);
+			if (n > 0 && pwrite(to, scratch, (size_t)n, to_at) != n) return false;
+			from_at += n;
+			to_at += n;
+		}
+		if (n < 0 && errno == EINTR) continue;
+		if (n == 0) errno = ENODATA;
+		if (n <= 0) return false;
+		length -= (uint64_t)n;
+	}
+	return true;
+}
+
+static bool is_other_than_directory(int parent, const char *name)
+{
+	struct stat status;
+	return fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(status.st_mode);
+}
+
+/* A new name takes the place of anything but a directory that is there. */
+static bool clear_place(int parent, const char *name)
+{
+	return !is_other_than_directory(parent, name) || unlinkat(parent, name, 0) == 0 || errno == ENOENT;
+}
+
+/* Source files come in runs: the last one stays open. */
+static int open_source(const char *path)
+{
+	static char last[4096];
+	static int fd = -1;
+	if (fd >= 0 && strcmp(last, path) == 0) return fd;
+	if (fd >= 0) close(fd);
+	fd = strlen(path) < sizeof last ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	copy_text(last, sizeof last, fd >= 0 ? path : "");
+	return fd;
+}
+
+static bool make_file(int parent, const char *name, struct reader *from)
+{
+	const char *source = read_text(from);
+	uint64_t size = read_number(from, 8);
+	uint32_t count = (uint32_t)read_number(from, 4);
+	if (from->bad) return false;
+	int in = count == 0 ? -1 : open_source(source);
+	int out = clear_place(parent, name) ? openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600) : -1;
+	bool ok = out >= 0 && (count == 0 || in >= 0);
+	int error = errno;
+	for (uint32_t i = 0; i < count && !from->bad; i++) {
+		uint64_t at = read_number(from, 8), source_at = read_number(from, 8), length = read_number(from, 8);
+		if (!ok || from->bad) continue;
+		ok = copy_range(in, (off_t)source_at, out, (off_t)at, length);
+		error = errno;
+	}
+	if (ok && ftruncate(out, (off_t)size) != 0) {
+		ok = false;
+		error = errno;
+	}
+	if (out >= 0) close(out);
+	errno = error;
+	return ok;
+}
+
+static bool make_directory(int parent, const char *name)
+{
+	if (!clear_place(parent, name)) return false;
+	return mkdirat(parent, name, 0700) == 0 || errno == EEXIST;
+}
+
+static bool make_hard_link(int root, int parent, const char *name, const char *target)
+{
+	char last[256];
+	int there = open_parent_inside(root, target, last, sizeof last);
+	if (there < 0) return false;
+	bool ok = clear_place(parent, name) && linkat(there, last, parent, name, 0) == 0;
+	int error = errno;
+	close(there);
+	errno = error;
+	return ok;
+}
+
+/* Removes what is there, and below it everything on the same mount. */
+bool remove_tree(int parent, const char *name)
+{
+	struct stat status, above;
+	if (unlinkat(parent, name, 0) == 0 || errno == ENOENT) return true;
+	if (errno != EISDIR && errno != EPERM) return false;
+	int fd = sys_openat2(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, RESOLVE_BENEATH | RESOLVE_NO_XDEV);
+	if (fd < 0 || fstat(fd, &status) != 0 || fstat(parent, &above) != 0) {
+		if (fd >= 0) close(fd);
+		return false;
+	}
+	DIR *directory = fdopendir(fd);
+	bool ok = directory != NULL;
+	for (struct dirent *entry; ok && (entry = readdir(directory)) != NULL;)
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) ok = remove_tree(fd, entry->d_name);
+	int error = errno;
+	if (directory != NULL) closedir(directory);
+	else close(fd);
+	errno = error;
+	return ok && (unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT);
+}
+
+static bool make_node(int parent, const char *name, uint32_t mode, dev_t device)
+{
+	return clear_place(parent, name) && mknodat(parent, name, mode, device) == 0;
+}
+
+static bool run_one(int root, struct reader *from, struct failure *failure)
+{
+	char name[256] = "";
+	uint8_t code = (uint8_t)read_number(from, 1);
+	const char *path = read_text(from);
+	bool is_root = strspn(path, "/.") == strlen(path) && strstr(path, "..") == NULL;
+	int parent = is_root ? fcntl(root, F_DUPFD_CLOEXEC, 3) : open_parent_inside(root, path, name, sizeof name);
+	bool ok = parent >= 0, has_meta = code != FILE_LINK && code != FILE_REMOVE;
+	int error = errno;
+	if (is_root) copy_text(name, sizeof name, ".");
+	if (is_root && code != FILE_DIRECTORY && code != FILE_META) return fail(failure, "files", EINVAL, "%s", path);
+	uint32_t major = 0, minor = 0;
+	const char *target = "";
+	errno = 0;
+	switch (code) {
+	case FILE_DIRECTORY: ok = ok && (is_root || make_directory(parent, name)); break;
+	case FILE_REGULAR: ok = ok && make_file(parent, name, from); break;
+	case FILE_SYMLINK: target = read_text(from); ok = ok && clear_place(parent, name) && symlinkat(target, parent, name) == 0; break;
+	case FILE_LINK: target = read_text(from); ok = ok && make_hard_link(root, parent, name, target); break;
+	case FILE_NODE: major = (uint32_t)read_number(from, 4); minor = (uint32_t)read_number(from, 4); break;
+	case FILE_META: break;
+	case FILE_REMOVE: ok = ok ? remove_tree(parent, name) : error == ENOENT; break;
+	default: from->bad = true;
+	}
+	if (errno != 0) error = errno;
+	if (has_meta && ok) {
+		struct meta meta = read_meta(from);
+		if (code == FILE_NODE) ok = make_node(parent, name, meta.mode, makedev(major, minor));
+		ok = ok && apply_meta(parent, name, meta);
+		if (!ok) error = errno;
+	}
+	if (parent >= 0) close(parent);
+	if (from->bad) return fail(failure, "files", EINVAL, "malformed operation");
+	return ok || fail(failure, "files", error, "%s", path);
+}
+
+bool run_file_operations(struct reader *from, struct failure *failure)
+{
+	const char *path = read_text(from);
+	uint32_t count = (uint32_t)read_number(from, 4);
+	int root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0) return fail(failure, "files", errno, "%s", path);
+	bool ok = true;
+	for (uint32_t i = 0; ok && i < count; i++) ok = run_one(root, from, failure);
+	close(root);
+	return ok;
+}
+
+static bool copy_entry(int from, int to, const char *name);
+
+/* Copies what one directory has into another, without crossing mounts: names, contents, owners, modes, times. */
+bool copy_tree_contents(int from, int to)
+{
+	int fd = openat(from, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+	bool ok = directory != NULL;
+	for (struct dirent *entry; ok && (entry = readdir(directory)) != NULL;)
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) ok = copy_entry(from, to, entry->d_name);
+	int error = errno;
+	if (directory != NULL) closedir(directory);
+	else if (fd >= 0) close(fd);
+	errno = error;
+	return ok;
+}
+
+static bool copy_below(int from, int to, const char *name)
+{
+	if (mkdirat(to, name, 0700) != 0) return false;
+	int in = sys_openat2(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, RESOLVE_BENEATH | RESOLVE_NO_XDEV);
+	int out = openat(to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	bool ok = in < 0 ? errno == EXDEV : out >= 0 && copy_tree_contents(in, out);
+	int error = errno;
+	if (in >= 0) close(in);
+	if (out >= 0) close(out);
+	errno = error;
+	return ok;
+}
+
+static bool copy_file(int from, int to, const char *name, uint64_t size)
+{
+	int in = openat(from, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	int out = openat(to, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	bool ok = in >= 0 && out >= 0 && copy_range(in, 0, out, 0, size);
+	int error = errno;
+	if (in >= 0) close(in);
+	if (out >= 0) close(out);
+	errno = error;
+	return ok;
+}
+
+static bool copy_entry(int from, int to, const char *name)
+{
+	struct stat status;
+	char target[4096];
+	bool ok;
+	if (fstatat(from, name, &status, AT_SYMLINK_NOFOLLOW) != 0) return errno == ENOENT;
+	if (S_ISDIR(status.st_mode)) {
+		ok = copy_below(from, to, name);
+	} else if (S_ISREG(status.st_mode)) {
+		ok = copy_file(from, to, name, (uint64_t)status.st_size);
+	} else if (S_ISLNK(status.st_mode)) {
+		ssize_t n = readlinkat(from, name, target, sizeof target - 1);
+		if (n >= 0) target[n] = 0;
+		ok = n >= 0 && symlinkat(target, to, name) == 0;
+	} else {
+		ok = mknodat(to, name, status.st_mode, status.st_rdev) == 0;
+	}
+	struct meta meta = { .mode = status.st_mode, .uid = status.st_uid, .gid = status.st_gid, .time = status.st_mtim };
+	return ok && apply_meta(to, name, meta);
+}

@@ -1,0 +1,178 @@
+/* What the files of the program offer each other, grouped by file. */
+#pragma once
+#include "decode.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Why something did not come about: goes to the daemon as {stage, errno, message}. */
+struct failure {
+	const char *stage;
+	int error;
+	char message[512];
+};
+
+/* Set up by the broker before it serves; its monitors inherit all of it. */
+enum { PATH_ROOM = 2048, DIRECTORY_ROOM = PATH_ROOM + 256 };
+
+struct surroundings {
+	int host_namespace;   /* mount namespace that the daemon was started in: bind sources are taken from it */
+	int layers_namespace; /* ours, a slave of it, with the layer mounts */
+	int stem_namespace;   /* nearly empty: what init's own is copied from, so that a start costs the same on any host */
+	int host_network;     /* network namespace */
+	char exec_root[PATH_ROOM];
+	char layers[PATH_ROOM + 16];    /* directory of the layer mounts */
+	char oom_score_adj[16]; /* ours at start: given back to every process that becomes a container's */
+	bool classic;         /* use mount(2) only, as if the kernel had no new mount API */
+};
+extern struct surroundings our;
+
+/* main.c */
+void set_title(const char *name, const char *detail);
+bool fail(struct failure *failure, const char *stage, int error, const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* bytes.c: whole reads and writes, files, answers */
+enum { SCRATCH = 65536 };
+extern uint8_t scratch[SCRATCH]; /* contents last until the next call of anything */
+bool write_all(int fd, const void *bytes, size_t length);
+bool write_file(const char *path, const void *bytes, size_t length);
+ssize_t read_file(const char *path, char *into, size_t size);
+void copy_text(char *into, size_t size, const char *text);
+int open_long_path(const char *path, int flags, char *short_path, size_t size);
+
+struct writer { /* a frame being written, into `bytes` of `size` */
+	uint8_t *bytes;
+	size_t size, length;
+};
+void put_number(struct writer *to, uint64_t value, unsigned bytes);
+void put_blob(struct writer *to, const void *bytes, size_t length);
+void put_text(struct writer *to, const char *text);
+void begin_frame(struct writer *to, uint8_t *bytes, size_t size, uint32_t id, uint16_t type);
+void end_frame(struct writer *to);
+void put_failure(struct writer *to, const struct failure *failure);
+
+/* Grows and holds one incoming frame; pages are given back when it is emptied. */
+struct inbox {
+	uint8_t *bytes;
+	size_t size, length;
+};
+enum frame_result { FRAME_NONE, FRAME_WHOLE, FRAME_BAD, FRAME_CLOSED };
+struct frame {
+	uint32_t id;
+	uint16_t type;
+	struct reader payload;
+};
+enum frame_result read_frame(int fd, struct inbox *inbox, struct frame *frame);
+enum frame_result parse_frame(struct inbox *inbox, struct frame *frame);
+void drop_frame(struct inbox *inbox, const struct frame *frame);
+void free_inbox(struct inbox *inbox);
+
+/* broker.c */
+int run_broker(int argc, char **argv);
+
+/* mount-space.c: the broker's mount namespaces */
+bool open_mount_space(int adopted, struct failure *failure);
+bool mount_erofs(const char *key, const char *index, struct list devices, char *directory, size_t size, struct failure *failure);
+bool unmount_layer(const char *key, struct failure *failure);
+uint32_t list_layers(struct writer *to);
+
+/* netlink.c */
+bool send_netlink(int protocol, uint8_t *message, size_t length, const struct words *ignore, struct writer *answers, struct failure *failure);
+bool run_netlink_op(const struct op *op, int network_namespace, struct failure *failure);
+bool netlink_in(pid_t pid, int protocol, uint8_t *message, size_t length, struct writer *answers, struct failure *failure);
+
+/* file-operations.c */
+bool run_file_operations(struct reader *from, struct failure *failure);
+bool copy_tree_contents(int from, int to);
+bool remove_tree(int parent, const char *name);
+
+/* host-operations.c */
+enum { SLOTS = 512, OOM_TEXT = 512 };
+/* What `prepare` has made for a container and init or the end need. */
+struct prepared {
+	int root;             /* detached mount */
+	int slots[SLOTS];     /* detached trees, -1 where none */
+	int network;          /* the container's network namespace */
+	char oom_path[OOM_TEXT], oom_key[64];
+};
+bool run_host_op(const struct op *op, struct prepared *prepared, struct failure *failure);
+bool run_host_ops(struct ops ops, struct prepared *prepared, bool all, struct failure *failure);
+uint64_t read_oom_count(const struct prepared *prepared);
+
+/* root-mounts.c: detached trees for the container's root and its binds */
+bool make_overlay(const struct op *op, struct prepared *prepared, struct failure *failure);
+bool make_root_directory(const struct op *op, struct prepared *prepared, struct failure *failure);
+bool clone_host_tree(const char *source, bool recursive, int *tree, struct failure *failure);
+
+/* resolve.c: paths inside a root, never out of it */
+int open_inside(int root, const char *path, uint64_t flags, uint64_t more_resolve);
+int make_inside(int root, const char *path, bool directory, mode_t mode);
+int open_parent_inside(int root, const char *path, char *name, size_t size);
+bool make_directories_inside(int root, const char *path, mode_t mode);
+bool is_null_device(int fd);
+
+/* attach-mounts.c: mounting onto a descriptor, new API or mount(2) */
+int make_mount(const char *type, const char *source, struct list options, unsigned attributes);
+bool change_mount(int fd, uint64_t set, uint64_t clear, bool recursive, uint64_t propagation);
+bool change_attached_mount(int fd, uint64_t set, uint64_t clear, bool recursive, uint64_t propagation);
+bool attach_mount(int tree, int target);
+bool change_and_attach(int tree, int target, uint64_t set, uint64_t clear, bool recursive, uint64_t propagation);
+int clone_tree(int fd, bool recursive);
+
+/* init.c: runs in the clone, and in the child of an exec session */
+struct init_context {
+	int channel;          /* to the monitor */
+	int root;             /* directory of the container's root */
+	int proc;             /* the host's procfs, opened before anything of the container is looked at */
+	int terminal;         /* slave of the console, -1: none */
+	int mask;             /* a read-only empty directory that masks others, -1: not made yet */
+	bool network_ready;   /* the monitor has sent the host's part of the network */
+	bool leads_session;
+	mode_t umask;         /* what the program gets */
+	struct prepared *prepared;
+};
+struct init_start {
+	const struct launch_plan *plan;
+	struct prepared *prepared;
+	int channel, standard[3];
+	const int *cgroups, *joins;
+	uint32_t cgroup_count;
+};
+struct exec_start {
+	const struct exec_plan *plan;
+	int channel, standard[3], pidfd;
+	uint64_t namespaces;
+	const int *cgroups;
+	uint32_t cgroup_count;
+	const char *oom_score_adj;
+};
+_Noreturn void run_init(const struct init_start *start);
+_Noreturn void run_exec_child(const struct exec_start *start);
+_Noreturn void become_reaper(pid_t child);
+
+/* init-mounts.c */
+bool run_mount_op(struct init_context *context, const struct op *op, struct failure *failure);
+
+/* processes.c: what init and exec sessions share */
+bool run_process_op(struct init_context *context, const struct op *op, struct failure *failure);
+bool open_console(struct init_context *context, bool bind, struct failure *failure);
+bool write_process_file(const struct init_context *context, const char *path, uint64_t more_resolve, const char *text);
+int execute(struct init_context *context, const struct op *op);
+
+/* channel.c: between monitor and clone. Kinds: see protocol.h */
+struct channel_message {
+	char kind;
+	int32_t error;
+	char stage[32], message[448];
+};
+bool send_channel(int channel, char kind, int descriptor);
+bool send_channel_failure(int channel, const struct failure *failure);
+/* @returns size, 0 at the end, -1; @param descriptor gets what came along, or -1 */
+ssize_t receive_channel(int channel, struct channel_message *message, int *descriptor, int flags);
+bool wait_for(int channel, char kind);
+bool send_descriptor(int socket, const void *bytes, size_t length, int descriptor);
+int receive_descriptor(int socket);
+
+/* monitor.c */
+_Noreturn void run_monitor(const struct launch_plan *plan, int listener);

@@ -1,0 +1,116 @@
+/** The real kernel: a broker, and the monitors that it forks. */
+import { systemError } from "../base/base.ts";
+import { Broker } from "./broker.ts";
+import { probeFeatures } from "./features.ts";
+import { openFileOps } from "./file-ops.ts";
+import { message } from "./frames.ts";
+import type { FileOps, Kernel, KernelFeatures, LayerMounts, Monitor } from "./kernel.ts";
+import { openLayerMounts } from "./layer-mounts.ts";
+import { LinuxMonitor } from "./monitor.ts";
+import type { HostOp, LaunchPlan } from "./plan.ts";
+import { ByteWriter, encodeHostOps, encodeLaunchPlan } from "./plan-encoding.ts";
+
+export interface LinuxKernelOptions {
+  /** Path of build/berth-native. */
+  readonly native: string;
+  /** Absolute; made if missing. */
+  readonly execRoot: string;
+  /** Sockets of monitors that an earlier daemon has left: the first that answers shares its layer mounts with us. */
+  readonly adoptFrom?: readonly string[];
+}
+
+class LinuxKernel implements Kernel {
+  readonly layers: LayerMounts;
+  readonly files: FileOps;
+  readonly #options: LinuxKernelOptions;
+  /** Monitors that may be asked for the layer mounts if the broker dies. */
+  readonly #monitors = new Set<string>();
+  #broker: Promise<Broker>;
+  #features: KernelFeatures | undefined;
+  #closed = false;
+
+  constructor(options: LinuxKernelOptions) {
+    this.#options = options;
+    for (const path of options.adoptFrom ?? []) this.#monitors.add(path);
+    this.#broker = this.#start();
+    const ask = async (type: number, payload: Uint8Array): Promise<Buffer> => await (await this.#broker).request(type, payload);
+    this.layers = openLayerMounts(ask);
+    this.files = openFileOps(ask);
+  }
+
+  async probe(): Promise<void> {
+    this.#features = await probeFeatures(this.layers, this.#options.execRoot, this.#options.native);
+  }
+
+  get features(): KernelFeatures {
+    if (this.#features === undefined) throw systemError("the kernel has not been probed");
+    return this.#features;
+  }
+
+  /** A broker that dies is replaced; requests that it had not answered have failed. */
+  #start(): Promise<Broker> {
+    const { native, execRoot } = this.#options;
+    const broker = Broker.start({ native, execRoot, adoptFrom: [...this.#monitors] });
+    broker.then(
+      (started) =>
+        started.ended.then(() => {
+          if (!this.#closed) this.#broker = this.#start();
+        }),
+      () => undefined,
+    );
+    return broker;
+  }
+
+  /** Pid of the broker, for tests that kill it. */
+  async brokerPid(): Promise<number | undefined> {
+    return (await this.#broker).pid;
+  }
+
+  async run(ops: readonly HostOp[]): Promise<void> {
+    if (ops.length > 0) await (await this.#broker).request(message.run, encodeHostOps(ops));
+  }
+
+  async netlink(protocol: 0 | 12, bytes: Uint8Array, netnsPid = 0): Promise<Uint8Array> {
+    const payload = new ByteWriter(bytes.length + 64).u32(netnsPid).u16(protocol).blob(bytes).bytes();
+    return await (await this.#broker).request(message.netlink, payload);
+  }
+
+  async launch(plan: LaunchPlan): Promise<Monitor> {
+    await (await this.#broker).request(message.launch, encodeLaunchPlan(plan));
+    return this.#know(plan.socketPath, new LinuxMonitor(plan.socketPath));
+  }
+
+  async adopt(socketPath: string): Promise<Monitor | undefined> {
+    const monitor = new LinuxMonitor(socketPath);
+    try {
+      await monitor.connected();
+      await monitor.launched;
+    } catch {
+      monitor.release();
+      return undefined;
+    }
+    return this.#know(socketPath, monitor);
+  }
+
+  #know(socketPath: string, monitor: LinuxMonitor): Monitor {
+    this.#monitors.add(socketPath);
+    monitor.exited.then(() => this.#monitors.delete(socketPath));
+    return monitor;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    const broker = await this.#broker.catch(() => undefined);
+    await broker?.[Symbol.asyncDispose]();
+  }
+}
+
+/**
+ * Starts the broker and finds out what the kernel can do.
+ * @throws System when the broker cannot start
+ */
+export async function openLinuxKernel(options: LinuxKernelOptions): Promise<Kernel & { brokerPid(): Promise<number | undefined> }> {
+  const kernel = new LinuxKernel(options);
+  await kernel.probe();
+  return kernel;
+}

@@ -1,0 +1,182 @@
+/** A monitor, over its control connection; streams have connections of their own. */
+import type { Socket } from "node:net";
+import { systemError } from "../base/base.ts";
+import { encodeFrame, type Frame, FrameDecoder, failureError, message, PayloadReader, readFailure } from "./frames.ts";
+import type { ExecSession, Monitor } from "./kernel.ts";
+import type { ExecPlan, ExitRecord } from "./plan.ts";
+import { ByteWriter, encodeExecPlan } from "./plan-encoding.ts";
+import { connectUnix, openStream } from "./unix-socket.ts";
+
+const state = { launching: 0, launched: 1, running: 2, failed: 3, exited: 4 } as const;
+const attachFlag = { stdin: 1, stdout: 2, stderr: 4 } as const;
+/** What a session counts as whose monitor is gone: killed. */
+const lostExitCode = 137;
+
+type Answer = PromiseWithResolvers<Buffer>;
+
+/** So that a rejection that nobody has asked for yet does not end the daemon. */
+function quiet<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  return promise;
+}
+
+export class LinuxMonitor implements Monitor {
+  readonly launched: Promise<{ readonly pid: number }>;
+  readonly exited: Promise<ExitRecord | undefined>;
+  readonly #path: string;
+  readonly #socket: Promise<Socket>;
+  readonly #decoder = new FrameDecoder();
+  readonly #answers = new Map<number, Answer>();
+  readonly #sessions = new Map<string, PromiseWithResolvers<{ exitCode: number }>>();
+  readonly #launched = Promise.withResolvers<{ pid: number }>();
+  readonly #exited = Promise.withResolvers<ExitRecord | undefined>();
+  #lastId = 1;
+  #released = false;
+  #closed = false;
+
+  /** Connects at once; whether that works shows in `launched`, or in {@link connected}. */
+  constructor(socketPath: string) {
+    this.#path = socketPath;
+    this.launched = quiet(this.#launched.promise);
+    this.exited = this.#exited.promise;
+    this.#socket = quiet(this.#connect());
+  }
+
+  async connected(): Promise<void> {
+    await this.#socket;
+  }
+
+  async #connect(): Promise<Socket> {
+    const hello = Promise.withResolvers<Buffer>();
+    this.#answers.set(1, hello);
+    hello.promise.then(
+      (payload) => this.#greeted(payload),
+      () => undefined,
+    );
+    try {
+      const socket = await connectUnix(this.#path);
+      socket.on("data", (chunk: Buffer) => this.#receive(socket, chunk));
+      socket.on("error", () => undefined);
+      socket.on("end", () => socket.destroy());
+      socket.on("close", () => this.#close(systemError("the container's monitor has gone")));
+      socket.write(encodeFrame(1, message.control, new Uint8Array()));
+      return socket;
+    } catch (error) {
+      this.#close(systemError("cannot connect to the container's monitor", error));
+      throw error;
+    }
+  }
+
+  #greeted(payload: Buffer): void {
+    const reader = new PayloadReader(payload);
+    const now = reader.u8();
+    const pid = reader.u32();
+    if (now === state.launched || now === state.running || now === state.exited) this.#launched.resolve({ pid });
+  }
+
+  #receive(socket: Socket, chunk: Buffer): void {
+    try {
+      for (const frame of this.#decoder.push(chunk)) this.#take(frame);
+    } catch {
+      socket.destroy();
+    }
+  }
+
+  #take(frame: Frame): void {
+    const reader = new PayloadReader(frame.payload);
+    switch (frame.type) {
+      case message.failed:
+        this.#launched.reject(failureError(readFailure(frame.payload)));
+        return;
+      case message.exit:
+        this.#exited.resolve({ exitCode: reader.u8(), signal: reader.u8(), oomKilled: reader.u8() !== 0, finishedAt: reader.text() });
+        return;
+      case message.execExit: {
+        const id = reader.text();
+        this.#sessions.get(id)?.resolve({ exitCode: reader.u8() });
+        this.#sessions.delete(id);
+        return;
+      }
+      default: {
+        const answer = this.#answers.get(frame.id);
+        this.#answers.delete(frame.id);
+        if (frame.type === message.failure) answer?.reject(failureError(readFailure(frame.payload)));
+        else answer?.resolve(frame.payload);
+      }
+    }
+  }
+
+  #close(error: Error): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#launched.reject(error);
+    for (const answer of this.#answers.values()) {
+      quiet(answer.promise);
+      answer.reject(error);
+    }
+    this.#answers.clear();
+    if (this.#released) return;
+    for (const session of this.#sessions.values()) session.resolve({ exitCode: lostExitCode });
+    this.#exited.resolve(undefined);
+  }
+
+  async #request(type: number, payload: Uint8Array): Promise<Buffer> {
+    const socket = await this.#socket;
+    if (this.#closed || socket.destroyed) throw systemError("the container's monitor has gone");
+    const id = ++this.#lastId;
+    const answer = Promise.withResolvers<Buffer>();
+    this.#answers.set(id, answer);
+    socket.write(encodeFrame(id, type, payload));
+    return await answer.promise;
+  }
+
+  async go(): Promise<void> {
+    await this.launched;
+    await this.#request(message.go, new Uint8Array());
+  }
+
+  async attach(options: { stdin: boolean; stdout: boolean; stderr: boolean }): Promise<Socket> {
+    let flags = 0;
+    if (options.stdin) flags |= attachFlag.stdin;
+    if (options.stdout) flags |= attachFlag.stdout;
+    if (options.stderr) flags |= attachFlag.stderr;
+    const { socket } = await openStream(this.#path, message.attach, Uint8Array.of(flags));
+    return socket;
+  }
+
+  async exec(plan: ExecPlan): Promise<ExecSession> {
+    const exited = Promise.withResolvers<{ exitCode: number }>();
+    if (this.#closed) throw systemError("the container's monitor has gone");
+    this.#sessions.set(plan.execId, exited);
+    try {
+      const { socket, answer } = await openStream(this.#path, message.exec, encodeExecPlan(plan));
+      return {
+        pid: answer.readUInt32LE(0),
+        stream: socket,
+        exited: exited.promise,
+        resize: async (rows, columns) => {
+          await this.#request(message.execResize, new ByteWriter(128).text(plan.execId).u16(rows).u16(columns).bytes());
+        },
+      };
+    } catch (error) {
+      this.#sessions.delete(plan.execId);
+      throw error;
+    }
+  }
+
+  async signal(signal: number): Promise<void> {
+    await this.#request(message.signal, new ByteWriter(4).u32(signal).bytes());
+  }
+
+  async resize(rows: number, columns: number): Promise<void> {
+    await this.#request(message.resize, new ByteWriter(4).u16(rows).u16(columns).bytes());
+  }
+
+  release(): void {
+    this.#released = true;
+    this.#socket.then(
+      (socket) => socket.destroy(),
+      () => undefined,
+    );
+  }
+}

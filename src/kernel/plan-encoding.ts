@@ -1,0 +1,351 @@
+/** Writes plans and requests as the bytes that native/protocol.h describes. */
+import type { FileMeta, FileOp } from "./kernel.ts";
+import type { ExecPlan, HostOp, InitOp, LaunchPlan, NetlinkOp, ProcessOp } from "./plan.ts";
+
+const utf8 = new TextEncoder();
+
+/** Little-endian bytes, growing as needed. Text and blobs carry their length before and a NUL behind, which is not counted. */
+export class ByteWriter {
+  #bytes: Buffer;
+  #length = 0;
+
+  constructor(sizeBytes = 4096) {
+    this.#bytes = Buffer.allocUnsafe(sizeBytes);
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  #reserve(count: number): number {
+    const at = this.#length;
+    if (at + count > this.#bytes.length) {
+      const grown = Buffer.allocUnsafe(Math.max(this.#bytes.length * 2, at + count));
+      this.#bytes.copy(grown, 0, 0, at);
+      this.#bytes = grown;
+    }
+    this.#length += count;
+    return at;
+  }
+
+  u8(value: number | boolean): this {
+    this.#bytes[this.#reserve(1)] = Number(value);
+    return this;
+  }
+
+  u16(value: number): this {
+    const at = this.#reserve(2);
+    this.#bytes.writeUInt16LE(value & 0xffff, at);
+    return this;
+  }
+
+  /** Negative numbers as two's complement. */
+  u32(value: number): this {
+    const at = this.#reserve(4);
+    this.#bytes.writeUInt32LE(value >>> 0, at);
+    return this;
+  }
+
+  u64(value: bigint): this {
+    const at = this.#reserve(8);
+    this.#bytes.writeBigUInt64LE(BigInt.asUintN(64, value), at);
+    return this;
+  }
+
+  blob(bytes: Uint8Array): this {
+    this.u32(bytes.length);
+    const at = this.#reserve(bytes.length + 1);
+    this.#bytes.set(bytes, at);
+    this.#bytes[at + bytes.length] = 0;
+    return this;
+  }
+
+  /** @throws RangeError for text with a NUL, which no path, argument or name can have */
+  text(text: string | Uint8Array): this {
+    const bytes = typeof text === "string" ? utf8.encode(text) : text;
+    if (bytes.includes(0)) throw new RangeError("a NUL in a name");
+    return this.blob(bytes);
+  }
+
+  list(texts: readonly string[]): this {
+    this.u32(texts.length);
+    for (const text of texts) this.text(text);
+    return this;
+  }
+
+  words(values: readonly number[]): this {
+    this.u32(values.length);
+    for (const value of values) this.u32(value);
+    return this;
+  }
+
+  bytes(): Buffer {
+    return this.#bytes.subarray(0, this.#length);
+  }
+}
+
+const ipProtocols = { tcp: 6, udp: 17, sctp: 132 } as const;
+const createKinds = { none: 0, directory: 1, file: 2 } as const;
+
+function encodeNetlink(to: ByteWriter, op: NetlinkOp): void {
+  to.u8(11).u16(op.protocol).blob(op.message).words(op.netnsFdAt).words(op.ignore);
+}
+
+function encodeHostOp(to: ByteWriter, op: HostOp): void {
+  switch (op.op) {
+    case "mkdir":
+      to.u8(1).text(op.path).u32(op.mode);
+      return;
+    case "write":
+      to.u8(2)
+        .text(op.path)
+        .blob(utf8.encode(op.data))
+        .u8(op.optional === true);
+      return;
+    case "rmdir":
+      to.u8(3)
+        .text(op.path)
+        .u8(op.killMembers === true);
+      return;
+    case "unlink":
+      to.u8(4).text(op.path);
+      return;
+    case "device-program":
+      to.u8(5).text(op.cgroup).blob(op.instructions);
+      return;
+    case "bind-port":
+      to.u8(6).u8(ipProtocols[op.protocol]).text(op.address).u16(op.port);
+      return;
+    case "overlay":
+      to.u8(7).list(op.lower).text(op.upper).text(op.work).list(op.options);
+      return;
+    case "root-directory":
+      to.u8(8).text(op.path);
+      return;
+    case "open-tree":
+      to.u8(9).u32(op.slot).text(op.source).u8(op.recursive);
+      return;
+    case "oom-counter":
+      to.u8(10).text(op.path).text(op.key);
+      return;
+    case "netlink":
+      encodeNetlink(to, op);
+      return;
+    default:
+      op satisfies never;
+  }
+}
+
+type ProcessName = ProcessOp["op"];
+const processNames: ReadonlySet<string> = new Set<ProcessName>([
+  "new-session",
+  "rlimit",
+  "apparmor",
+  "selinux",
+  "no-new-privileges",
+  "seccomp",
+  "groups",
+  "user",
+  "umask",
+  "capabilities",
+  "cwd",
+  "exec",
+]);
+
+function isProcessOp(op: InitOp): op is ProcessOp {
+  return processNames.has(op.op);
+}
+
+function encodeProcessOp(to: ByteWriter, op: ProcessOp): void {
+  switch (op.op) {
+    case "new-session":
+      to.u8(64);
+      return;
+    case "rlimit":
+      to.u8(65).u32(op.resource).u64(op.soft).u64(op.hard);
+      return;
+    case "apparmor":
+      to.u8(66).text(op.profile);
+      return;
+    case "selinux":
+      to.u8(67).text(op.label);
+      return;
+    case "no-new-privileges":
+      to.u8(68);
+      return;
+    case "seccomp":
+      to.u8(69).blob(op.filter).u32(op.flags);
+      return;
+    case "groups":
+      to.u8(70).words(op.gids);
+      return;
+    case "user":
+      to.u8(71).u32(op.uid).u32(op.gid);
+      return;
+    case "umask":
+      to.u8(72).u32(op.mask);
+      return;
+    case "capabilities":
+      to.u8(73).u64(op.bounding).u64(op.effective).u64(op.permitted).u64(op.inheritable).u64(op.ambient);
+      return;
+    case "cwd":
+      to.u8(74)
+        .text(op.path)
+        .u8(op.create === true)
+        .u32(op.uid ?? 0)
+        .u32(op.gid ?? 0);
+      return;
+    case "exec":
+      to.u8(75).list(op.argv).list(op.env);
+      return;
+    default:
+      op satisfies never;
+  }
+}
+
+type MountOp = Exclude<InitOp, ProcessOp>;
+
+function encodeMountOp(to: ByteWriter, op: MountOp): void {
+  switch (op.op) {
+    case "netlink":
+      encodeNetlink(to, op);
+      return;
+    case "mount":
+      to.u8(32).text(op.type).text(op.source).text(op.target).u32(op.attributes).list(op.options);
+      to.u8(op.copyUp === true)
+        .u8(createKinds[op.create])
+        .u8(op.optional === true);
+      return;
+    case "attach-tree":
+      to.u8(33)
+        .u32(op.slot)
+        .text(op.target)
+        .u8(op.create === "auto");
+      to.u32(op.set).u32(op.clear).u8(op.recursive).u32(op.propagation);
+      return;
+    case "mount-attributes":
+      to.u8(34).text(op.target).u32(op.set).u32(op.clear).u8(op.recursive);
+      return;
+    case "readonly-path":
+      to.u8(35).text(op.target);
+      return;
+    case "masked-path":
+      to.u8(36).text(op.target);
+      return;
+    case "mkdir":
+      to.u8(37).text(op.target).u32(op.mode);
+      return;
+    case "symlink":
+      to.u8(38).text(op.target).text(op.linkTo);
+      return;
+    case "device":
+      to.u8(39).text(op.target).u32(op.mode).u32(op.major).u32(op.minor).u32(op.uid).u32(op.gid);
+      return;
+    case "console":
+      to.u8(40);
+      return;
+    case "root-propagation":
+      to.u8(41).u32(op.flags);
+      return;
+    case "pivot-root":
+      to.u8(42);
+      return;
+    case "root-readonly":
+      to.u8(43);
+      return;
+    case "sysctl":
+      to.u8(44).text(op.key).text(op.value);
+      return;
+    case "hostname":
+      to.u8(45).text(op.name);
+      return;
+    case "domainname":
+      to.u8(46).text(op.name);
+      return;
+    case "oom-score-adj":
+      to.u8(47).u32(op.value);
+      return;
+    case "init-process":
+      to.u8(48);
+      return;
+    default:
+      op satisfies never;
+  }
+}
+
+function encodeInitOp(to: ByteWriter, op: InitOp): void {
+  if (isProcessOp(op)) encodeProcessOp(to, op);
+  else encodeMountOp(to, op);
+}
+
+function encodeAll<Op>(to: ByteWriter, ops: readonly Op[], encode: (to: ByteWriter, op: Op) => void): void {
+  to.u32(ops.length);
+  for (const op of ops) encode(to, op);
+}
+
+export function encodeHostOps(ops: readonly HostOp[]): Buffer {
+  const to = new ByteWriter();
+  encodeAll(to, ops, encodeHostOp);
+  return to.bytes();
+}
+
+export function encodeLaunchPlan(plan: LaunchPlan): Buffer {
+  const to = new ByteWriter(32_768);
+  const { stdio, clone } = plan;
+  to.text(plan.containerId).text(plan.socketPath).text(plan.exitPath);
+  to.u8(stdio.tty).u8(stdio.openStdin).u8(stdio.stdinOnce).u16(stdio.rows).u16(stdio.columns);
+  to.u8(stdio.log !== undefined).text(stdio.log?.path ?? "");
+  to.u64(BigInt(stdio.log?.maxBytes ?? 0)).u32(stdio.log?.maxFiles ?? 0);
+  to.text(stdio.log?.attrs ?? "");
+  encodeAll(to, plan.prepare, encodeHostOp);
+  to.u64(BigInt(clone.newNamespaces >>> 0)).u32(clone.join.length);
+  for (const { path, flag } of clone.join) to.text(path).u32(flag);
+  to.text(clone.uidMap).text(clone.gidMap).text(clone.timeOffsets).text(clone.cgroup2).list(clone.cgroup1);
+  encodeAll(to, plan.hostNetwork, encodeNetlink);
+  encodeAll(to, plan.init, encodeInitOp);
+  encodeAll(to, plan.cleanup, encodeHostOp);
+  return to.bytes();
+}
+
+export function encodeExecPlan(plan: ExecPlan): Buffer {
+  const to = new ByteWriter(16_384);
+  to.text(plan.execId).u8(plan.tty).u8(plan.openStdin).u8(plan.attachStdout).u8(plan.attachStderr);
+  to.u16(plan.rows).u16(plan.columns).text(plan.cgroup2).list(plan.cgroup1);
+  encodeAll(to, plan.process, encodeProcessOp);
+  return to.bytes();
+}
+
+function encodeMeta(to: ByteWriter, meta: FileMeta): void {
+  to.u32(meta.mode).u32(meta.uid).u32(meta.gid).u64(meta.mtimeNanos).u32(meta.xattrs.length);
+  for (const [name, value] of meta.xattrs) to.text(name).blob(value);
+}
+
+export function encodeFileOp(to: ByteWriter, op: FileOp): void {
+  switch (op.op) {
+    case "directory":
+      encodeMeta(to.u8(1).text(op.path), op);
+      return;
+    case "file":
+      to.u8(2).text(op.path).text(op.source).u64(op.size).u32(op.extents.length);
+      for (const [at, from, length] of op.extents) to.u64(at).u64(from).u64(length);
+      encodeMeta(to, op);
+      return;
+    case "symlink":
+      encodeMeta(to.u8(3).text(op.path).text(op.target), op);
+      return;
+    case "link":
+      to.u8(4).text(op.path).text(op.target);
+      return;
+    case "node":
+      encodeMeta(to.u8(5).text(op.path).u32(op.major).u32(op.minor), op);
+      return;
+    case "meta":
+      encodeMeta(to.u8(6).text(op.path), op);
+      return;
+    case "remove":
+      to.u8(7).text(op.path);
+      return;
+    default:
+      op satisfies never;
+  }
+}
