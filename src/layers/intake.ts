@@ -1,6 +1,6 @@
 /**
  * Takes in one layer: decompresses, hashes, writes and scans in one pass, then writes the index. Works on
- * whichever thread it is made; memory is a few chunks, and about 450 bytes for each entry of the tar.
+ * whichever thread it is made; memory is a few chunks, and about 750 bytes for each entry of the tar.
  */
 import { createHash, type Hash } from "node:crypto";
 import { type FileHandle, open, statfs } from "node:fs/promises";

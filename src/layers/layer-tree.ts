@@ -20,10 +20,10 @@ const maxXattrBytes = 64_000;
 /** The largest file of ext4 with 4 KiB blocks; sparse files can state any size. */
 const maxFileBytes = 2 ** 44;
 /**
- * An entry takes about 450 bytes of memory while the layer is taken in, besides its names, link targets and
+ * An entry takes about 750 bytes of memory while the layer is taken in, besides its names, link targets and
  * extended attributes, which are counted separately.
  */
-const maxEntries = 4_000_000;
+const maxEntries = 3_000_000;
 const maxNameBytesTotal = 512 * 2 ** 20;
 
 /** What ext4 can store: mtimes outside are moved to the nearest. */

@@ -2,17 +2,20 @@
  * Worker threads that take layers in. They are started when needed, used again, and ended when they have
  * been idle for a while: an engine that runs containers only does not pay for them.
  */
-import { availableParallelism } from "node:os";
+import { availableParallelism, totalmem } from "node:os";
 import { Worker } from "node:worker_threads";
-import { EngineError, messageOf, systemError } from "../base/base.ts";
+import { EngineError, errnoOf, invalidParameter, messageOf, systemError } from "../base/base.ts";
 import { ByteRing } from "./byte-ring.ts";
 import type { TakenIn } from "./intake.ts";
 import type { FromWorker, ToWorker } from "./worker-messages.ts";
 
 const ringBytes = 4 << 20;
 const idleMs = 10_000;
-/** The tree of a layer all stays until its index is written: little of it is garbage, so it should not be copied about. */
-const limits = { maxOldGenerationSizeMb: 4096, maxYoungGenerationSizeMb: 64 };
+/**
+ * The tree of a layer all stays until its index is written: little of it is garbage, so it should not be copied
+ * about. A hostile layer with too many files ends the worker, not the engine.
+ */
+const limits = { maxOldGenerationSizeMb: Math.min(4096, Math.floor(totalmem() / 2 ** 21)), maxYoungGenerationSizeMb: 64 };
 
 /** Beside this module: its source in development, its own bundle when built. */
 const entry = new URL(import.meta.url.endsWith(".ts") ? "./layer-worker.ts" : "./layer-worker.js", import.meta.url);
@@ -30,7 +33,7 @@ class LayerThread {
   constructor() {
     this.#worker = new Worker(entry, { name: "layers", resourceLimits: limits });
     this.#worker.on("message", (message: FromWorker) => this.#onMessage(message));
-    this.#worker.on("error", (error: unknown) => this.#fail(systemError(`a layer worker failed: ${messageOf(error)}`, error)));
+    this.#worker.on("error", (error: unknown) => this.#fail(failureOf(error)));
     this.#worker.on("exit", () => {
       this.alive = false;
       this.#fail(systemError("a layer worker ended"));
@@ -128,6 +131,12 @@ class LayerThread {
     clearTimeout(this.#idle);
     await this.#worker.terminate();
   }
+}
+
+function failureOf(error: unknown): EngineError {
+  if (errnoOf(error) === "ERR_WORKER_OUT_OF_MEMORY")
+    return invalidParameter("the layer has too many files for this machine's memory", error);
+  return systemError(`a layer worker failed: ${messageOf(error)}`, error);
 }
 
 export class WorkerPool {
