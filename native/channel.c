@@ -36,8 +36,11 @@ static ssize_t receive(int socket, void *bytes, size_t size, int *descriptor, in
 	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control };
 	ssize_t n;
 	*descriptor = -1;
-	do n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC | flags);
-	while (n < 0 && errno == EINTR);
+	/* Who ends without having read all that it was sent resets the connection; what it said before is still there to be read. */
+	for (int resets = 0;;) {
+		n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC | flags);
+		if (n >= 0 || (errno != EINTR && (errno != ECONNRESET || resets++ > 0))) break;
+	}
 	struct cmsghdr *header = n < 0 ? NULL : CMSG_FIRSTHDR(&message);
 	if (header != NULL && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS && header->cmsg_len == CMSG_LEN(sizeof(int)))
 		memcpy(descriptor, CMSG_DATA(header), sizeof *descriptor);

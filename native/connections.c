@@ -57,6 +57,13 @@ static void take_control(struct client *client, uint32_t id)
 static void attach(struct client *client, const struct frame *frame)
 {
 	struct reader from = frame->payload;
+	if (monitor.state == STATE_FAILED) {
+		client->wants_stdout = true;
+		join_session(client, &monitor.container);
+		answer_client(client, frame->id, &monitor.failure, 0);
+		session_end_clients(&monitor.container);
+		return;
+	}
 	uint64_t flags = read_number(&from, 1);
 	client->raw = monitor.plan->tty;
 	client->wants_stdin = client->reading = flags & ATTACH_STDIN;

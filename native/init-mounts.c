@@ -56,12 +56,14 @@ static bool attach_slot(struct init_context *context, const struct op *op, struc
 {
 	const char *path = op->text[0];
 	uint64_t slot = op->number[0];
-	struct stat status;
+	struct stat status, place;
 	int tree = slot < SLOTS ? context->prepared->slots[slot] : -1;
 	if (tree < 0 || fstat(tree, &status) != 0) return fail(failure, op->name, EINVAL, "slot %u is empty", (unsigned)slot);
 	int target = op->number[1] == 0 ? open_inside(context->root, path, O_PATH, 0)
 	                                : make_inside(context->root, path, S_ISDIR(status.st_mode), S_ISDIR(status.st_mode) ? 0755 : 0644);
 	if (target < 0) return fail(failure, op->name, errno, "%s", path);
+	/* move_mount says EINVAL for this; mount(2), which messages are written for, says what it is. */
+	if (fstat(target, &place) == 0 && S_ISDIR(place.st_mode) != S_ISDIR(status.st_mode)) return fail(failure, op->name, ENOTDIR, "%s", path);
 	bool ok = change_and_attach(tree, target, op->number[2], op->number[3], op->number[4] != 0, op->number[5]);
 	int error = errno;
 	close(target);

@@ -119,6 +119,8 @@ static _Noreturn void end_failed(const struct failure *failure)
 	if (monitor.control != NULL) report_failed();
 	while (monitor.control == NULL && now_ms() < deadline)
 		if (!turn((int)(deadline - now_ms()))) break;
+	/* Those who have connected meanwhile are told too. */
+	while (turn(0)) continue;
 	unwatch(&monitor.listener);
 	(void)unlink(monitor.plan->socket_path);
 	session_end_clients(&monitor.container);

@@ -140,8 +140,14 @@ export class LinuxMonitor implements Monitor {
     if (options.stdin) flags |= attachFlag.stdin;
     if (options.stdout) flags |= attachFlag.stdout;
     if (options.stderr) flags |= attachFlag.stderr;
-    const { socket } = await openStream(this.#path, message.attach, Uint8Array.of(flags));
-    return socket;
+    try {
+      const { socket } = await openStream(this.#path, message.attach, Uint8Array.of(flags));
+      return socket;
+    } catch (error) {
+      // Where the launch has failed, that is why: the connection is only its first victim.
+      await this.launched;
+      throw systemError("cannot attach to the container", error);
+    }
   }
 
   async exec(plan: ExecPlan): Promise<ExecSession> {
