@@ -112,8 +112,10 @@ function explainLaunch({ stage, errno: number, message }: LaunchFailure): Explai
       );
     case "open-tree":
       return byWords(`${duringInit}: error mounting ${JSON.stringify(message)}: ${words}: unknown`);
-    case "mount":
+    // move_mount(2) has no other word for a file on a directory, or a directory on a file, than EINVAL; mount(2) had ENOTDIR.
     case "attach-tree":
+      return byWords(`${duringInit}: ${mountWords(message, number === errno.EINVAL ? errno.ENOTDIR : number)}: unknown`);
+    case "mount":
     case "mount-attributes":
     case "device":
     case "symlink":
