@@ -94,9 +94,8 @@ export class EngineClient {
     return { version: response.headers.get("api-version") ?? apiVersion };
   }
 
-  /** One call; the caller reads the body or closes it. @throws EngineError for a status of 400 and above */
-  async call(method: string, path: string, options: CallOptions = {}): Promise<Response> {
-    const prefix = options.unversioned === true ? "" : `/v${await this.version()}`;
+  async #request(version: string, method: string, path: string, options: CallOptions): Promise<Response> {
+    const prefix = options.unversioned === true ? "" : `/v${version}`;
     const json = options.json === undefined ? undefined : JSON.stringify(options.json);
     const type = json !== undefined ? "application/json" : options.stream !== undefined ? "application/x-tar" : undefined;
     const send = (): Promise<Response> =>
@@ -105,21 +104,32 @@ export class EngineClient {
         body: json ?? options.stream,
         signal: options.signal,
       });
-    let response: Response;
     try {
-      response = await send();
+      return await send();
     } catch (error) {
       // Nothing was sent when there was nobody to connect to, so that the body is still whole.
       if (this.whenNotRunning === undefined || !isNotRunning(error)) throw error;
       await this.whenNotRunning();
-      response = await send();
+      return send();
     }
+  }
+
+  /** One call; the caller reads the body or closes it. @throws EngineError for a status of 400 and above */
+  async call(method: string, path: string, options: CallOptions = {}): Promise<Response> {
+    // Our newest version is tried right away; only a stream, which cannot be sent twice, has the daemon asked before.
+    const known = this.#version !== undefined || options.stream !== undefined;
+    const response = await this.#request(known ? await this.version() : apiVersion, method, path, options);
     if (response.status < 400) return response;
+    let error: EngineError;
     try {
-      throw await errorOf(response);
+      error = await errorOf(response);
     } finally {
       response.close();
     }
+    const newest = known ? undefined : /too new\. Maximum supported API version is (\d+\.\d+)/.exec(error.message)?.[1];
+    if (newest === undefined) throw error;
+    this.#version = Promise.resolve(newest);
+    return this.call(method, path, options);
   }
 
   /** A call whose answer is one JSON document. */

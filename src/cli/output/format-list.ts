@@ -51,8 +51,23 @@ export function listTemplate(shape: Sources, options: ListOptions): ListTemplate
   }
 }
 
+/** The fields of a template that is nothing but fields between tabs, as the usual tables are. */
+function plainColumns(source: string): string[] | undefined {
+  return /^\{\{\.\w+\}\}(?:\t\{\{\.\w+\}\})*$/.test(source) ? source.slice(3, -2).split("}}\t{{.") : undefined;
+}
+
 /** The whole text of a list, ready to be printed. */
 export function formatList<Item>(shape: ListShape<Item>, items: readonly Item[], options: ListOptions): string {
+  // The usual tables need no template engine, whose first use costs as much as asking the daemon.
+  const columns = options.format === "" ? plainColumns(options.quiet ? shape.quiet : shape.table) : undefined;
+  if (columns !== undefined) {
+    const lines = items.map((item) => {
+      const fields = shape.fields(item, options.truncate);
+      return `${columns.map((name) => fields[name]?.() ?? "").join("\t")}\n`;
+    });
+    if (options.quiet) return lines.join("");
+    return alignTable(`${columns.map((name) => shape.headers[name] ?? "").join("\t")}\n${lines.join("")}`);
+  }
   const { template, table } = listTemplate(shape, options);
   let text = "";
   for (const item of items) {

@@ -15,9 +15,9 @@ const shapes: readonly (readonly [Exclude<Token["kind"], "text" | "open" | "clos
   ["string", /"(?:[^"\\\n]|\\.)*"|`[^`]*`/y],
   ["character", /'(?:[^'\\\n]|\\.[^']*)'/y],
   ["number", /[+-]?(?:0[xX][0-9a-fA-F_]+|0[bB][01_]+|0[oO][0-7_]+|\d[\d_]*(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)/y],
-  ["field", /\.[\p{L}_][\p{L}\p{N}_]*/uy],
-  ["variable", /\$[\p{L}\p{N}_]*/uy],
-  ["word", /[\p{L}_][\p{L}\p{N}_]*/uy],
+  ["field", /\.[A-Za-z_]\w*/y],
+  ["variable", /\$\w*/y],
+  ["word", /[A-Za-z_]\w*/y],
   ["symbol", /:=|[.|(),=]/y],
 ];
 
