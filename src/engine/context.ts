@@ -27,6 +27,8 @@ export class EngineContext {
   /** The daemon's `--stop-timeout`, seconds. */
   readonly stopTimeoutSeconds: number;
   readonly dataRoot: string;
+  /** The layer on top of every image: see `mount-points-layer.ts`. */
+  readonly mountPointsLayer: string;
   readonly live: Map<string, LiveContainer> = new Map();
   /** Every exec session whose container is there, by id. */
   readonly execs: Map<string, ExecRecord> = new Map();
@@ -46,6 +48,7 @@ export class EngineContext {
     this.defaults = parts.defaults;
     this.stopTimeoutSeconds = parts.stopTimeoutSeconds;
     this.dataRoot = parts.dataRoot;
+    this.mountPointsLayer = parts.mountPointsLayer;
   }
 
   /** @throws NotFound `No such container: x` */
@@ -115,4 +118,5 @@ export interface ContextParts {
   readonly defaults: HostDefaults;
   readonly stopTimeoutSeconds: number;
   readonly dataRoot: string;
+  readonly mountPointsLayer: string;
 }

@@ -30,6 +30,7 @@ import { killContainer } from "./kill-container.ts";
 import { type ListOptions, listContainers } from "./list-containers.ts";
 import { listNetworks } from "./list-networks.ts";
 import type { Waiter, WaitResult } from "./live-container.ts";
+import { makeMountPointsLayer } from "./mount-points-layer.ts";
 import { type LogOptions, readContainerLogs } from "./read-container-logs.ts";
 import { removeContainer } from "./remove-container.ts";
 import { renameContainer } from "./rename-container.ts";
@@ -123,6 +124,7 @@ export async function openEngine(parts: EngineParts): Promise<Engine> {
     ...parts,
     defaults,
     stopTimeoutSeconds: options.stopTimeoutSeconds ?? stopTimeoutSeconds,
+    mountPointsLayer: await makeMountPointsLayer(parts.dataRoot),
   });
   await sweepState(context);
   await adoptContainers(context);

@@ -15,7 +15,7 @@ export async function inspectReference(
     statePath: context.statePath(live.id),
     logPath: live.record.settings.hostConfig.LogConfig?.Type === "none" ? "" : context.logPath(live.id),
     execIds: sessions.length === 0 ? null : sessions,
-    lower: live.record.settings.layers.map((diffId) => context.layers.tarPath(diffId)).reverse(),
+    lower: [context.mountPointsLayer, ...live.record.settings.layers.map((diffId) => context.layers.tarPath(diffId)).reverse()],
     appArmorProfile: live.run?.running.spec.process.apparmorProfile ?? "",
     ...(options.size ? { sizes: await containerSizes(context, live.record) } : {}),
   });

@@ -1,4 +1,4 @@
-import { constants, open } from "node:fs/promises";
+import { constants, lstat, open } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoOf } from "../base/base.ts";
 import type { EngineContext } from "./context.ts";
@@ -19,9 +19,21 @@ export async function readRootFile(context: EngineContext, live: LiveContainer, 
   return await context.layers.readFile(live.record.settings.layers, path, maxBytes);
 }
 
+async function exists(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return false;
+    throw error;
+  }
+}
+
 async function readInside(root: string, path: string): Promise<Uint8Array | "hidden" | undefined> {
   const parts = path.split("/").filter((part) => part !== "" && part !== ".");
   if (parts.includes("..")) return "hidden";
+  // Nearly always the container has not touched the directory: one look is enough to know.
+  if (!(await exists(join(root, parts[0] ?? "")))) return undefined;
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
   let directory = await open(root, flags | constants.O_DIRECTORY);
   try {

@@ -197,7 +197,7 @@ function startRequest(
     config: settings.config,
     hostConfig: settings.hostConfig,
     statePath,
-    lower,
+    lower: [context.mountPointsLayer, ...lower],
     hostname: (network ?? live).record.settings.config.Hostname ?? "",
     network: networkPlan(attachment, network),
     ...files,
