@@ -1,0 +1,187 @@
+import { randomUUID } from "node:crypto";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import type { Server } from "node:http";
+import { basename, dirname, join } from "node:path";
+import { apiVersion, type Backends, createApiServer, minimumApiVersion } from "../api/api.ts";
+import { log, messageOf } from "../base/base.ts";
+import { ContainerStore } from "../containers/containers.ts";
+import { openContent } from "../content/open.ts";
+import { type Engine, openEngine } from "../engine/engine.ts";
+import { openImageBackend } from "../engine/image-backend.ts";
+import { openSystemBackend } from "../engine/system-backend.ts";
+import type { DaemonDescription } from "../engine/system-info.ts";
+import { openEvents } from "../events/bus.ts";
+import { openImages } from "../images/open.ts";
+import { openLinuxKernel } from "../kernel/linux.ts";
+import { processCommand } from "../kernel/process-command.ts";
+import { openLayers } from "../layers/open.ts";
+import { readLog } from "../logs/read.ts";
+import { openNetworks } from "../networks/open.ts";
+import { openRuntime } from "../runtime/open.ts";
+import { openDatabase } from "../state/state.ts";
+import { type Address, listen, parseHost } from "./listen.ts";
+import { lockDataRoot, writePidFile } from "./lock.ts";
+import { engineOptions, networkOptions, runtimeOptions } from "./room-options.ts";
+import type { Settings } from "./settings.ts";
+import { secureServer } from "./tls.ts";
+import { version } from "./version.ts";
+
+export interface RunningDaemon extends AsyncDisposable {
+  /** Settles when the API has asked for the end. */
+  readonly endAsked: Promise<void>;
+}
+
+/** Where the C program and the embedded image lie: `build/`, beside the bundle or above the sources. */
+function buildFolder(): string {
+  const here = import.meta.dirname;
+  return basename(here) === "dist" ? dirname(here) : join(here, "../../build");
+}
+
+function prepareRoots(settings: Settings): void {
+  mkdirSync(settings.dataRoot, { recursive: true, mode: 0o710 });
+  chmodSync(settings.dataRoot, 0o710);
+  mkdirSync(settings.execRoot, { recursive: true, mode: 0o711 });
+  mkdirSync(dirname(settings.pidFile), { recursive: true, mode: 0o755 });
+}
+
+/** The daemon's identity, the same for ever. */
+function engineId(dataRoot: string): string {
+  const path = join(dataRoot, "engine-id");
+  if (!existsSync(path)) writeFileSync(path, randomUUID(), { mode: 0o600 });
+  return readFileSync(path, "utf8").trim();
+}
+
+/** Of a living process: is it a daemon of ours, or has its number been given to another program? */
+async function isDaemon(pid: number): Promise<boolean> {
+  return (await processCommand(pid))?.includes("berthd") ?? true;
+}
+
+function monitorSockets(execRoot: string): string[] {
+  const folder = join(execRoot, "monitors");
+  return existsSync(folder) ? readdirSync(folder).map((name) => join(folder, name)) : [];
+}
+
+function describe(settings: Settings, storageDriver: string, warnings: readonly string[]): DaemonDescription {
+  return {
+    id: engineId(settings.dataRoot),
+    ...version,
+    dataRoot: settings.dataRoot,
+    storageDriver,
+    logDriver: settings.logDriver,
+    cgroupParent: settings.cgroupParent ?? "/berth",
+    debug: settings.debug,
+    labels: settings.labels,
+    defaultRuntime: "runc",
+    insecureRegistries: settings.insecureRegistries,
+    registryMirrors: settings.registryMirrors,
+    addressPools: settings.network.addressPools,
+    warnings,
+  };
+}
+
+function exposureWarnings(addresses: readonly Address[], settings: Settings): string[] {
+  if (settings.tls?.verify === true) return [];
+  return addresses.flatMap((address) =>
+    address.kind === "tcp"
+      ? [
+          `WARNING: API is accessible on http${settings.tls === undefined ? "" : "s"}://${address.host}:${address.port} without ${settings.tls === undefined ? "encryption" : "TLS client verification"}.\n         Access to the remote API is equivalent to root access on the host.`,
+        ]
+      : [],
+  );
+}
+
+interface Rooms {
+  readonly backends: Backends;
+  readonly engine: Engine;
+  readonly endAsked: Promise<void>;
+}
+
+/** Opens every room in the order of the tiers; each is closed by `stack` in the reverse one. */
+async function openRooms(settings: Settings, warnings: readonly string[], stack: AsyncDisposableStack): Promise<Rooms> {
+  const build = buildFolder();
+  const { dataRoot, execRoot } = settings;
+  const database = openDatabase(join(dataRoot, "berth.db"));
+  stack.defer(() => database.close());
+  const kernel = stack.use(await openLinuxKernel({ native: join(build, "berth-native"), execRoot, adoptFrom: monitorSockets(execRoot) }));
+  const events = openEvents();
+  const driver = settings.storageDriver === undefined ? {} : { driver: settings.storageDriver };
+  const layers = stack.use(await openLayers({ root: join(dataRoot, "layers"), kernel, ...driver }));
+  const content = await openContent(join(dataRoot, "content"));
+  const store = new ContainerStore(database);
+  const images = await openImages({ database, content, layers, usedBy: (id) => store.usedBy(id), events });
+  const networks = await openNetworks({ database, kernel, options: networkOptions(settings) });
+  stack.defer(() => networks.close());
+  const runtime = await openRuntime({ kernel, execRoot, options: runtimeOptions(settings) });
+  stack.defer(() => runtime.close());
+  const engine = await openEngine({
+    store,
+    kernel,
+    images,
+    layers,
+    networks,
+    runtime,
+    events,
+    readLog,
+    dataRoot,
+    options: engineOptions(settings),
+  });
+  stack.defer(() => engine.close());
+  const end = Promise.withResolvers<void>();
+  const system = openSystemBackend({
+    daemon: describe(settings, layers.driver, warnings),
+    features: kernel.features,
+    counts: () => engine.counts(),
+    imageCount: () => images.list(new Map()).length,
+    events,
+    apiVersion,
+    minimumApiVersion,
+    stopAll: () => engine.stopAll(),
+    endSoon: () => setImmediate(end.resolve),
+  });
+  const embedded = { "hello-world:latest": { program: join(build, "hello"), name: "hello" } };
+  const imageBackend = openImageBackend({ images, layers, embedded });
+  const { containers, exec, networks: networkBackend } = engine;
+  return { backends: { containers, exec, images: imageBackend, networks: networkBackend, system }, engine, endAsked: end.promise };
+}
+
+/** Stops listening, lets short requests end, then breaks what is left. */
+async function closeServer(server: Server, timeoutMs: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  const timer = setTimeout(() => server.closeAllConnections(), timeoutMs);
+  await closed;
+  clearTimeout(timer);
+}
+
+/**
+ * Opens everything and listens. Disposing ends the daemon: no new requests, streams end, containers go on.
+ * @throws Error in dockerd's words when it cannot
+ */
+export async function openDaemon(settings: Settings): Promise<RunningDaemon> {
+  await using stack = new AsyncDisposableStack();
+  prepareRoots(settings);
+  stack.use(lockDataRoot(settings.dataRoot));
+  stack.use(await writePidFile(settings.pidFile, isDaemon));
+  const addresses = settings.hosts.flatMap((host) => parseHost(host, settings.tls !== undefined));
+  const warnings = exposureWarnings(addresses, settings);
+  for (const warning of warnings) log.warn(warning.replaceAll(/\s+/g, " "));
+  const { backends, engine, endAsked } = await openRooms(settings, warnings, stack);
+  const create = settings.tls === undefined ? undefined : await secureServer(settings.tls);
+  log.info("Daemon has completed initialization");
+  const servers: Server[] = [];
+  stack.defer(async () => {
+    // Streams that wait for containers end with the engine's; it closes again, to no effect, in its turn.
+    const closing = servers.map((server) => closeServer(server, settings.shutdownTimeoutSeconds * 1000));
+    await engine.close().catch((error: unknown) => log.warn("closing the engine failed", { error: messageOf(error) }));
+    await Promise.all(closing);
+  });
+  for (const address of addresses) {
+    const secure = create !== undefined && address.kind !== "unix" ? { create } : {};
+    const server = createApiServer(backends, { version: version.version, ...secure });
+    const name = await listen(server, address, settings.group);
+    servers.push(server);
+    log.info(`API listen on ${name}`);
+  }
+  const moved = stack.move();
+  return { endAsked, [Symbol.asyncDispose]: () => moved.disposeAsync() };
+}
