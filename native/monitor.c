@@ -107,11 +107,23 @@ static _Noreturn void end(void)
 	_exit(0);
 }
 
+/* From here on nothing of the container is listened to but what is said in clients' connections. */
+static void forget_container(void)
+{
+	unwatch(&monitor.container.channel);
+	if (monitor.container.process.fd >= 0) unwatch(&monitor.container.process);
+	else if (monitor.container.pidfd >= 0) close(monitor.container.pidfd);
+	monitor.container.pidfd = -1;
+	unwatch(&monitor.container.output);
+	unwatch(&monitor.container.errors);
+}
+
 /* The launch did not come about: everything is taken back, and the daemon told, if it comes. */
 static _Noreturn void end_failed(const struct failure *failure)
 {
 	int64_t deadline = now_ms() + DAEMON_PATIENCE_MS;
 	kill_and_reap(&monitor.container);
+	forget_container();
 	monitor.state = STATE_FAILED;
 	monitor.failure = *failure;
 	struct failure ignored;
@@ -131,6 +143,7 @@ static _Noreturn void end_failed(const struct failure *failure)
 _Noreturn void undo_launch(void)
 {
 	kill_and_reap(&monitor.container);
+	forget_container();
 	clean_up();
 	session_end_clients(&monitor.container);
 	end();
@@ -216,6 +229,7 @@ static _Noreturn void end_container(void)
 	struct writer frame;
 	clock_gettime(CLOCK_REALTIME, &now);
 	session_drain(&monitor.container);
+	forget_container();
 	log_end();
 	(void)format_time(finished_at, &now);
 	bool oom_killed = read_oom_count(&monitor.prepared) > monitor.oom_count;
@@ -325,7 +339,8 @@ static void prepare_monitor(const struct launch_plan *plan, int listener, struct
 	monitor.prepared.root = monitor.prepared.network = -1;
 	for (int i = 0; i < SLOTS; i++) monitor.prepared.slots[i] = -1;
 	monitor.container.is_container = true;
-	monitor.container.pidfd = -1;
+	monitor.container.pidfd = monitor.container.process.fd = monitor.container.channel.fd = -1;
+	monitor.container.input.fd = monitor.container.output.fd = monitor.container.errors.fd = -1;
 	copy_text(monitor.oom_score_adj, sizeof monitor.oom_score_adj, our.oom_score_adj);
 	poller = epoll_create1(EPOLL_CLOEXEC);
 	monitor.own_pid_namespace = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
