@@ -112,9 +112,9 @@ static bool attach_device_program(const struct op *op, struct failure *failure)
 
 /*
  * Takes a port of the host by a socket that is bound and never listens: what comes in is redirected before it gets here,
- * and nobody else can have the port. The descriptor stays open as long as the monitor lives.
+ * and nobody else can have the port. The descriptor stays open until the container has ended.
  */
-static bool bind_port(const struct op *op, struct failure *failure)
+static bool bind_port(const struct op *op, struct prepared *prepared, struct failure *failure)
 {
 	int protocol = (int)op->number[0], on = 1, small = 1;
 	uint16_t port = (uint16_t)op->number[1];
@@ -130,10 +130,20 @@ static bool bind_port(const struct op *op, struct failure *failure)
 	if (fd < 0) return fail(failure, op->name, errno, is_v6 ? "[%s]:%u" : "%s:%u", address, port);
 	if (is_v6) (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
-	if (bind(fd, is_v6 ? (struct sockaddr *)&v6 : (struct sockaddr *)&v4, is_v6 ? sizeof v6 : sizeof v4) == 0) return true;
-	int error = errno;
+	bool room = prepared->port_count < PORTS;
+	if (room && bind(fd, is_v6 ? (struct sockaddr *)&v6 : (struct sockaddr *)&v4, is_v6 ? sizeof v6 : sizeof v4) == 0) {
+		prepared->ports[prepared->port_count++] = fd;
+		return true;
+	}
+	int error = room ? errno : E2BIG;
 	close(fd);
 	return fail(failure, op->name, error, is_v6 ? "[%s]:%u" : "%s:%u", address, port);
+}
+
+/* Before anybody is told of the end: who hears of it may want the same ports at once. */
+void release_ports(struct prepared *prepared)
+{
+	while (prepared->port_count > 0) close(prepared->ports[--prepared->port_count]);
 }
 
 static bool open_slot(const struct op *op, struct prepared *prepared, struct failure *failure)
@@ -173,7 +183,7 @@ static bool run_container_op(const struct op *op, struct prepared *prepared, str
 	case OP_ROOT_DIRECTORY: return make_root_directory(op, prepared, failure);
 	case OP_OPEN_TREE: return open_slot(op, prepared, failure);
 	case OP_OOM_COUNTER: return remember_oom_counter(op, prepared, failure);
-	case OP_BIND_PORT: return bind_port(op, failure);
+	case OP_BIND_PORT: return bind_port(op, prepared, failure);
 	default: return fail(failure, op->name, ENOSYS, "not an operation on the host");
 	}
 }

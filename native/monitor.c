@@ -88,6 +88,7 @@ static void clean_up(void)
 {
 	struct failure failure;
 	(void)run_host_ops(monitor.plan->cleanup, &monitor.prepared, true, &failure);
+	release_ports(&monitor.prepared);
 	unwatch(&monitor.listener);
 	(void)unlink(monitor.plan->socket_path);
 }
@@ -128,6 +129,7 @@ static _Noreturn void end_failed(const struct failure *failure)
 	monitor.failure = *failure;
 	struct failure ignored;
 	(void)run_host_ops(monitor.plan->cleanup, &monitor.prepared, true, &ignored);
+	release_ports(&monitor.prepared);
 	if (monitor.control != NULL) report_failed();
 	while (monitor.control == NULL && now_ms() < deadline)
 		if (!turn((int)(deadline - now_ms()))) break;

@@ -88,16 +88,19 @@ bool copy_tree_contents(int from, int to);
 bool remove_tree(int parent, const char *name);
 
 /* host-operations.c */
-enum { SLOTS = 512, OOM_TEXT = 512 };
+enum { SLOTS = 512, PORTS = 4096, OOM_TEXT = 512 };
 /* What `prepare` has made for a container and init or the end need. */
 struct prepared {
 	int root;             /* detached mount */
 	int slots[SLOTS];     /* detached trees, -1 where none */
 	int network;          /* the container's network namespace */
+	int ports[PORTS];     /* sockets that hold ports of the host */
+	uint32_t port_count;
 	char oom_path[OOM_TEXT], oom_key[64];
 };
 bool run_host_op(const struct op *op, struct prepared *prepared, struct failure *failure);
 bool run_host_ops(struct ops ops, struct prepared *prepared, bool all, struct failure *failure);
+void release_ports(struct prepared *prepared);
 uint64_t read_oom_count(const struct prepared *prepared);
 
 /* root-mounts.c: detached trees for the container's root and its binds */

@@ -252,7 +252,7 @@ describe("launch", () => {
     // A /dev/null that is something else masks nothing (CVE-2025-31133).
     const fake: InitOp[] = [
       ...usualMounts.filter((op) => op.op !== "device"),
-      { op: "symlink", target: "/dev/null", linkTo: "/proc/sysrq-trigger" },
+      { op: "symlink", target: "/dev/null", linkTo: "/etc/passwd" },
     ];
     assert.deepEqual((await failure(["true"], { mounts: fake, process: [{ op: "masked-path", target: "/proc/version" }] })).errno, 19);
     // A pts directory that is no devpts gives no console (CVE-2025-52565).
