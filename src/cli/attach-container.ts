@@ -4,7 +4,7 @@ import { registerWait } from "./register-wait.ts";
 import { defaultDetachKeys, parseDetachKeys } from "./streams/detach-keys.ts";
 import { runSession } from "./streams/session.ts";
 import { proxySignals } from "./streams/signal-proxy.ts";
-import { checkTerminal, followTerminalSize, rawTerminal } from "./streams/terminal.ts";
+import { checkTerminal, followTerminalSize, rawTerminal, terminalSize } from "./streams/terminal.ts";
 
 export interface AttachRequest {
   readonly stdin: boolean;
@@ -16,8 +16,12 @@ export interface AttachRequest {
   readonly start: (() => Promise<void>) | undefined;
 }
 
-/** Joins this process's streams to a container's that exists. @returns its exit status, or 0 when the user detached */
-export async function attachContainer(client: EngineClient, container: ContainerInspectResponse, request: AttachRequest): Promise<number> {
+/** Joins this process's streams to a container's that exists. @returns its exit status, or undefined when the user detached */
+export async function attachContainer(
+  client: EngineClient,
+  container: ContainerInspectResponse,
+  request: AttachRequest,
+): Promise<number | undefined> {
   const id = container.Id ?? "";
   const tty = container.Config?.Tty === true;
   const { stdin, detachKeys } = request;
@@ -37,6 +41,10 @@ export async function attachContainer(client: EngineClient, container: Container
     await session.catch(() => {});
     throw error;
   }
+  const size = tty ? terminalSize() : undefined;
+  // A shell draws its prompt anew when the size changes, and only then.
+  if (size !== undefined && request.start === undefined)
+    await client.send("POST", `/containers/${id}/resize`, { query: { h: size.rows + 1, w: size.columns + 1 } }).catch(() => {});
   using _size = tty && process.stdout.isTTY ? followTerminalSize(client, `/containers/${id}`) : undefined;
-  return (await session) === "detached" ? 0 : wait();
+  return (await session) === "detached" ? undefined : wait();
 }

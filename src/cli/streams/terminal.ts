@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { isatty } from "node:tty";
 import { invalidParameter } from "../../base/errors.ts";
 import type { EngineClient } from "../../client/engine-client.ts";
@@ -13,11 +14,16 @@ export function terminalSize(): { rows: number; columns: number } | undefined {
   return process.stdout.isTTY && rows > 0 && columns > 0 ? { rows, columns } : undefined;
 }
 
-/** Puts the terminal into raw mode, so that every key reaches the container; disposing restores it. */
+/**
+ * Puts the terminal into raw mode, so that every key reaches the container; disposing restores it. Node leaves
+ * the processing of output on, which would add carriage returns to what the container's own terminal has
+ * processed already and move full-screen programs' cursors: `stty` turns it off.
+ */
 export function rawTerminal(): Disposable {
   const input = process.stdin;
   if (!isatty(0)) return { [Symbol.dispose]: () => {} };
   input.setRawMode(true);
+  spawnSync("stty", ["-opost"], { stdio: ["inherit", "ignore", "ignore"] });
   return { [Symbol.dispose]: () => void input.setRawMode(false) };
 }
 

@@ -17,12 +17,14 @@ export const command: Command = {
     if (container.State.Paused === true) throw new ExitError(1, "You cannot attach to a paused container, unpause it first");
     if (container.State.Restarting === true)
       throw new ExitError(1, "You cannot attach to a restarting container, wait until it is running");
-    return attachContainer(client, container, {
+    const status = await attachContainer(client, container, {
       stdin: !flags.bool("no-stdin") && container.Config?.OpenStdin === true,
       detachKeys: flags.string("detach-keys"),
       proxySignals: flags.bool("sig-proxy") && container.Config?.Tty !== true,
       condition: "not-running",
       start: undefined,
     });
+    if (status === undefined) throw new ExitError(1, "read escape sequence");
+    return status;
   },
 };

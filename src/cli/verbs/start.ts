@@ -23,13 +23,14 @@ async function startAll(context: Context, names: readonly string[]): Promise<num
 async function startAttached(context: Context, flags: FlagValues, name: string): Promise<number> {
   const client = context.client();
   const container = await client.json<ContainerInspectResponse>("GET", `/containers/${encodeURIComponent(name)}/json`);
-  return attachContainer(client, container, {
+  const status = await attachContainer(client, container, {
     stdin: flags.bool("interactive") && container.Config?.OpenStdin === true,
     detachKeys: flags.string("detach-keys"),
     proxySignals: container.Config?.Tty !== true,
     condition: container.HostConfig?.AutoRemove === true ? "removed" : "next-exit",
     start: () => client.send("POST", `/containers/${container.Id}/start`),
   });
+  return status ?? 0;
 }
 
 export const command: Command = {
