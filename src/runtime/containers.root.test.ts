@@ -184,8 +184,9 @@ describe("containers", { skip }, () => {
   });
 
   test("kernel files: masked, read-only, out of reach", async () => {
+    // Empty by the mask; AppArmor, where there is one, does not even open some.
     for (const path of ["/proc/kcore", "/proc/interrupts", "/proc/keys", "/proc/timer_list"])
-      assert.equal(await sh(`test -e ${path} || exit 0; wc -c <${path}`), existsSync(path) ? "0" : "", path);
+      assert.match(await sh(`(wc -c <${path}) 2>&1 || true`), existsSync(path) ? /^0$|[Pp]ermission denied/ : /[Nn]o such file/, path);
     for (const path of ["/sys/firmware", "/proc/acpi", "/sys/devices/virtual/powercap"])
       assert.equal(await sh(`ls ${path} 2>/dev/null | wc -l`), "0", path);
     for (const path of [
