@@ -94,13 +94,13 @@ static void close_standard(int standard[3])
 }
 
 /* The master side, for reading and, as a second descriptor, for writing: epoll watches a descriptor once. */
-static bool take_console(struct session *session, int master, uint16_t rows, uint16_t columns)
+static bool take_console(struct session *session, int master)
 {
 	if (!session->tty || session->output.fd >= 0 || fcntl(master, F_SETFL, O_NONBLOCK) != 0) {
 		close(master);
 		return false;
 	}
-	set_window(master, rows, columns);
+	set_window(master, session->rows, session->columns);
 	session->output.fd = master;
 	session->input.fd = fcntl(master, F_DUPFD_CLOEXEC, 3);
 	return session->input.fd >= 0;
@@ -124,7 +124,7 @@ static bool fail_by_death(struct session *session, struct failure *failure)
 }
 
 /* Handles one message of the process that is being started. @returns 'L', 'C', 0 at the end, 'F' with the failure filled in */
-static char hear(struct session *session, uint16_t rows, uint16_t columns, int flags, struct failure *failure)
+static char hear(struct session *session, int flags, struct failure *failure)
 {
 	static char stage[sizeof(((struct channel_message *)0)->stage)];
 	struct channel_message message;
@@ -133,7 +133,7 @@ static char hear(struct session *session, uint16_t rows, uint16_t columns, int f
 	if (n < 0 && errno == EAGAIN) return 'L';
 	if (n == 0) return 0;
 	if (n > 0 && message.kind == 'C' && descriptor >= 0) {
-		if (take_console(session, descriptor, rows, columns)) return 'C';
+		if (take_console(session, descriptor)) return 'C';
 		fail(failure, "console", errno, "cannot use the terminal");
 		return 'F';
 	}
@@ -213,6 +213,8 @@ static bool bring_up(const struct launch_plan *plan, struct openings *openings, 
 {
 	struct session *session = &monitor.container;
 	session->tty = plan->tty;
+	session->rows = plan->rows;
+	session->columns = plan->columns;
 	session->close_stdin_at_end = plan->stdin_once && !plan->tty;
 	if (!open_all(plan, openings, failure) || !clone_init(plan, openings, failure)) return false;
 	session->channel.fd = openings->ends[0];
@@ -225,7 +227,7 @@ static bool bring_up(const struct launch_plan *plan, struct openings *openings, 
 	if (!set_up_network(plan, failure)) return false;
 	(void)send_channel(session->channel.fd, 'N', -1);
 	for (;;) {
-		char heard = hear(session, plan->rows, plan->columns, 0, failure);
+		char heard = hear(session, 0, failure);
 		if (heard == 'L') return true;
 		if (heard == 0) return fail_by_death(session, failure);
 		if (heard == 'F') return false;
@@ -261,7 +263,7 @@ static void exec_heard(struct source *source, uint32_t events)
 	struct session *session = source->owner;
 	struct failure failure;
 	(void)events;
-	char heard = hear(session, 0, 0, MSG_DONTWAIT, &failure);
+	char heard = hear(session, MSG_DONTWAIT, &failure);
 	if (heard == 0) (void)finish_exec_start(session, NULL);
 	else if (heard == 'F') (void)finish_exec_start(session, &failure);
 }
@@ -273,6 +275,8 @@ bool start_exec(struct session *session, const struct exec_plan *plan, struct fa
 	int standard[3], cgroups[CGROUPS], ends[2] = { -1, -1 }, cgroup2 = -1;
 	uint32_t cgroup_count = 0;
 	session->tty = plan->tty;
+	session->rows = plan->rows;
+	session->columns = plan->columns;
 	session->close_stdin_at_end = !plan->tty;
 	copy_text(session->id, sizeof session->id, plan->id);
 	bool ok = open_streams(session, plan->open_stdin, plan->attach_stdout, plan->attach_stderr, standard, failure) &&

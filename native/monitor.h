@@ -27,6 +27,7 @@ struct session {
 	struct session *next;
 	char id[72];
 	bool is_container, tty, close_stdin_at_end, ended, started;
+	uint16_t rows, columns;       /* of the terminal at first, 0: as it comes */
 	int pidfd;
 	pid_t pid;
 	uint8_t exit_code, exit_signal;
