@@ -39,7 +39,20 @@ static struct meta read_meta(struct reader *from)
 	return meta;
 }
 
-/* Owner before mode: a change of owner takes setuid bits away. Time last: everything else changes it. */
+/* Of a file that is open. Owner before mode: a change of owner takes setuid bits away. Time last: all else changes it. */
+static bool apply_file_meta(int fd, struct meta meta)
+{
+	struct timespec times[2] = { meta.time, meta.time };
+	bool ok = fchown(fd, meta.uid, meta.gid) == 0;
+	for (uint32_t i = 0; ok && i < meta.xattr_count; i++) {
+		const char *key = read_text(&meta.xattrs);
+		struct blob value = read_blob(&meta.xattrs);
+		ok = fsetxattr(fd, key, value.bytes, value.length, 0) == 0;
+	}
+	return ok && fchmod(fd, meta.mode & 07777) == 0 && futimens(fd, times) == 0;
+}
+
+/* Of anything, by name and without following a link there. */
 static bool apply_meta(int parent, const char *name, struct meta meta)
 {
 	struct timespec times[2] = { meta.time, meta.time };
@@ -68,7 +81,8 @@ static bool apply_meta(int parent, const char *name, struct meta meta)
 /* Copies a range: shared where the file system can, else inside the kernel, else through memory. */
 static bool copy_range(int from, off_t from_at, int to, off_t to_at, uint64_t length)
 {
-	bool in_kernel = true;
+	/* For little, reading and writing costs less than asking the file systems what they can do for each other. */
+	bool in_kernel = length > sizeof scratch;
 	while (length > 0) {
 		size_t part = length > (1 << 30) ? 1 << 30 : (size_t)length;
 		ssize_t n;
@@ -92,16 +106,15 @@ static bool copy_range(int from, off_t from_at, int to, off_t to_at, uint64_t le
 	return true;
 }
 
-static bool is_other_than_directory(int parent, const char *name)
-{
-	struct stat status;
-	return fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(status.st_mode);
-}
-
-/* A new name takes the place of anything but a directory that is there. */
+/* A new name takes the place of anything but a directory that is there. @returns false when there is nothing to be done */
 static bool clear_place(int parent, const char *name)
 {
-	return !is_other_than_directory(parent, name) || unlinkat(parent, name, 0) == 0 || errno == ENOENT;
+	struct stat status;
+	int error = errno;
+	if (error == EEXIST && fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(status.st_mode) &&
+	    unlinkat(parent, name, 0) == 0) return true;
+	errno = error;
+	return false;
 }
 
 /* Source files come in runs: the last one stays open. */
@@ -116,23 +129,32 @@ static int open_source(const char *path)
 	return fd;
 }
 
+static int create_file(int parent, const char *name)
+{
+	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+	int fd = openat(parent, name, flags, 0600);
+	return fd < 0 && clear_place(parent, name) ? openat(parent, name, flags, 0600) : fd;
+}
+
 static bool make_file(int parent, const char *name, struct reader *from)
 {
 	const char *source = read_text(from);
-	uint64_t size = read_number(from, 8);
+	uint64_t size = read_number(from, 8), end = 0;
 	uint32_t count = (uint32_t)read_number(from, 4);
 	if (from->bad) return false;
 	int in = count == 0 ? -1 : open_source(source);
-	int out = clear_place(parent, name) ? openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600) : -1;
-	bool ok = out >= 0 && (count == 0 || in >= 0);
+	int out = count == 0 || in >= 0 ? create_file(parent, name) : -1;
+	bool ok = out >= 0;
 	int error = errno;
 	for (uint32_t i = 0; i < count && !from->bad; i++) {
 		uint64_t at = read_number(from, 8), source_at = read_number(from, 8), length = read_number(from, 8);
 		if (!ok || from->bad) continue;
 		ok = copy_range(in, (off_t)source_at, out, (off_t)at, length);
 		error = errno;
+		end = at + length;
 	}
-	if (ok && ftruncate(out, (off_t)size) != 0) {
+	struct meta meta = read_meta(from);
+	if (ok && !from->bad && !((end == size || ftruncate(out, (off_t)size) == 0) && apply_file_meta(out, meta))) {
 		ok = false;
 		error = errno;
 	}
@@ -143,8 +165,20 @@ static bool make_file(int parent, const char *name, struct reader *from)
 
 static bool make_directory(int parent, const char *name)
 {
-	if (!clear_place(parent, name)) return false;
-	return mkdirat(parent, name, 0700) == 0 || errno == EEXIST;
+	struct stat status;
+	if (mkdirat(parent, name, 0700) == 0) return true;
+	if (clear_place(parent, name)) return mkdirat(parent, name, 0700) == 0;
+	return errno == EEXIST && fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(status.st_mode);
+}
+
+static bool make_link(int parent, const char *name, const char *target)
+{
+	return symlinkat(target, parent, name) == 0 || (clear_place(parent, name) && symlinkat(target, parent, name) == 0);
+}
+
+static bool make_node(int parent, const char *name, uint32_t mode, dev_t device)
+{
+	return mknodat(parent, name, mode, device) == 0 || (clear_place(parent, name) && mknodat(parent, name, mode, device) == 0);
 }
 
 static bool make_hard_link(int root, int parent, const char *name, const char *target)
@@ -152,7 +186,7 @@ static bool make_hard_link(int root, int parent, const char *name, const char *t
 	char last[256];
 	int there = open_parent_inside(root, target, last, sizeof last);
 	if (there < 0) return false;
-	bool ok = clear_place(parent, name) && linkat(there, last, parent, name, 0) == 0;
+	bool ok = linkat(there, last, parent, name, 0) == 0 || (clear_place(parent, name) && linkat(there, last, parent, name, 0) == 0);
 	int error = errno;
 	close(there);
 	errno = error;
@@ -181,57 +215,89 @@ bool remove_tree(int parent, const char *name)
 	return ok && (unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT);
 }
 
-static bool make_node(int parent, const char *name, uint32_t mode, dev_t device)
+/* Operations come directory by directory: the last one stays open. Found inside the root, it is as good as found again. */
+struct place {
+	int root, parent;
+	char above[4096];
+};
+
+static bool find_place(struct place *place, const char *path, char *name, size_t size)
 {
-	return clear_place(parent, name) && mknodat(parent, name, mode, device) == 0;
+	const char *slash = strrchr(path, '/');
+	size_t length = slash == NULL ? 0 : (size_t)(slash - path);
+	bool known = place->parent >= 0 && length > 0 && length < sizeof place->above && place->above[length] == 0 &&
+	             memcmp(place->above, path, length) == 0 && slash[1] != 0 && strcmp(slash + 1, ".") != 0 && strcmp(slash + 1, "..") != 0;
+	if (known && strlen(slash + 1) < size) {
+		copy_text(name, size, slash + 1);
+		return true;
+	}
+	int parent = open_parent_inside(place->root, path, name, size);
+	if (parent < 0) return false;
+	if (place->parent >= 0) close(place->parent);
+	place->parent = parent;
+	place->above[0] = 0;
+	if (length > 0 && length < sizeof place->above && slash[1] != 0) {
+		memcpy(place->above, path, length);
+		place->above[length] = 0;
+	}
+	return true;
 }
 
-static bool run_one(int root, struct reader *from, struct failure *failure)
+/* Reads the fields that `code` has besides its path, and does it. @returns false with errno, or with from->bad */
+static bool do_one(uint8_t code, struct place *place, const char *name, struct reader *from)
 {
-	char name[256] = "";
-	uint8_t code = (uint8_t)read_number(from, 1);
-	const char *path = read_text(from);
-	bool is_root = strspn(path, "/.") == strlen(path) && strstr(path, "..") == NULL;
-	int parent = is_root ? fcntl(root, F_DUPFD_CLOEXEC, 3) : open_parent_inside(root, path, name, sizeof name);
-	bool ok = parent >= 0, has_meta = code != FILE_LINK && code != FILE_REMOVE;
-	int error = errno;
-	if (is_root) copy_text(name, sizeof name, ".");
-	if (is_root && code != FILE_DIRECTORY && code != FILE_META) return fail(failure, "files", EINVAL, "%s", path);
 	uint32_t major = 0, minor = 0;
-	const char *target = "";
-	errno = 0;
+	const char *target;
+	bool ok = true;
 	switch (code) {
-	case FILE_DIRECTORY: ok = ok && (is_root || make_directory(parent, name)); break;
-	case FILE_REGULAR: ok = ok && make_file(parent, name, from); break;
-	case FILE_SYMLINK: target = read_text(from); ok = ok && clear_place(parent, name) && symlinkat(target, parent, name) == 0; break;
-	case FILE_LINK: target = read_text(from); ok = ok && make_hard_link(root, parent, name, target); break;
+	case FILE_REGULAR: return make_file(place->parent, name, from);
+	case FILE_LINK: target = read_text(from); return !from->bad && make_hard_link(place->root, place->parent, name, target);
+	case FILE_REMOVE:
+		place->above[0] = 0; /* it may be what is removed */
+		return remove_tree(place->parent, name);
+	case FILE_DIRECTORY: ok = make_directory(place->parent, name); break;
+	case FILE_SYMLINK: target = read_text(from); ok = !from->bad && make_link(place->parent, name, target); break;
 	case FILE_NODE: major = (uint32_t)read_number(from, 4); minor = (uint32_t)read_number(from, 4); break;
 	case FILE_META: break;
-	case FILE_REMOVE: ok = ok ? remove_tree(parent, name) : error == ENOENT; break;
 	default: from->bad = true;
 	}
-	if (errno != 0) error = errno;
-	if (has_meta && ok) {
-		struct meta meta = read_meta(from);
-		if (code == FILE_NODE) ok = make_node(parent, name, meta.mode, makedev(major, minor));
-		ok = ok && apply_meta(parent, name, meta);
-		if (!ok) error = errno;
+	int error = errno;
+	struct meta meta = read_meta(from);
+	errno = error;
+	if (!ok || from->bad) return false;
+	if (code == FILE_NODE && !make_node(place->parent, name, meta.mode, makedev(major, minor))) return false;
+	return apply_meta(place->parent, name, meta);
+}
+
+static bool run_one(struct place *place, struct reader *from, struct failure *failure)
+{
+	char name[256];
+	uint8_t code = (uint8_t)read_number(from, 1);
+	const char *path = read_text(from);
+	bool ok, is_root = path[strspn(path, "/")] == 0 || strcmp(path, ".") == 0;
+	if (is_root && code != FILE_META && code != FILE_DIRECTORY) return fail(failure, "files", EINVAL, "not the root: %s", path);
+	if (is_root) {
+		struct place root = { .root = place->root, .parent = place->root };
+		ok = do_one(FILE_META, &root, ".", from);
+	} else if (find_place(place, path, name, sizeof name)) {
+		ok = do_one(code, place, name, from);
+	} else {
+		ok = code == FILE_REMOVE && errno == ENOENT;
 	}
-	if (parent >= 0) close(parent);
 	if (from->bad) return fail(failure, "files", EINVAL, "malformed operation");
-	return ok || fail(failure, "files", error, "%s", path);
+	return ok || fail(failure, "files", errno, "%s", path);
 }
 
 bool run_file_operations(struct reader *from, struct failure *failure)
 {
 	const char *path = read_text(from);
 	uint32_t count = (uint32_t)read_number(from, 4);
-	int root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (root < 0) return fail(failure, "files", errno, "%s", path);
-	bool ok = true;
-	for (uint32_t i = 0; ok && i < count; i++) ok = run_one(root, from, failure);
-	close(root);
-	return ok;
+	static struct place place = { .parent = -1 };
+	place.root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (place.root < 0) return fail(failure, "files", errno, "%s", path);
+	for (uint32_t i = 0; i < count; i++)
+		if (!run_one(&place, from, failure)) return false;
+	return true;
 }
 
 static bool copy_entry(int from, int to, const char *name);

@@ -8,7 +8,8 @@ import type { Monitor } from "./kernel.ts";
 import { openLinuxKernel } from "./linux.ts";
 import type { ClonePlan, ExecPlan, HostOp, InitOp, LaunchPlan, ProcessOp, StdioPlan } from "./plan.ts";
 
-export const native: string = resolve(import.meta.dirname, "../../build/berth-native");
+/** BERTH_TEST_NATIVE: another build of the program, such as build/berth-native-asan. */
+export const native: string = resolve(import.meta.dirname, "../../build", process.env["BERTH_TEST_NATIVE"] ?? "berth-native");
 
 export const namespace = {
   mount: 0x20000,
