@@ -19,6 +19,10 @@ interface Step {
   readonly inode: FoundInode;
 }
 
+function pathIn(diff: string, step: Step): Buffer {
+  return Buffer.concat([Buffer.from(`${diff}/`), toBytes(step.path)]);
+}
+
 function metaOf(inode: FoundInode): FileMeta {
   return {
     mode: inode.mode,
@@ -61,7 +65,7 @@ function fileOp(step: Step, pieces: readonly Piece[], directory: string): FileOp
  */
 async function addIndexPieces(step: Step, pieces: readonly Piece[], directory: string, diff: string): Promise<void> {
   await using index = await open(join(directory, indexName), "r");
-  await using file = await open(Buffer.concat([Buffer.from(`${diff}/`), toBytes(step.path)]), constants.O_RDWR | constants.O_NOFOLLOW);
+  await using file = await open(pathIn(diff, step), constants.O_RDWR | constants.O_NOFOLLOW);
   const buffer = Buffer.alloc(1 << 20);
   for (const piece of pieces) {
     for (let done = 0; done < piece.length; ) {
@@ -94,6 +98,22 @@ function opOf(reader: ErofsReader, step: Step, pieces: readonly Piece[], directo
   }
 }
 
+/** Files being written out at a time: more only wait for one another's commits of the journal. */
+const syncsAtOnce = 4;
+
+/** Has what is in the files written out. Names and attributes are journalled before the layer gets its name. */
+async function sync(reader: ErofsReader, diff: string): Promise<void> {
+  const steps = inodes(reader);
+  const worker = async (): Promise<void> => {
+    for (const step of steps) {
+      if (step.inode.kind !== "file" || step.inode.size === 0) continue;
+      await using file = await open(pathIn(diff, step), constants.O_RDONLY | constants.O_NOFOLLOW);
+      await file.datasync();
+    }
+  };
+  await Promise.all(Array.from({ length: syncsAtOnce }, worker));
+}
+
 /**
  * @param directory has the layer's tar and index
  * @param diff is empty
@@ -107,22 +127,21 @@ export async function unpack(directory: string, diff: string, files: FileOps): P
     if (batch.length > 0) await files.apply(diff, batch);
     batch = [];
   };
-  for (const step of inodes(reader)) {
-    const first = links.get(step.inode.nid);
-    if (first !== undefined) {
-      batch.push({ op: "link", path: toBytes(step.path), target: first });
-      continue;
-    }
+  const add = async (step: Step): Promise<void> => {
     const pieces = step.inode.kind === "file" ? reader.pieces(step.inode) : [];
     batch.push(opOf(reader, step, pieces, directory));
     const inIndex = pieces.filter((piece) => piece.device === 0);
-    if (inIndex.length > 0) {
-      await flush();
-      await addIndexPieces(step, inIndex, directory, diff);
-      batch.push({ op: "meta", path: toBytes(step.path), ...metaOf(step.inode) });
-    }
+    if (inIndex.length === 0) return;
+    await flush();
+    await addIndexPieces(step, inIndex, directory, diff);
+    batch.push({ op: "meta", path: toBytes(step.path), ...metaOf(step.inode) });
+  };
+  for (const step of inodes(reader)) {
+    const first = links.get(step.inode.nid);
+    if (first !== undefined) batch.push({ op: "link", path: toBytes(step.path), target: first });
+    else await add(step);
     if (step.inode.kind === "directory") directories.push(step);
-    else if (step.inode.links > 1) links.set(step.inode.nid, toBytes(step.path));
+    else if (step.inode.links > 1 && first === undefined) links.set(step.inode.nid, toBytes(step.path));
     if (batch.length >= batchSize) await flush();
   }
   // Making files in a directory changes its mtime: directories are described last, the deepest first.
@@ -131,4 +150,5 @@ export async function unpack(directory: string, diff: string, files: FileOps): P
     if (batch.length >= batchSize) await flush();
   }
   await flush();
+  await sync(reader, diff);
 }

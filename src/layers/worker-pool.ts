@@ -31,7 +31,7 @@ class LayerThread {
   alive = true;
 
   constructor() {
-    this.#worker = new Worker(entry, { name: "layers", resourceLimits: limits });
+    this.#worker = new Worker(entry, { name: "layers", execArgv: [], resourceLimits: limits });
     this.#worker.on("message", (message: FromWorker) => this.#onMessage(message));
     this.#worker.on("error", (error: unknown) => this.#fail(failureOf(error)));
     this.#worker.on("exit", () => {
