@@ -224,7 +224,15 @@ static bool bring_up(const struct launch_plan *plan, struct openings *openings, 
 	close_standard(openings->standard);
 	if (plan->namespaces & CLONE_NEWUSER)
 		if (!write_maps(plan, session->pid, failure) || !send_channel(session->channel.fd, 'M', -1)) return false;
-	if (!set_up_network(plan, failure)) return false;
+	if (!set_up_network(plan, failure)) {
+		/* Where init has failed meanwhile, that is the reason, and its namespace being gone the consequence. */
+		struct failure earlier;
+		char heard;
+		do heard = hear(session, MSG_DONTWAIT, &earlier);
+		while (heard == 'C');
+		if (heard == 'F') *failure = earlier;
+		return false;
+	}
 	(void)send_channel(session->channel.fd, 'N', -1);
 	for (;;) {
 		char heard = hear(session, 0, failure);

@@ -1,6 +1,6 @@
 /** For tests as root: a kernel in a directory of its own, and containers of a busybox root file system, made from plans. */
 import assert from "node:assert/strict";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import type { Socket } from "node:net";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -94,7 +94,8 @@ export class Bench implements AsyncDisposable {
     let directory = mkdtempSync("/var/tmp/berth-test-kernel-");
     if (options.longPath === true) directory = join(directory, "a".repeat(120), "b".repeat(100));
     for (const folder of ["bin", "proc", "dev", "etc", "tmp"]) mkdirSync(join(directory, "lower", folder), { recursive: true });
-    cpSync("/bin/busybox", join(directory, "lower/bin/busybox"));
+    const busybox = ["/bin/busybox", resolve(native, "../v2/busybox")].find((path) => existsSync(path));
+    cpSync(busybox ?? "/bin/busybox", join(directory, "lower/bin/busybox"));
     for (const name of "sh cat echo sleep id ls tty stty hostname head seq kill ps mount stat readlink wc env true date".split(" "))
       symlinkSync("busybox", join(directory, "lower/bin", name));
     writeFileSync(join(directory, "lower/etc/passwd"), "root:x:0:0::/:/bin/sh\n");

@@ -3,8 +3,20 @@ import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { after, before, describe, test } from "node:test";
-import { Bench, namespace, type PlanChanges, usualMounts, usualNamespaces } from "./busybox-containers.ts";
+import {
+  Bench,
+  bytesOf,
+  demultiplex,
+  namespace,
+  native,
+  type PlanChanges,
+  textOf,
+  usualMounts,
+  usualNamespaces,
+} from "./busybox-containers.ts";
 import type { InitOp, LaunchFailure } from "./plan.ts";
+
+const sanitized = native.replace(/[^/]+$/, "berth-native-asan");
 
 describe("launch", () => {
   let bench: Bench;
@@ -296,6 +308,33 @@ describe("launch", () => {
     const script =
       "wc -c </proc/version; ls /proc/irq /proc/bus | grep -v : | grep -c .; echo x 2>/dev/null >/proc/sys/kernel/hostname || echo ro; echo x 2>/dev/null >/x || echo ro";
     assert.equal(await bench.sh(script, { process }), "0\n0\nro\nro");
+  });
+
+  test("under sanitizers nothing is found", { skip: !existsSync(sanitized) && "make -C native test has not been run" }, async () => {
+    const reports = bench.path("reports");
+    mkdirSync(reports);
+    process.env["ASAN_OPTIONS"] = `log_path=${reports}/address`;
+    process.env["UBSAN_OPTIONS"] = `log_path=${reports}/undefined`;
+    try {
+      await using checked = await Bench.open({ program: sanitized });
+      const plan = checked.plan(["sh", "-c", "tty; read x; echo $x"], {
+        stdio: { tty: true, openStdin: true },
+        process: [{ op: "console" }],
+      });
+      const { monitor, stream } = await checked.start(plan, true);
+      const session = await monitor.exec(checked.execPlan(["sh", "-c", "seq 1 5000; exit 3"]));
+      assert.equal(demultiplex(await bytesOf(session.stream)).stdout.length, 23_893);
+      assert.equal((await session.exited).exitCode, 3);
+      await monitor.resize(10, 20);
+      stream.end("word\r");
+      assert.match(await textOf(stream), /word\r\nword/);
+      assert.equal((await monitor.exited)?.exitCode, 0);
+      await assert.rejects(checked.run(["nosuch"]));
+    } finally {
+      delete process.env["ASAN_OPTIONS"];
+      delete process.env["UBSAN_OPTIONS"];
+    }
+    assert.deepEqual(readdirSync(reports), []);
   });
 
   test("the exec root may be longer than a socket's address", async () => {
