@@ -5,7 +5,7 @@ import { cancelled, invalidParameter } from "../base/base.ts";
 /** No request that is JSON comes near it; whatever is larger is not read to its end. */
 const maxBodyBytes = 4 * 1024 * 1024;
 
-function hasBody(request: IncomingMessage): boolean {
+export function hasBody(request: IncomingMessage): boolean {
   const length = request.headers["content-length"];
   return request.headers["transfer-encoding"] !== undefined || (length !== undefined && Number(length) > 0);
 }

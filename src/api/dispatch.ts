@@ -56,7 +56,10 @@ export class Dispatcher {
       return call.json(404, { message: "page not found" });
     }
     // Before anything is awaited: what follows the request may be looked at by node's parser right after this.
-    if (match.route.hijacks === true && upgrade === undefined) expectHijack(request.socket);
+    if (match.route.hijacks === true && upgrade === undefined) {
+      expectHijack(request);
+      response.shouldKeepAlive = false;
+    }
     call.params = match.params;
     await match.route.handler(call);
   }

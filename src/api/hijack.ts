@@ -6,28 +6,34 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { hasBody } from "./body.ts";
 
-/** What followed a request at once, on connections that a handler is about to take. */
-const early: WeakMap<Duplex, Buffer[]> = new WeakMap();
+/** Connections whose request is to be followed by bytes that are no HTTP. */
+const expected: WeakSet<Duplex> = new WeakSet();
 
-/** Announces that the request's handler takes the connection, before its bytes are looked at. */
-export function expectHijack(socket: Duplex): void {
-  early.set(socket, []);
+/** Announces that the request's handler takes the connection, before what follows the request is looked at. */
+export function expectHijack(request: IncomingMessage): void {
+  const { socket } = request;
+  expected.add(socket);
+  request.on("end", () => silenceParser(socket));
+  // A request without a body ends when someone has looked.
+  if (!hasBody(request)) request.resume();
 }
 
-/** True when the bytes that are no HTTP request were expected: they are kept for the handler. */
+/** True when the bytes that are no HTTP request were expected: they are put back for the handler. */
 export function keepEarlyBytes(socket: Duplex, error: Error & { rawPacket?: Buffer; bytesParsed?: number }): boolean {
-  const kept = early.get(socket);
-  if (kept === undefined || error.rawPacket === undefined) return false;
-  kept.push(error.rawPacket.subarray(error.bytesParsed ?? 0));
+  if (!expected.has(socket) || error.rawPacket === undefined) return false;
   silenceParser(socket as Socket);
+  // At once: a stream that has nothing to read may end at any moment, and then takes nothing back.
+  const bytes = error.rawPacket.subarray(error.bytesParsed ?? 0);
+  if (bytes.length > 0) socket.unshift(bytes);
   return true;
 }
 
 /** Node's parser reads from the handle itself until someone listens for data; then it is one of the listeners. */
 function silenceParser(socket: Socket): void {
   socket.on("data", () => undefined);
-  for (const event of ["data", "end", "drain", "timeout"]) socket.removeAllListeners(event);
+  for (const event of ["data", "end", "timeout"]) socket.removeAllListeners(event);
   socket.pause();
 }
 
@@ -40,10 +46,10 @@ export function takeConnection(
 ): Duplex {
   const socket = upgrade?.socket ?? request.socket;
   if (response.socket !== null) response.detachSocket(response.socket);
-  if (upgrade === undefined) silenceParser(request.socket);
-  const bytes = upgrade === undefined ? (early.get(socket) ?? []) : [upgrade.head];
-  early.delete(socket);
-  for (const chunk of bytes.reverse()) if (chunk.length > 0) socket.unshift(chunk);
+  if (upgrade === undefined) {
+    silenceParser(request.socket);
+    socket.removeAllListeners("drain");
+  } else if (upgrade.head.length > 0) socket.unshift(upgrade.head);
   const fields = response.getHeaderNames().map((name) => `${headerCase(name)}: ${response.getHeader(name)}\r\n`);
   const head =
     upgrade === undefined
