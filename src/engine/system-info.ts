@@ -139,7 +139,7 @@ export async function systemInfo(sources: InfoSources): Promise<SystemInfo> {
     LoggingDriver: daemon.logDriver,
     NEventsListener: sources.eventReaders(),
     KernelVersion: host.kernelVersion,
-    OperatingSystem: host.containerized ? `${host.operatingSystem} (containerized)` : host.operatingSystem,
+    OperatingSystem: host.operatingSystem,
     OSVersion: host.osVersion,
     OSType: "linux",
     Architecture: process.arch === "arm64" ? "aarch64" : "x86_64",

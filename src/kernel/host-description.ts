@@ -11,8 +11,6 @@ export interface HostDescription {
   readonly kernelVersion: string;
   readonly ipv4Forwarding: boolean;
   readonly memoryBytes: number;
-  /** The machine runs in a container, as Docker says it of itself. */
-  readonly containerized: boolean;
 }
 
 const text = async (path: string): Promise<string> => (await readFile(path, "utf8").catch(() => "")).trim();
@@ -36,7 +34,6 @@ export async function describeHost(): Promise<HostDescription> {
     kernelVersion: release(),
     ipv4Forwarding: (await text("/proc/sys/net/ipv4/ip_forward")) === "1",
     memoryBytes: memory.get("MemTotal") ?? 0,
-    containerized: (await text("/run/.containerenv")) !== "" || (await readFile("/.dockerenv").catch(() => undefined)) !== undefined,
   };
 }
 
