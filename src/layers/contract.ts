@@ -23,6 +23,8 @@ export interface ContractRoom extends AsyncDisposable {
   readonly layers: Layers;
   /** The data root's `layers`. */
   readonly root: string;
+  /** Kills the broker, and resolves when there is another one. */
+  killBroker(): Promise<void>;
   /** Looks at a directory of {@link Layers.lower}, or at the overlay of several, topmost first. */
   dump(lower: readonly string[], overlay: boolean): Promise<Dump>;
 }
@@ -53,8 +55,9 @@ function comparable(dump: Dump): Record<string, unknown> {
   );
 }
 
-export function layerContract(name: string, openRoom: OpenRoom): void {
-  describe(`layers by ${name}`, () => {
+/** @param skip why the tests cannot run here, or false */
+export function layerContract(name: string, skip: string | false, openRoom: OpenRoom): void {
+  describe(`layers by ${name}`, { skip }, () => {
     let scratch = "";
     let room: ContractRoom;
     const ingest = (...entries: (SampleEntry | Buffer)[]): Promise<IngestedLayer> => room.layers.ingest(stream(sampleTar(...entries)));
@@ -83,6 +86,7 @@ export function layerContract(name: string, openRoom: OpenRoom): void {
     refusals(() => ({ room, ingest, nothingLeft }));
     lives(() => ({ room, ingest, nothingLeft }));
     files(() => ({ room, ingest }));
+    faults(() => ({ room, ingest, look }));
   });
 }
 
@@ -406,6 +410,22 @@ function lives(
     assert.equal((await readdir(room.root)).includes(hexOf(two.diffId)), false);
     await assert.rejects(room.layers.sizeOf(two.diffId), (error) => isEngineError(error, "NotFound"));
     await assert.rejects(room.layers.lower([two.diffId]), (error) => isEngineError(error, "NotFound"));
+  });
+}
+
+function faults(
+  at: () => {
+    room: ContractRoom;
+    ingest: (...entries: SampleEntry[]) => Promise<IngestedLayer>;
+    look: (...chain: IngestedLayer[]) => Promise<Dump>;
+  },
+): void {
+  test("layers are mounted again after their mounts have gone with the broker", async () => {
+    const { room, ingest, look } = at();
+    const layer = await ingest({ name: "still-here" });
+    assert.deepEqual(names(await look(layer)), ["still-here"]);
+    await room.killBroker();
+    assert.deepEqual(names(await look(layer)), ["still-here"]);
   });
 }
 

@@ -48,8 +48,6 @@ class OpenLayers implements Layers, AsyncDisposable {
   readonly #driver: LayerDriver;
   readonly #files: ChainFiles;
   readonly #workers: WorkerPool = new WorkerPool();
-  /** Directories of layers that are in use, to save round trips at each start. */
-  readonly #mounted = new Map<Digest, Promise<string>>();
 
   constructor(store: LayerStore, driver: LayerDriver) {
     this.driver = driver.name;
@@ -105,13 +103,15 @@ class OpenLayers implements Layers, AsyncDisposable {
     return await Promise.all(chain.toReversed().map((diffId) => this.#mount(diffId)));
   }
 
-  #mount(diffId: Digest): Promise<string> {
-    const known = this.#mounted.get(diffId);
-    if (known !== undefined) return known;
-    const mounting = this.sizeOf(diffId).then(() => this.#driver.mount(diffId));
-    this.#mounted.set(diffId, mounting);
-    mounting.catch(() => this.#mounted.delete(diffId));
-    return mounting;
+  /** Asks each time: what is mounted goes with a broker that dies, and its successor mounts it again. */
+  async #mount(diffId: Digest): Promise<string> {
+    try {
+      return await this.#driver.mount(diffId);
+    } catch (error) {
+      // A layer that is not there is the better answer.
+      await this.sizeOf(diffId);
+      throw error;
+    }
   }
 
   readFile(chain: readonly Digest[], path: string, maxBytes: number): Promise<Uint8Array | undefined> {
@@ -119,7 +119,6 @@ class OpenLayers implements Layers, AsyncDisposable {
   }
 
   async remove(diffId: Digest): Promise<void> {
-    this.#mounted.delete(diffId);
     await this.#driver.forget(diffId);
     await this.#store.remove(diffId);
   }

@@ -29,6 +29,7 @@ export class Overlay2Driver implements LayerDriver {
   }
 
   async mount(diffId: Digest): Promise<string> {
+    await this.#store.sizeOf(diffId);
     return join(this.#store.directory(diffId), diffName);
   }
 
