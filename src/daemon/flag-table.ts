@@ -123,7 +123,7 @@ export const flags: readonly Flag[] = [
     name: "default-ipc-mode",
     kind: "text",
     help: "Default mode for containers ipc (shareable | private)",
-    refuse: only(["private", "shareable"], "must be private or shareable"),
+    refuse: only(["private"], "the default is private in this version; docker run --ipc=shareable can be given"),
   },
   {
     name: "default-network-opt",

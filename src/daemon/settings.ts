@@ -69,7 +69,6 @@ export interface ContainerDefaults {
   readonly noNewPrivileges: boolean;
   readonly pidsLimit: number | undefined;
   readonly cgroupNamespace: "private" | "host" | undefined;
-  readonly ipcMode: "private" | "shareable";
   readonly ulimits: readonly Ulimit[];
 }
 
@@ -218,7 +217,6 @@ function containersOf(reader: Reader): ContainerDefaults {
     noNewPrivileges: reader.flag("no-new-privileges", false),
     pidsLimit: reader.number("default-pids-limit"),
     cgroupNamespace: reader.text("default-cgroupns-mode") as "private" | "host" | undefined,
-    ipcMode: (reader.text("default-ipc-mode") ?? "private") as "private" | "shareable",
     ulimits: reader.list("default-ulimit").map(parseUlimit),
   };
 }

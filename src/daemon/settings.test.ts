@@ -1,0 +1,168 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
+import { flags } from "./flag-table.ts";
+import { usage } from "./parse-flags.ts";
+import { explainRefusal, readCommand, type Settings } from "./settings.ts";
+
+const folder = mkdtempSync("/tmp/berth-test-daemon-");
+after(() => rmSync(folder, { recursive: true }));
+
+function file(content: unknown): string {
+  const path = join(folder, "daemon.json");
+  writeFileSync(path, typeof content === "string" ? content : JSON.stringify(content));
+  return path;
+}
+
+function settings(...args: string[]): Settings {
+  const command = readCommand(args);
+  assert.ok(command.run === "daemon");
+  return command.settings;
+}
+
+function refusal(...args: string[]): { text: string; exitCode: number } {
+  try {
+    readCommand(args);
+  } catch (error) {
+    return explainRefusal(error);
+  }
+  throw new assert.AssertionError({ message: `${args.join(" ")} was taken` });
+}
+
+describe("the command line", () => {
+  test("is read as dockerd reads its", () => {
+    const read = settings(
+      "-Dl",
+      "warn",
+      "-H",
+      "unix:///a",
+      "-Hunix:///b",
+      "--host=tcp://127.0.0.1:1",
+      "--mtu",
+      "1400",
+      "--label=a=b",
+      "--ip-masq=false",
+      "--log-opt",
+      "max-size=10m",
+      "--log-opt=max-file=3",
+      "-p=/x.pid",
+    );
+    assert.deepEqual(read.hosts, ["unix:///a", "unix:///b", "tcp://127.0.0.1:1"]);
+    assert.equal(read.logLevel, "debug");
+    assert.equal(read.network.mtu, 1400);
+    assert.equal(read.network.ipMasq, false);
+    assert.deepEqual(read.labels, ["a=b"]);
+    assert.deepEqual(read.logOptions, { "max-size": "10m", "max-file": "3" });
+    assert.equal(read.pidFile, "/x.pid");
+    assert.equal(settings("-l", "warn").logLevel, "warn");
+  });
+
+  test("has defaults", () => {
+    const read = settings();
+    assert.deepEqual(read.hosts, ["unix:///run/berth/berth.sock"]);
+    assert.equal(read.dataRoot, "/var/lib/berth");
+    assert.equal(read.pidFile, "/run/berth/berthd.pid");
+    assert.deepEqual(settings("--exec-root=/x", "--docker-socket").hosts, ["unix:///x/berth.sock", "unix:///var/run/docker.sock"]);
+  });
+
+  test("that is wrong is refused in dockerd's words", () => {
+    const see = "\nSee 'berthd --help'.";
+    for (const [args, text] of [
+      [["--nope"], "unknown flag: --nope"],
+      [["-x"], "unknown shorthand flag: 'x' in -x"],
+      [["foo"], '"berthd" accepts no arguments'],
+      [["--data-root"], "flag needs an argument: --data-root"],
+      [["-H"], "flag needs an argument: 'H' in -H"],
+      [["--debug=zz"], 'invalid argument "zz" for "-D, --debug" flag: strconv.ParseBool: parsing "zz": invalid syntax'],
+      [["--mtu", "zz"], 'invalid argument "zz" for "--mtu" flag: strconv.ParseInt: parsing "zz": invalid syntax'],
+    ] as const) {
+      assert.deepEqual(refusal(...args), { text: text + see, exitCode: 125 });
+    }
+    assert.deepEqual(refusal("--log-level=zz"), { text: "unable to parse logging level: zz", exitCode: 1 });
+    assert.equal(refusal("--label", "foo").text, "bad attribute format: foo");
+    assert.equal(refusal("--default-ulimit", "foo").text, "invalid ulimit argument: foo");
+    assert.equal(refusal("--default-address-pool", "foo").text, "invalid field 'foo' must be a key=value pair");
+  });
+
+  test("with what cannot be honoured is refused, whatever the flag", () => {
+    for (const [arg, why] of [
+      ["--iptables=false", "need their firewall rules"],
+      ["--ipv6", "IPv4 only"],
+      ["--userns-remap=default", "not available"],
+      ["--live-restore=false", "outlive"],
+      ["--storage-driver=btrfs", "erofs and overlay2"],
+      ["--authorization-plugin=x", "no plugins"],
+      ["--exec-opt=native.cgroupdriver=systemd", "cgroupfs"],
+      ["--default-runtime=runsc", "external OCI runtimes"],
+    ] as const) {
+      const { text, exitCode } = refusal(arg);
+      assert.equal(exitCode, 1);
+      assert.ok(text.includes("cannot be honoured") && text.includes(why), text);
+    }
+    for (const arg of ["--live-restore", "--iptables", "--ipv6=false", "-s", "--userland-proxy=false"])
+      settings(arg, ...(arg === "-s" ? ["overlay2"] : []));
+  });
+
+  test("has help for every flag", () => {
+    const text = usage();
+    for (const { name } of flags) assert.match(text, new RegExp(`--${name}\\b`));
+    assert.equal(readCommand(["--help"]).run, "help");
+    assert.equal(readCommand(["-v"]).run, "version");
+    assert.equal(readCommand(["--validate", "--config-file", file({})]).run, "validate");
+  });
+
+  test("has ulimits and pools as dockerd's", () => {
+    assert.deepEqual(settings("--default-ulimit", "nofile=1024:2048", "--default-ulimit=core=0").containers.ulimits, [
+      { Name: "nofile", Soft: 1024, Hard: 2048 },
+      { Name: "core", Soft: 0, Hard: 0 },
+    ]);
+    assert.match(refusal("--default-ulimit", "nofile=5:4").text, /soft limit must be less than or equal to hard limit: 5 > 4/);
+    assert.deepEqual(settings("--default-address-pool", "base=10.0.0.0/8,size=24").network.addressPools, [
+      { Base: "10.0.0.0/8", Size: 24 },
+    ]);
+    assert.equal(settings("--default-shm-size=1g").containers.shmSizeBytes, 2 ** 30);
+  });
+});
+
+describe("daemon.json", () => {
+  const read = (content: unknown, ...args: string[]): Settings => settings("--config-file", file(content), ...args);
+  const refused = (content: unknown, ...args: string[]): string =>
+    refusal("--config-file", file(content), ...args).text.replace(/.*daemon\.json: /s, "");
+
+  test("has dockerd's keys", () => {
+    const found = read({
+      debug: true,
+      hosts: ["unix:///x"],
+      "log-opts": { "max-size": "1m" },
+      dns: ["9.9.9.9"],
+      "dns-opts": ["ndots:1"],
+      "insecure-registries": ["r:5000"],
+      "default-address-pools": [{ base: "10.0.0.0/8", size: 24 }],
+      "default-ulimits": { nofile: { Name: "nofile", Soft: 1, Hard: 2 } },
+      mtu: 1400,
+      features: { buildkit: true, "containerd-snapshotter": false },
+    });
+    assert.equal(found.debug, true);
+    assert.deepEqual(found.hosts, ["unix:///x"]);
+    assert.deepEqual(found.network.dns, ["9.9.9.9"]);
+    assert.deepEqual(found.network.addressPools, [{ Base: "10.0.0.0/8", Size: 24 }]);
+    assert.deepEqual(found.containers.ulimits, [{ Name: "nofile", Soft: 1, Hard: 2 }]);
+    assert.equal(found.network.mtu, 1400);
+    assert.deepEqual(read("").hosts, ["unix:///run/berth/berth.sock"]);
+  });
+
+  test("that is wrong is refused in dockerd's words", () => {
+    assert.equal(refused({ foo: 1, bar: 2 }), "the following directives don't match any configuration option: foo, bar");
+    assert.equal(
+      refused({ debug: true, hosts: ["unix:///x"] }, "-D", "-H", "unix:///y"),
+      "the following directives are specified both as a flag and in the configuration file: debug: (from flag: true, from file: true), hosts: (from flag: [unix:///y], from file: [unix:///x])",
+    );
+    assert.equal(refused({ debug: "x" }), "json: cannot unmarshal string into Go struct field Config.debug of type bool");
+    assert.equal(refused({ dns: "x" }), "json: cannot unmarshal string into Go struct field Config.dns of type []string");
+    assert.match(refused("{"), /JSON/);
+    assert.match(refused({ runtimes: { kata: { path: "/x" } } }), /kata.*not available/);
+    assert.match(refused({ ipv6: true }), /cannot be honoured/);
+    assert.match(refusal("--config-file", `${folder}/none.json`).text, /open .*none\.json: no such file or directory$/);
+  });
+});
