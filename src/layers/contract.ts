@@ -82,7 +82,9 @@ export function layerContract(name: string, skip: string | false, openRoom: Open
 
     trees(() => ({ scratch, room, lookAtOne }));
     chains(() => ({ room, ingest, look }));
+    stacks(() => ({ room, ingest, look }));
     contents(() => ({ room, ingest, lookAtOne }));
+    streams(() => ({ room, ingest, lookAtOne }));
     refusals(() => ({ room, ingest, nothingLeft }));
     lives(() => ({ room, ingest, nothingLeft }));
     files(() => ({ room, ingest }));
@@ -164,7 +166,15 @@ function chains(
     const top = await ingest({ name: "was-file/x" }, { name: "was-directory", data: "now a file" });
     assert.deepEqual(names(await look(base, top)), ["was-directory", "was-file", "was-file/x"]);
   });
+}
 
+function stacks(
+  at: () => {
+    room: ContractRoom;
+    ingest: (...entries: SampleEntry[]) => Promise<IngestedLayer>;
+    look: (...chain: IngestedLayer[]) => Promise<Dump>;
+  },
+): void {
   test("hard links are one file in each layer that has them", async () => {
     const { ingest, look } = at();
     const base = await ingest({ name: "a", data: "base" }, { name: "b", type: "1", link: "a" });
@@ -250,7 +260,15 @@ function contents(
     const dump = await lookAtOne(await ingest({ name: "usr/lib", type: "5" }, ...links, { name: "lib/a" }, { name: "esc/b" }));
     assert.deepEqual(names(dump), ["esc", "lib", "usr", "usr/b", "usr/lib", "usr/lib/a"]);
   });
+}
 
+function streams(
+  at: () => {
+    room: ContractRoom;
+    ingest: (...entries: SampleEntry[]) => Promise<IngestedLayer>;
+    lookAtOne: (layer: IngestedLayer) => Promise<Dump>;
+  },
+): void {
   test("extended attributes of overlayfs itself are not taken from a tar; bookkeeping of aufs is no file", async () => {
     const { ingest, lookAtOne } = at();
     const pax = { "SCHILY.xattr.trusted.overlay.opaque": "y", "SCHILY.xattr.user.good": "yes", "SCHILY.xattr.nonsense": "x" };
@@ -282,6 +300,44 @@ function contents(
   });
 }
 
+const hostile: Readonly<Record<string, readonly (SampleEntry | Buffer)[]>> = {
+  "a name that leaves the root": [{ name: "../evil" }],
+  "a name that leaves the root later": [{ name: "a/../../evil" }],
+  "an absolute name that leaves the root": [{ name: "/../evil" }],
+  "a pax name that leaves the root": [{ name: "x", pax: { path: "../../evil" } }],
+  "a hard link to outside": [{ name: "x", type: "1", link: "../../etc/passwd" }],
+  "a hard link to nothing": [{ name: "x", type: "1", link: "missing" }],
+  "a hard link to a directory": [
+    { name: "d", type: "5" },
+    { name: "x", type: "1", link: "d" },
+  ],
+  "a file as directory": [{ name: "f" }, { name: "f/x" }],
+  "a circle of links": [{ name: "a", type: "2", link: "b" }, { name: "b", type: "2", link: "a" }, { name: "a/x" }],
+  "a whiteout of ..": [{ name: "d/.wh..." }],
+  "a whiteout of nothing": [{ name: "d/.wh." }],
+  "a name component of 256 bytes": [{ name: "x", pax: { path: "n".repeat(256) } }],
+  "a name of 5000 bytes": [{ name: "x", pax: { path: "a/".repeat(2500) } }],
+  "a NUL in a pax name": [{ name: "x", pax: { path: "a\0b" } }],
+  "a pax record that is too long": [{ name: "p", type: "x", data: "99 path=x\n" }, { name: "x" }],
+  "a pax record without a length": [{ name: "p", type: "x", data: "path=x\n" }, { name: "x" }],
+  "a pax header of 1 GiB": [{ name: "p", type: "x", size: 2 ** 30 }],
+  "a long name of 1 TiB": [{ name: "L", type: "L", size: 2 ** 40 }],
+  "a negative size": [{ name: "x", size: -1n }],
+  "an absurd size": [{ name: "x", size: 2n ** 80n }],
+  "a negative pax size": [{ name: "x", pax: { size: "-5" } }],
+  "a pax size beyond the end": [{ name: "x", data: "abc", pax: { size: "99999" } }],
+  "a sparse map outside of its file": [{ name: "x", data: "abc", pax: { "GNU.sparse.map": "100,3", "GNU.sparse.size": "10" } }],
+  "a sparse map that overlaps": [{ name: "x", data: "abcdef", pax: { "GNU.sparse.map": "0,3,2,3", "GNU.sparse.size": "10" } }],
+  "a sparse map without its data": [{ name: "x", data: "abc", pax: { "GNU.sparse.map": "0,4", "GNU.sparse.size": "10" } }],
+  "a sparse file of an exabyte": [{ name: "x", pax: { "GNU.sparse.map": "0,0", "GNU.sparse.size": String(2 ** 52) } }],
+  "an unknown type": [{ name: "x", type: "V" }],
+  "a wrong checksum": [Buffer.from(sampleTar({ name: "x" })).fill(0x31, 148, 154)],
+  "no tar": [Buffer.from("Just some text, and not a tar. ".repeat(50))],
+  "an owner out of range": [{ name: "x", pax: { uid: String(2 ** 40) } }],
+  "extended attributes beyond all limits": [{ name: "x", pax: { "SCHILY.xattr.user.a": "x".repeat(65_000) } }],
+  "a device number out of range": [{ name: "x", type: "3", major: 5000, minor: 1 }],
+};
+
 function refusals(
   at: () => {
     room: ContractRoom;
@@ -289,43 +345,6 @@ function refusals(
     nothingLeft: () => Promise<void>;
   },
 ): void {
-  const hostile: Readonly<Record<string, readonly (SampleEntry | Buffer)[]>> = {
-    "a name that leaves the root": [{ name: "../evil" }],
-    "a name that leaves the root later": [{ name: "a/../../evil" }],
-    "an absolute name that leaves the root": [{ name: "/../evil" }],
-    "a pax name that leaves the root": [{ name: "x", pax: { path: "../../evil" } }],
-    "a hard link to outside": [{ name: "x", type: "1", link: "../../etc/passwd" }],
-    "a hard link to nothing": [{ name: "x", type: "1", link: "missing" }],
-    "a hard link to a directory": [
-      { name: "d", type: "5" },
-      { name: "x", type: "1", link: "d" },
-    ],
-    "a file as directory": [{ name: "f" }, { name: "f/x" }],
-    "a circle of links": [{ name: "a", type: "2", link: "b" }, { name: "b", type: "2", link: "a" }, { name: "a/x" }],
-    "a whiteout of ..": [{ name: "d/.wh..." }],
-    "a whiteout of nothing": [{ name: "d/.wh." }],
-    "a name component of 256 bytes": [{ name: "x", pax: { path: "n".repeat(256) } }],
-    "a name of 5000 bytes": [{ name: "x", pax: { path: "a/".repeat(2500) } }],
-    "a NUL in a pax name": [{ name: "x", pax: { path: "a\0b" } }],
-    "a pax record that is too long": [{ name: "p", type: "x", data: "99 path=x\n" }, { name: "x" }],
-    "a pax record without a length": [{ name: "p", type: "x", data: "path=x\n" }, { name: "x" }],
-    "a pax header of 1 GiB": [{ name: "p", type: "x", size: 2 ** 30 }],
-    "a long name of 1 TiB": [{ name: "L", type: "L", size: 2 ** 40 }],
-    "a negative size": [{ name: "x", size: -1n }],
-    "an absurd size": [{ name: "x", size: 2n ** 80n }],
-    "a negative pax size": [{ name: "x", pax: { size: "-5" } }],
-    "a pax size beyond the end": [{ name: "x", data: "abc", pax: { size: "99999" } }],
-    "a sparse map outside of its file": [{ name: "x", data: "abc", pax: { "GNU.sparse.map": "100,3", "GNU.sparse.size": "10" } }],
-    "a sparse map that overlaps": [{ name: "x", data: "abcdef", pax: { "GNU.sparse.map": "0,3,2,3", "GNU.sparse.size": "10" } }],
-    "a sparse map without its data": [{ name: "x", data: "abc", pax: { "GNU.sparse.map": "0,4", "GNU.sparse.size": "10" } }],
-    "a sparse file of an exabyte": [{ name: "x", pax: { "GNU.sparse.map": "0,0", "GNU.sparse.size": String(2 ** 52) } }],
-    "an unknown type": [{ name: "x", type: "V" }],
-    "a wrong checksum": [Buffer.from(sampleTar({ name: "x" })).fill(0x31, 148, 154)],
-    "no tar": [Buffer.from("Just some text, and not a tar. ".repeat(50))],
-    "an owner out of range": [{ name: "x", pax: { uid: String(2 ** 40) } }],
-    "extended attributes beyond all limits": [{ name: "x", pax: { "SCHILY.xattr.user.a": "x".repeat(65_000) } }],
-    "a device number out of range": [{ name: "x", type: "3", major: 5000, minor: 1 }],
-  };
   for (const [what, entries] of Object.entries(hostile)) {
     test(`refuses ${what} and leaves nothing`, async () => {
       const { ingest, nothingLeft } = at();
