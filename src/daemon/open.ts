@@ -97,7 +97,12 @@ interface Rooms {
 }
 
 /** Opens every room in the order of the tiers; each is closed by `stack` in the reverse one. */
-async function openRooms(settings: Settings, warnings: readonly string[], stack: AsyncDisposableStack): Promise<Rooms> {
+async function openRooms(
+  settings: Settings,
+  warnings: readonly string[],
+  closing: AbortSignal,
+  stack: AsyncDisposableStack,
+): Promise<Rooms> {
   const build = buildFolder();
   const { dataRoot, execRoot } = settings;
   const database = openDatabase(join(dataRoot, "berth.db"));
@@ -133,6 +138,7 @@ async function openRooms(settings: Settings, warnings: readonly string[], stack:
     counts: () => engine.counts(),
     imageCount: () => images.list(new Map()).length,
     events,
+    closing,
     apiVersion,
     minimumApiVersion,
     stopAll: () => engine.stopAll(),
@@ -144,12 +150,17 @@ async function openRooms(settings: Settings, warnings: readonly string[], stack:
   return { backends: { containers, exec, images: imageBackend, networks: networkBackend, system }, engine, endAsked: end.promise };
 }
 
-/** Stops listening, lets short requests end, then breaks what is left. */
+/** Stops listening, lets requests end, then breaks what is left. */
 async function closeServer(server: Server, timeoutMs: number): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  const { promise, resolve } = Promise.withResolvers<void>();
+  server.close(() => resolve());
   server.closeIdleConnections();
-  const timer = setTimeout(() => server.closeAllConnections(), timeoutMs);
-  await closed;
+  const timer = setTimeout(() => {
+    log.warn("clients are still connected; leaving them");
+    server.closeAllConnections();
+    resolve();
+  }, timeoutMs);
+  await promise;
   clearTimeout(timer);
 }
 
@@ -165,15 +176,17 @@ export async function openDaemon(settings: Settings): Promise<RunningDaemon> {
   const addresses = settings.hosts.flatMap((host) => parseHost(host, settings.tls !== undefined));
   const warnings = exposureWarnings(addresses, settings);
   for (const warning of warnings) log.warn(warning.replaceAll(/\s+/g, " "));
-  const { backends, engine, endAsked } = await openRooms(settings, warnings, stack);
+  const closing = new AbortController();
+  const { backends, engine, endAsked } = await openRooms(settings, warnings, closing.signal, stack);
   const create = settings.tls === undefined ? undefined : await secureServer(settings.tls);
   log.info("Daemon has completed initialization");
   const servers: Server[] = [];
   stack.defer(async () => {
     // Streams that wait for containers end with the engine's; it closes again, to no effect, in its turn.
-    const closing = servers.map((server) => closeServer(server, settings.shutdownTimeoutSeconds * 1000));
+    const closed = servers.map((server) => closeServer(server, settings.shutdownTimeoutSeconds * 1000));
+    closing.abort(new Error("the daemon is shutting down"));
     await engine.close().catch((error: unknown) => log.warn("closing the engine failed", { error: messageOf(error) }));
-    await Promise.all(closing);
+    await Promise.all(closed);
   });
   for (const address of addresses) {
     const secure = create !== undefined && address.kind !== "unix" ? { create } : {};

@@ -7,6 +7,8 @@ import { type InfoSources, systemInfo } from "./system-info.ts";
 
 export interface SystemPorts extends Omit<InfoSources, "eventReaders"> {
   readonly events: Events;
+  /** Aborts when the daemon ends: streams of events end with it. */
+  readonly closing: AbortSignal;
   readonly apiVersion: string;
   readonly minimumApiVersion: string;
   /** Stops all containers. */
@@ -46,7 +48,7 @@ export function openSystemBackend(ports: SystemPorts): EngineSystem {
     events: ({ since, until, filters }, signal) => {
       const range = { ...(since === undefined ? {} : { sinceNanos: since }), ...(until === undefined ? {} : { untilNanos: until }) };
       // Subscribed at once: what happens before the first read is not missed.
-      return filtered(ports.events.subscribe(range, signal), filters);
+      return filtered(ports.events.subscribe(range, AbortSignal.any([signal, ports.closing])), filters);
     },
     shutdown: async ({ stop }) => {
       if (stop) await ports.stopAll();
