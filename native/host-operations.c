@@ -150,7 +150,7 @@ static bool open_slot(const struct op *op, struct prepared *prepared, struct fai
 {
 	uint64_t slot = op->number[0];
 	if (slot >= SLOTS || prepared->slots[slot] >= 0) return fail(failure, op->name, EINVAL, "slot %u", (unsigned)slot);
-	return clone_host_tree(op->text[0], op->number[1] != 0, &prepared->slots[slot], failure);
+	return make_bind_source(prepared, (uint32_t)slot, op->text[0], op->number[1] != 0, failure);
 }
 
 static bool remember_oom_counter(const struct op *op, struct prepared *prepared, struct failure *failure)

@@ -43,12 +43,11 @@ static bool mount_new(struct init_context *context, const struct op *op, struct 
 	if (op->number[2] == CREATE_NONE) target = open_inside(context->root, target_path, O_PATH, 0);
 	else target = make_inside(context->root, target_path, op->number[2] == CREATE_DIRECTORY, 0755);
 	if (target < 0) return fail(failure, op->name, errno, "%s", target_path);
-	int tree = make_mount(type, source, op->list[0], (unsigned)op->number[0]);
-	if (tree < 0 && optional && (errno == EPERM || errno == ENODEV || errno == EINVAL)) return close(target) == 0;
-	bool ok = tree >= 0 && (!copy || copy_up(target, tree)) && attach_mount(tree, target);
+	struct new_mount new = { type, source, op->list[0], (unsigned)op->number[0], context->root, target_path };
+	bool ok = mount_on(&new, target, copy ? copy_up : NULL);
 	int error = errno;
 	close(target);
-	if (tree >= 0) close(tree);
+	if (!ok && optional && (error == EPERM || error == ENODEV || error == EINVAL)) return true;
 	return ok || fail(failure, op->name, error, "%s on %s", type, target_path);
 }
 
@@ -76,7 +75,7 @@ static bool change_at(struct init_context *context, const struct op *op, struct 
 {
 	int fd = open_inside(context->root, op->text[0], O_PATH, 0);
 	if (fd < 0) return fail(failure, op->name, errno, "%s", op->text[0]);
-	bool ok = change_attached_mount(fd, op->number[0], op->number[1], op->number[2] != 0, 0);
+	bool ok = change_mount(fd, op->number[0], op->number[1], op->number[2] != 0, 0);
 	int error = errno;
 	close(fd);
 	return ok || fail(failure, op->name, error, "%s", op->text[0]);
@@ -86,46 +85,34 @@ static bool make_read_only(struct init_context *context, const struct op *op, st
 {
 	int target = open_inside(context->root, op->text[0], O_PATH, 0);
 	if (target < 0) return errno == ENOENT || fail(failure, op->name, errno, "%s", op->text[0]);
-	int tree = clone_tree(target, true);
-	bool ok = tree >= 0 && change_and_attach(tree, target, MOUNT_ATTR_RDONLY, 0, false, 0);
+	bool ok = bind_read_only(context->root, op->text[0], target);
 	int error = errno;
 	close(target);
-	if (tree >= 0) close(tree);
 	return ok || fail(failure, op->name, error, "%s", op->text[0]);
 }
 
-/* The first masked directory gets a new tmpfs, the others clones of that mount. */
-static int mask_directory(struct init_context *context, int target)
+/* The first masked directory gets a new tmpfs, the others show that one. */
+static bool mask_directory(struct init_context *context, const char *path, int target)
 {
-	struct list none = { .count = 0 };
-	int tree = context->mask >= 0 ? clone_tree(context->mask, false)
-	                              : make_mount("tmpfs", "tmpfs", none, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
-	if (tree < 0) return -1;
-	if (!attach_mount(tree, target)) {
-		int error = errno;
-		close(tree);
-		errno = error;
-		return -1;
-	}
-	if (context->mask < 0) context->mask = tree;
-	else close(tree);
-	return 0;
+	struct new_mount new = { "tmpfs", "tmpfs", { .count = 0 }, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, context->root, path };
+	if (context->mask >= 0) return bind_mount(context->mask, target);
+	if (!mount_on(&new, target, NULL)) return false;
+	context->mask = open_inside(context->root, path, O_PATH | O_DIRECTORY, 0);
+	return context->mask >= 0;
 }
 
 /* By the container's own /dev/null, which is believed for its device number and not for its name (CVE-2025-31133). */
-static int mask_file(struct init_context *context, int target)
+static bool mask_file(struct init_context *context, int target)
 {
 	int null = open_inside(context->root, "/dev/null", O_PATH, 0);
-	if (null < 0) return -1;
-	int tree = -1;
-	if (is_null_device(null)) tree = clone_tree(null, false);
-	else errno = ENODEV;
-	int result = tree >= 0 && attach_mount(tree, target) ? 0 : -1;
+	if (null < 0) return false;
+	bool ok = is_null_device(null);
+	if (!ok) errno = ENODEV;
+	ok = ok && bind_mount(null, target);
 	int error = errno;
 	close(null);
-	if (tree >= 0) close(tree);
 	errno = error;
-	return result;
+	return ok;
 }
 
 static bool mask(struct init_context *context, const struct op *op, struct failure *failure)
@@ -133,11 +120,10 @@ static bool mask(struct init_context *context, const struct op *op, struct failu
 	struct stat status;
 	int target = open_inside(context->root, op->text[0], O_PATH, 0);
 	if (target < 0) return errno == ENOENT || fail(failure, op->name, errno, "%s", op->text[0]);
-	int result = fstat(target, &status);
-	if (result == 0) result = S_ISDIR(status.st_mode) ? mask_directory(context, target) : mask_file(context, target);
+	bool ok = fstat(target, &status) == 0 && (S_ISDIR(status.st_mode) ? mask_directory(context, op->text[0], target) : mask_file(context, target));
 	int error = errno;
 	close(target);
-	return result == 0 || fail(failure, op->name, error, "%s", op->text[0]);
+	return ok || fail(failure, op->name, error, "%s", op->text[0]);
 }
 
 static bool make_link(struct init_context *context, const struct op *op, struct failure *failure)
@@ -206,7 +192,7 @@ bool run_mount_op(struct init_context *context, const struct op *op, struct fail
 		return mount(NULL, "/", NULL, op->number[0], NULL) == 0 || fail(failure, op->name, errno, "/");
 	case OP_PIVOT_ROOT: return pivot(context, op, failure);
 	case OP_ROOT_READONLY:
-		return change_attached_mount(context->root, MOUNT_ATTR_RDONLY, 0, false, 0) || fail(failure, op->name, errno, "/");
+		return change_mount(context->root, MOUNT_ATTR_RDONLY, 0, false, 0) || fail(failure, op->name, errno, "/");
 	default: return fail(failure, op->name, ENOSYS, "not an operation of init");
 	}
 }

@@ -88,11 +88,11 @@ static void enter_namespaces(struct init_context *context, const struct init_sta
 /* Moves the detached root into our mount namespace, to be reached by its descriptor and pivoted to later. */
 static void place_root(struct init_context *context)
 {
-	int place = open("/root", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (!use_descriptor_names(context->proc)) give_up_at(context, "root", errno, "/proc/self/fd");
+	if (our.classic && !reopen_stage(context->prepared)) give_up_at(context, "root", errno, "cannot find what has been prepared");
 	context->root = context->prepared->root;
 	if (context->root < 0) give_up_at(context, "root", EINVAL, "the plan has no root file system");
-	if (place < 0 || !attach_mount(context->root, place)) give_up_at(context, "root", errno, "cannot attach the root file system");
-	close(place);
+	if (!our.classic && !place_root_at(context->root, "/root")) give_up_at(context, "root", errno, "cannot attach the root file system");
 }
 
 static bool write_sysctl(const struct init_context *context, const struct op *op, struct failure *failure)
@@ -221,6 +221,7 @@ _Noreturn void run_exec_child(const struct exec_start *start)
 	if (setns(start->pidfd, (int)start->namespaces) != 0) give_up_at(&context, "join", errno, "the container's namespaces");
 	if ((start->namespaces & CLONE_NEWUSER) && (setresgid(0, 0, 0) != 0 || setresuid(0, 0, 0) != 0))
 		give_up_at(&context, "user-namespace", errno, "cannot become its root");
+	if (!use_descriptor_names(context.proc)) give_up_at(&context, "root", errno, "/proc/self/fd");
 	context.root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (context.root < 0) give_up_at(&context, "root", errno, "/");
 	if (start->plan->tty && !open_console(&context, false, &failure)) give_up(&context, &failure);

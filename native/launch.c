@@ -247,7 +247,7 @@ bool launch_container(struct failure *failure)
 {
 	const struct launch_plan *plan = monitor.plan;
 	struct openings openings = { .standard = { -1, -1, -1 }, .ends = { -1, -1 }, .cgroup2 = -1 };
-	bool ok = run_host_ops(plan->prepare, &monitor.prepared, false, failure) && (!plan->has_log || log_open(&plan->log, failure));
+	bool ok = open_stage(failure) && run_host_ops(plan->prepare, &monitor.prepared, false, failure) && (!plan->has_log || log_open(&plan->log, failure));
 	if (ok) {
 		monitor.oom_count = read_oom_count(&monitor.prepared);
 		ok = bring_up(plan, &openings, failure);
@@ -262,6 +262,7 @@ bool launch_container(struct failure *failure)
 	if (monitor.prepared.root >= 0) close(monitor.prepared.root);
 	monitor.prepared.root = -1;
 	close_all(monitor.prepared.slots, SLOTS);
+	close_stage();
 	return ok;
 }
 

@@ -44,6 +44,9 @@ static bool make_stem_namespace(struct failure *failure)
 /* @param adopted descriptor of the layers namespace of an earlier broker, or -1 */
 bool open_mount_space(int adopted, struct failure *failure)
 {
+	int probe = sys_fsopen("tmpfs");
+	if (probe < 0 && errno == ENOSYS) our.classic = true;
+	if (probe >= 0) close(probe);
 	our.host_namespace = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
 	our.host_network = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	if (our.host_namespace < 0 || our.host_network < 0) return fail(failure, "mount-space", errno, "/proc/self/ns");
@@ -103,6 +106,21 @@ static int erofs_mount(const char *index, struct list devices, const char **abou
 	return mounted;
 }
 
+/* With mount(2), which takes all names in one text of a page. */
+static bool mount_erofs_on(const char *directory, const char *index, struct list devices, struct failure *failure)
+{
+	char text[4096] = "";
+	size_t length = 0;
+	for (uint32_t i = 0; i < devices.count && length < sizeof text; i++)
+		length += (size_t)snprintf(text + length, sizeof text - length, "%sdevice=%s", i == 0 ? "" : ",", read_text(&devices.strings));
+	if (length >= sizeof text) return fail(failure, "mount-erofs", E2BIG, "%s", index);
+	if (mkdir(directory, 0700) != 0 && errno != EEXIST) return fail(failure, "mount-erofs", errno, "%s", directory);
+	if (mount(index, directory, "erofs", MS_RDONLY, text) == 0) return true;
+	int error = errno;
+	rmdir(directory);
+	return fail(failure, "mount-erofs", error, "%s", index);
+}
+
 bool mount_erofs(const char *key, const char *index, struct list devices, char *directory, size_t size, struct failure *failure)
 {
 	struct stat status, above;
@@ -110,6 +128,7 @@ bool mount_erofs(const char *key, const char *index, struct list devices, char *
 	if (!is_plain_name(key) || (size_t)snprintf(directory, size, "%s/%s", our.layers, key) >= size)
 		return fail(failure, "mount-erofs", EINVAL, "bad key: %s", key);
 	if (stat(our.layers, &above) == 0 && stat(directory, &status) == 0 && status.st_dev != above.st_dev) return true;
+	if (our.classic) return mount_erofs_on(directory, index, devices, failure);
 	int mounted = erofs_mount(index, devices, &about);
 	if (mounted < 0) return fail(failure, "mount-erofs", errno, "%s", about);
 	bool ok = (mkdir(directory, 0700) == 0 || errno == EEXIST) &&

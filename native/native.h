@@ -104,9 +104,12 @@ void release_ports(struct prepared *prepared);
 uint64_t read_oom_count(const struct prepared *prepared);
 
 /* root-mounts.c: detached trees for the container's root and its binds */
+bool open_stage(struct failure *failure);
+void close_stage(void);
+bool reopen_stage(struct prepared *prepared);
 bool make_overlay(const struct op *op, struct prepared *prepared, struct failure *failure);
 bool make_root_directory(const struct op *op, struct prepared *prepared, struct failure *failure);
-bool clone_host_tree(const char *source, bool recursive, int *tree, struct failure *failure);
+bool make_bind_source(struct prepared *prepared, uint32_t slot, const char *source, bool recursive, struct failure *failure);
 
 /* resolve.c: paths inside a root, never out of it */
 int open_inside(int root, const char *path, uint64_t flags, uint64_t more_resolve);
@@ -116,12 +119,22 @@ bool make_directories_inside(int root, const char *path, mode_t mode);
 bool is_null_device(int fd);
 
 /* attach-mounts.c: mounting onto a descriptor, new API or mount(2) */
-int make_mount(const char *type, const char *source, struct list options, unsigned attributes);
+struct new_mount {
+	const char *type, *source;
+	struct list options;
+	unsigned attributes;
+	int root;             /* where `path` is the target: to look it up again with mount(2) */
+	const char *path;
+};
+bool use_descriptor_names(int proc);
+bool set_options(int fs, struct list options);
+bool join_options(struct list options, char *into, size_t size, size_t length);
+bool mount_on(const struct new_mount *mount, int target, bool (*fill)(int covered, int root));
 bool change_mount(int fd, uint64_t set, uint64_t clear, bool recursive, uint64_t propagation);
-bool change_attached_mount(int fd, uint64_t set, uint64_t clear, bool recursive, uint64_t propagation);
-bool attach_mount(int tree, int target);
 bool change_and_attach(int tree, int target, uint64_t set, uint64_t clear, bool recursive, uint64_t propagation);
-int clone_tree(int fd, bool recursive);
+bool bind_mount(int source, int target);
+bool bind_read_only(int root, const char *path, int target);
+bool place_root_at(int tree, const char *path);
 
 /* init.c: runs in the clone, and in the child of an exec session */
 struct init_context {
@@ -129,7 +142,7 @@ struct init_context {
 	int root;             /* directory of the container's root */
 	int proc;             /* the host's procfs, opened before anything of the container is looked at */
 	int terminal;         /* slave of the console, -1: none */
-	int mask;             /* a read-only empty directory that masks others, -1: not made yet */
+	int mask;             /* an empty directory of a read-only tmpfs, which masks others; -1: not made yet */
 	bool network_ready;   /* the monitor has sent the host's part of the network */
 	bool leads_session;
 	mode_t umask;         /* what the program gets */

@@ -56,9 +56,7 @@ bool open_console(struct init_context *context, bool bind, struct failure *failu
 	if (bind) {
 		int target = open_inside(context->root, "/dev/console", O_PATH, RESOLVE_NO_SYMLINKS);
 		if (target < 0 && errno == ENOENT) target = make_inside(context->root, "/dev/console", false, 0600);
-		int tree = target < 0 ? -1 : clone_tree(slave, false);
-		if (tree < 0 || !attach_mount(tree, target)) return fail(failure, "console", errno, "/dev/console");
-		close(tree);
+		if (target < 0 || !bind_mount(slave, target)) return fail(failure, "console", errno, "/dev/console");
 		close(target);
 	}
 	if (!send_channel(context->channel, 'C', master)) return fail(failure, "console", errno, "cannot hand over the terminal");

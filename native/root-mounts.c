@@ -25,20 +25,6 @@ static bool open_directory(struct directories *directories, const char *path, co
 	return true;
 }
 
-static bool set_option(int fs, const char *option)
-{
-	char key[256];
-	const char *equals = strchr(option, '=');
-	if (equals == NULL) return sys_fsconfig(fs, FSCONFIG_SET_FLAG, option, NULL, 0) == 0;
-	if ((size_t)(equals - option) >= sizeof key) {
-		errno = EINVAL;
-		return false;
-	}
-	memcpy(key, option, (size_t)(equals - option));
-	key[equals - option] = 0;
-	return sys_fsconfig(fs, FSCONFIG_SET_STRING, key, equals + 1, 0) == 0;
-}
-
 static bool set_directory(int fs, const char *key, int directory)
 {
 	char name[64];
@@ -54,33 +40,34 @@ static int overlay_by_context(const struct directories *directories, struct list
 	bool ok = sys_fsconfig(fs, FSCONFIG_SET_STRING, "source", "overlay", 0) == 0;
 	for (unsigned i = 2; ok && i < directories->count; i++) ok = set_directory(fs, "lowerdir+", directories->fds[i]);
 	ok = ok && set_directory(fs, "upperdir", directories->fds[0]) && set_directory(fs, "workdir", directories->fds[1]);
-	for (uint32_t i = 0; ok && i < options.count; i++) ok = set_option(fs, read_text(&options.strings));
-	if (ok && sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0) mounted = sys_fsmount(fs, 0);
+	if (ok && set_options(fs, options) && sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0) mounted = sys_fsmount(fs, 0);
 	int error = errno;
 	close(fs);
 	errno = error;
 	return mounted;
 }
 
-/* Before `lowerdir+` (Linux 6.8): mount(2) at a place of the layers namespace, then taken off there as a detached tree. */
-static int overlay_by_mount(const struct directories *directories, struct list options)
+/* All of it in the one text that mount(2) takes, of at most a page. */
+static bool mount_overlay(const struct directories *directories, struct list options, const char *place)
 {
-	char text[4096], place[DIRECTORY_ROOM];
+	char text[4096];
 	size_t length = 0;
 	for (unsigned i = 2; i < directories->count && length < sizeof text; i++)
 		length += (size_t)snprintf(text + length, sizeof text - length, "%s/proc/self/fd/%d", i == 2 ? "lowerdir=" : ":", directories->fds[i]);
 	if (length < sizeof text)
 		length += (size_t)snprintf(text + length, sizeof text - length, ",upperdir=/proc/self/fd/%d,workdir=/proc/self/fd/%d",
 			directories->fds[0], directories->fds[1]);
-	for (uint32_t i = 0; i < options.count && length < sizeof text; i++)
-		length += (size_t)snprintf(text + length, sizeof text - length, ",%s", read_text(&options.strings));
-	if (length >= sizeof text || (size_t)snprintf(place, sizeof place, "%s/.root-%d", our.layers, (int)getpid()) >= sizeof place) {
-		errno = E2BIG;
-		return -1;
-	}
-	if (mkdir(place, 0700) != 0 && errno != EEXIST) return -1;
+	return join_options(options, text, sizeof text, length) && mount("overlay", place, "overlay", 0, text) == 0;
+}
+
+/* Before `lowerdir+` (Linux 6.8): mounted at a place of the layers namespace, then taken off there as a detached tree. */
+static int overlay_by_mount(const struct directories *directories, struct list options)
+{
+	char place[DIRECTORY_ROOM];
 	int tree = -1;
-	if (mount("overlay", place, "overlay", 0, text) == 0) {
+	snprintf(place, sizeof place, "%s/.root-%d", our.layers, (int)getpid());
+	if (mkdir(place, 0700) != 0 && errno != EEXIST) return -1;
+	if (mount_overlay(directories, options, place)) {
 		tree = sys_open_tree(AT_FDCWD, place, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 		int error = errno;
 		umount2(place, MNT_DETACH);
@@ -92,6 +79,67 @@ static int overlay_by_mount(const struct directories *directories, struct list o
 	return tree;
 }
 
+/*
+ * Without open_tree there are no detached trees. Instead the monitor has a mount namespace of its own with a stage, a
+ * tmpfs that has what it prepares as `root` and by slot number; init's namespace is a copy of that one, and moves each
+ * tree from there. What is bound so has the propagation of our slave and not of the host's mount.
+ */
+static char stage[DIRECTORY_ROOM];
+
+bool open_stage(struct failure *failure)
+{
+	if (!our.classic) return true;
+	snprintf(stage, sizeof stage, "%s/.stage-%d", our.layers, (int)getpid());
+	bool ok = unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) == 0 &&
+	          (mkdir(stage, 0700) == 0 || errno == EEXIST) && mount("berth-stage", stage, "tmpfs", 0, "mode=0700") == 0;
+	return ok || fail(failure, "root", errno, "%s", stage);
+}
+
+void close_stage(void)
+{
+	if (!our.classic) return;
+	(void)umount2(stage, MNT_DETACH);
+	(void)rmdir(stage);
+}
+
+static bool on_stage(char *path, size_t size, const char *name, bool directory)
+{
+	if ((size_t)snprintf(path, size, "%s/%s", stage, name) >= size) return false;
+	return (directory ? mkdir(path, 0700) : mknod(path, S_IFREG | 0600, 0)) == 0;
+}
+
+/* In init: the same mounts, as they are in its copy of the namespace. */
+bool reopen_stage(struct prepared *prepared)
+{
+	int directory = open(stage, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (directory < 0) return false;
+	prepared->root = prepared->root < 0 ? -1 : openat(directory, "root", O_PATH | O_CLOEXEC);
+	for (int i = 0; i < SLOTS; i++) {
+		char name[16];
+		snprintf(name, sizeof name, "%d", i);
+		if (prepared->slots[i] >= 0 && (prepared->slots[i] = openat(directory, name, O_PATH | O_CLOEXEC)) < 0) return false;
+	}
+	close(directory);
+	return true;
+}
+
+static int overlay_on_stage(const struct directories *directories, struct list options)
+{
+	char place[DIRECTORY_ROOM + 16];
+	if (!on_stage(place, sizeof place, "root", true) || !mount_overlay(directories, options, place)) return -1;
+	return open(place, O_PATH | O_CLOEXEC);
+}
+
+static bool bind_on_stage(const char *source, bool recursive, const char *name, int *tree)
+{
+	char place[DIRECTORY_ROOM + 16];
+	struct stat status;
+	bool ok = stat(source, &status) == 0 && on_stage(place, sizeof place, name, S_ISDIR(status.st_mode)) &&
+	          mount(source, place, NULL, recursive ? MS_BIND | MS_REC : MS_BIND, NULL) == 0;
+	*tree = ok ? open(place, O_PATH | O_CLOEXEC) : -1;
+	return *tree >= 0;
+}
+
 bool make_overlay(const struct op *op, struct prepared *prepared, struct failure *failure)
 {
 	struct directories directories = { .count = 0 };
@@ -101,8 +149,8 @@ bool make_overlay(const struct op *op, struct prepared *prepared, struct failure
 	ok = ok && open_directory(&directories, upper, "upper directory", failure) && open_directory(&directories, work, "work directory", failure);
 	for (uint32_t i = 0; ok && i < lower.count; i++) ok = open_directory(&directories, read_text(&lower.strings), "lower directory", failure);
 	if (ok) {
-		prepared->root = our.classic ? -1 : overlay_by_context(&directories, op->list[1]);
-		if (prepared->root < 0) prepared->root = overlay_by_mount(&directories, op->list[1]);
+		prepared->root = our.classic ? overlay_on_stage(&directories, op->list[1]) : overlay_by_context(&directories, op->list[1]);
+		if (prepared->root < 0 && errno == EINVAL && !our.classic) prepared->root = overlay_by_mount(&directories, op->list[1]);
 		ok = prepared->root >= 0 || fail(failure, op->name, errno, "%s", upper);
 	}
 	for (unsigned i = 0; i < directories.count; i++) close(directories.fds[i]);
@@ -110,13 +158,21 @@ bool make_overlay(const struct op *op, struct prepared *prepared, struct failure
 }
 
 /* Clones a mount tree as the host sees it, so that propagation is that of the host's mounts and not of our slaves. */
-bool clone_host_tree(const char *source, bool recursive, int *tree, struct failure *failure)
+static bool clone_host_tree(const char *source, bool recursive, const char *name, int *tree, struct failure *failure)
 {
+	if (our.classic) return bind_on_stage(source, recursive, name, tree) || fail(failure, "open-tree", errno, "%s", source);
 	if (setns(our.host_namespace, CLONE_NEWNS) != 0) return fail(failure, "open-tree", errno, "cannot look into the host's mounts");
 	*tree = sys_open_tree(AT_FDCWD, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0));
 	int error = errno;
 	if (setns(our.layers_namespace, CLONE_NEWNS) != 0) return fail(failure, "open-tree", errno, "cannot return to our mounts");
 	return *tree >= 0 || fail(failure, "open-tree", error, "%s", source);
+}
+
+bool make_bind_source(struct prepared *prepared, uint32_t slot, const char *source, bool recursive, struct failure *failure)
+{
+	char name[16];
+	snprintf(name, sizeof name, "%u", slot);
+	return clone_host_tree(source, recursive, name, &prepared->slots[slot], failure);
 }
 
 bool make_root_directory(const struct op *op, struct prepared *prepared, struct failure *failure)
@@ -125,7 +181,7 @@ bool make_root_directory(const struct op *op, struct prepared *prepared, struct 
 	const char *path = op->text[0];
 	if (stat(path, &status) != 0) return fail(failure, op->name, errno, "%s", path);
 	if (!S_ISDIR(status.st_mode)) return fail(failure, op->name, ENOTDIR, "%s", path);
-	if (clone_host_tree(path, true, &prepared->root, failure)) return true;
+	if (clone_host_tree(path, true, "root", &prepared->root, failure)) return true;
 	failure->stage = op->name;
 	return false;
 }

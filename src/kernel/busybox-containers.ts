@@ -90,7 +90,7 @@ export class Bench implements AsyncDisposable {
     this.kernel = kernel;
   }
 
-  static async open(options: { program?: string; longPath?: boolean } = {}): Promise<Bench> {
+  static async open(options: { program?: string; longPath?: boolean; classic?: boolean } = {}): Promise<Bench> {
     let directory = mkdtempSync("/var/tmp/berth-test-kernel-");
     if (options.longPath === true) directory = join(directory, "a".repeat(120), "b".repeat(100));
     for (const folder of ["bin", "proc", "dev", "etc", "tmp"]) mkdirSync(join(directory, "lower", folder), { recursive: true });
@@ -99,7 +99,10 @@ export class Bench implements AsyncDisposable {
     for (const name of "sh cat echo sleep id ls tty stty hostname head seq kill ps mount stat readlink wc env true date".split(" "))
       symlinkSync("busybox", join(directory, "lower/bin", name));
     writeFileSync(join(directory, "lower/etc/passwd"), "root:x:0:0::/:/bin/sh\n");
+    // Read by the broker when it starts: as if the kernel had no mount API but mount(2).
+    if (options.classic === true) process.env["BERTH_CLASSIC_MOUNT"] = "1";
     const kernel = await openLinuxKernel({ native: options.program ?? native, execRoot: join(directory, "exec") });
+    delete process.env["BERTH_CLASSIC_MOUNT"];
     return new Bench(directory, kernel);
   }
 
