@@ -1,5 +1,7 @@
 import { invalidParameter } from "../base/base.ts";
 import type { ContainerCreateRequest, HostConfig } from "../spec/spec.ts";
+import { fitFields } from "./request-shape.ts";
+import { createShape } from "./request-shapes-table.ts";
 
 /** What dockerd does with fields that a client of that version cannot have meant. */
 function hostConfigFor(given: HostConfig, minor: number): HostConfig {
@@ -16,10 +18,10 @@ function hostConfigFor(given: HostConfig, minor: number): HostConfig {
 
 /**
  * The body of `POST /containers/create`.
- * @throws InvalidParameter when there is none
+ * @throws InvalidParameter when there is none, or a field has the wrong type
  */
 export function createRequest(body: Record<string, unknown> | undefined, minor: number): ContainerCreateRequest {
   if (body === undefined) throw invalidParameter("config cannot be empty in order to create a container");
-  const request = body as ContainerCreateRequest;
+  const request = fitFields(body, createShape, "CreateRequest") as unknown as ContainerCreateRequest;
   return { ...request, HostConfig: hostConfigFor(request.HostConfig ?? {}, minor) };
 }

@@ -4,18 +4,20 @@ import type { ExecBackend } from "../backend.ts";
 import type { Call } from "../call.ts";
 import { streamType } from "../content-types.ts";
 import { closeGracefully } from "../hijack.ts";
+import { fitFields } from "../request-shape.ts";
+import { execShape, execStartShape } from "../request-shapes-table.ts";
 import type { Route } from "../router.ts";
 import { windowSize } from "../window-size.ts";
 
 async function create(exec: ExecBackend, call: Call): Promise<void> {
-  const config = ((await call.body()) ?? {}) as ExecConfig;
+  const config = fitFields((await call.body()) ?? {}, execShape, "ExecOptions") as ExecConfig;
   if ((config.Cmd ?? []).length === 0) throw invalidParameter("No exec command specified");
   const { ConsoleSize: _, ...older } = config;
   call.json(201, await exec.create(call.param("name"), call.minor < 42 ? older : config));
 }
 
 async function start(exec: ExecBackend, call: Call): Promise<void> {
-  const body = (await call.body()) ?? {};
+  const body = fitFields((await call.body()) ?? {}, execStartShape, "ExecStartOptions");
   const tty = body["Tty"] === true;
   const detach = body["Detach"] === true;
   const size = body["ConsoleSize"];
