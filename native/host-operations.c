@@ -111,8 +111,9 @@ static bool attach_device_program(const struct op *op, struct failure *failure)
 }
 
 /*
- * Takes a port of the host by a socket that is bound and never listens: what comes in is redirected before it gets here,
- * and nobody else can have the port. The descriptor stays open until the container has ended.
+ * Takes a port of the host by a socket that is bound: what comes in is redirected before it gets here, and nobody else
+ * can have the port. TCP also listens: so a connection of before that lingers (TIME_WAIT) does not hold the port, and a
+ * second socket does not get it. The descriptor stays open until the container has ended.
  */
 static bool bind_port(const struct op *op, struct prepared *prepared, struct failure *failure)
 {
@@ -130,8 +131,10 @@ static bool bind_port(const struct op *op, struct prepared *prepared, struct fai
 	if (fd < 0) return fail(failure, op->name, errno, is_v6 ? "[%s]:%u" : "%s:%u", address, port);
 	if (is_v6) (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
-	bool room = prepared->port_count < PORTS;
-	if (room && bind(fd, is_v6 ? (struct sockaddr *)&v6 : (struct sockaddr *)&v4, is_v6 ? sizeof v6 : sizeof v4) == 0) {
+	bool room = prepared->port_count < PORTS, tcp = protocol == IPPROTO_TCP;
+	if (tcp) (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	if (room && bind(fd, is_v6 ? (struct sockaddr *)&v6 : (struct sockaddr *)&v4, is_v6 ? sizeof v6 : sizeof v4) == 0 &&
+	    (!tcp || listen(fd, 1) == 0)) {
 		prepared->ports[prepared->port_count++] = fd;
 		return true;
 	}

@@ -67,6 +67,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: %s broker EXEC-ROOT [MONITOR-SOCKET...]\nThis program is started by berthd.\n", argv[0]);
 		return 2;
 	}
+	/* Whatever else whoever started the daemon has left open: it must not live on in monitors. */
+	(void)sys_close_range(4, ~0U);
 	int self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	if (self < 0 || (!is_sealed(self) && !execute_sealed_copy(self, argv))) {
 		fprintf(stderr, "%s: cannot run from sealed memory: %s\n", argv[0], strerror(errno));

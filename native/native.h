@@ -78,7 +78,7 @@ bool unmount_layer(const char *key, struct failure *failure);
 uint32_t list_layers(struct writer *to);
 
 /* netlink.c */
-bool send_netlink(int protocol, uint8_t *message, size_t length, const struct words *ignore, struct writer *answers, struct failure *failure);
+bool send_netlink(int protocol, bool keep, uint8_t *message, size_t length, const struct words *ignore, struct writer *answers, struct failure *failure);
 bool run_netlink_op(const struct op *op, int network_namespace, struct failure *failure);
 bool netlink_in(pid_t pid, int protocol, uint8_t *message, size_t length, struct writer *answers, struct failure *failure);
 

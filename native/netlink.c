@@ -84,17 +84,39 @@ static bool exchange(int fd, const uint8_t *message, size_t length, const struct
 	}
 }
 
-bool send_netlink(int protocol, uint8_t *message, size_t length, const struct words *ignore, struct writer *answers, struct failure *failure)
+static int open_netlink(int protocol)
 {
 	int on = 1, room = 1 << 20;
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
-	if (fd < 0) return fail(failure, "netlink", errno, "cannot open a socket");
+	if (fd < 0) return -1;
 	/* A long batch is refused without room for it; these three may fail on old kernels. */
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room);
 	(void)setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof on);
 	(void)setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof on);
+	return fd;
+}
+
+/*
+ * @param keep the process stays in the network namespace that it is in: a socket of nf_tables is then kept, since
+ *             closing one after a deletion waits 7 to 20 ms for the kernel (RCU)
+ */
+bool send_netlink(int protocol, bool keep, uint8_t *message, size_t length, const struct words *ignore, struct writer *answers, struct failure *failure)
+{
+	static int kept = -1;
+	static pid_t kept_by;
+	/* A fork has its parent's: it may be another namespace's by now. */
+	keep = keep && protocol == NETLINK_NETFILTER;
+	bool known = keep && kept >= 0 && kept_by == getpid();
+	int fd = known ? kept : open_netlink(protocol);
+	if (fd < 0) return fail(failure, "netlink", errno, "cannot open a socket");
 	bool ok = exchange(fd, message, length, ignore, answers, failure);
-	close(fd);
+	if (keep && ok) {
+		kept = fd;
+		kept_by = getpid();
+	} else {
+		if (known) kept = -1;
+		close(fd);
+	}
 	return ok;
 }
 
@@ -108,14 +130,14 @@ bool run_netlink_op(const struct op *op, int network_namespace, struct failure *
 			return fail(failure, op->name, EINVAL, "no place or no namespace for a descriptor at %u", at);
 		memcpy(op->data.bytes + at, &descriptor, sizeof descriptor);
 	}
-	return send_netlink((int)op->number[0], op->data.bytes, op->data.length, &op->words[1], NULL, failure);
+	return send_netlink((int)op->number[0], true, op->data.bytes, op->data.length, &op->words[1], NULL, failure);
 }
 
 /* In the network namespace of `pid`, 0: ours. */
 bool netlink_in(pid_t pid, int protocol, uint8_t *message, size_t length, struct writer *answers, struct failure *failure)
 {
 	char path[64];
-	if (pid == 0) return send_netlink(protocol, message, length, NULL, answers, failure);
+	if (pid == 0) return send_netlink(protocol, true, message, length, NULL, answers, failure);
 	snprintf(path, sizeof path, "/proc/%d/ns/net", (int)pid);
 	int there = open(path, O_RDONLY | O_CLOEXEC);
 	if (there < 0 || setns(there, CLONE_NEWNET) != 0) {
@@ -124,7 +146,7 @@ bool netlink_in(pid_t pid, int protocol, uint8_t *message, size_t length, struct
 		return fail(failure, "netlink", error, "%s", path);
 	}
 	close(there);
-	bool ok = send_netlink(protocol, message, length, NULL, answers, failure);
+	bool ok = send_netlink(protocol, false, message, length, NULL, answers, failure);
 	/* To serve the next request in somebody else's namespace would be worse than to end. */
 	if (setns(our.host_network, CLONE_NEWNET) != 0) abort();
 	return ok;

@@ -264,7 +264,8 @@ void session_begin(struct session *session)
 	for (int i = 0; i < 3; i++) {
 		sources[i]->owner = session;
 		sources[i]->ready = i == 2 ? input_ready : output_ready;
-		if (sources[i]->fd >= 0) watch(sources[i], i == 2 ? 0 : EPOLLIN);
+		/* Input that came before the program may wait for room in its pipe already. */
+		if (sources[i]->fd >= 0) watch(sources[i], i != 2 ? EPOLLIN : session->pending != NULL ? EPOLLOUT : 0);
 	}
 }
 
