@@ -175,7 +175,7 @@ export class Daemon {
       if (containers.length > 0) await this.ok("rm", "-f", ...containers);
       const images = [...new Set((await this.ok("images", "-aq")).split("\n").filter(Boolean))];
       if (images.length > 0) await this.ok("rmi", "-f", ...images);
-      const stored = readdirSync(join(this.dataRoot, "layers")).filter((name) => !name.startsWith("."));
+      const stored = readdirSync(join(this.dataRoot, "layers")).filter((name) => /^[0-9a-f]{64}/.test(name));
       assert.deepEqual(stored, [], "layers are gone with their images");
       assert.deepEqual(
         readdirSync(join(this.dataRoot, "containers")).filter((name) => !name.startsWith(".")),

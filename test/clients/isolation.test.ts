@@ -35,13 +35,13 @@ describe("isolation", () => {
     assert.match(status, /^CapAmb:\s+0000000000000000$/m);
     assert.match(status, /^Seccomp:\s+2$/m);
     assert.equal(await sh("echo /proc/1/fd/*"), "/proc/1/fd/0 /proc/1/fd/1 /proc/1/fd/2");
-    await daemon.ok("run", "-d", "--name", "x", "busybox", "sleep", "100");
-    const exec = await daemon.ok("exec", "x", "sh", "-c", "cat /proc/$$/status; echo /proc/$$/fd/*");
+    await daemon.ok("run", "-d", "--name", "plain", "busybox", "sleep", "100");
+    const exec = await daemon.ok("exec", "plain", "sh", "-c", "cat /proc/$$/status; echo /proc/$$/fd/*");
     assert.match(exec, /^CapEff:\s+00000000a80425fb$/m);
     assert.match(exec, /^CapInh:\s+0000000000000000$/m);
     assert.match(exec, /^Seccomp:\s+2$/m);
     assert.match(exec, /\/proc\/\d+\/fd\/0 \/proc\/\d+\/fd\/1 \/proc\/\d+\/fd\/2$/);
-    await daemon.ok("rm", "-f", "x");
+    await daemon.ok("rm", "-f", "plain");
   });
 
   test("masked and read-only paths", async () => {

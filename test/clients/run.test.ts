@@ -33,7 +33,7 @@ describe("docker run", () => {
 
   test("a terminal", async () => {
     const result = await daemon.terminal(["run", "-t", "--rm", "busybox", "tty"]);
-    assert.match(result.stdout, /^\/dev\/pts\/\d+\r?\n$/);
+    assert.match(result.stdout, /^\/dev\/pts\/\d+\r*\n$/);
     assert.equal(result.status, 0);
   });
 
@@ -51,7 +51,7 @@ describe("docker run", () => {
     const denied = await daemon.docker(["run", "--rm", "busybox", "/etc/passwd"]);
     assert.equal(denied.status, 126);
     assert.match(denied.stderr, /permission denied/);
-    assert.equal((await daemon.docker(["run", "--rm", "busybox", "sh", "-c", "kill -9 $$"])).status, 137);
+    assert.equal((await daemon.docker(["run", "--rm", "--pid", "host", "busybox", "sh", "-c", "kill -9 $$"])).status, 137);
     assert.equal((await daemon.docker(["run", "--rm", "--memory", "1", "busybox", "true"])).status, 125);
     assert.equal((await daemon.docker(["run", "--rm", "--pull", "never", "nosuch-image", "true"])).status, 125);
     assert.equal(await daemon.ok("ps", "-aq", "--filter", "status=exited"), "", "--rm removes also what failed");
@@ -107,7 +107,7 @@ describe("docker run", () => {
     );
     assert.equal(await sh(["--shm-size", "8m"], "df -k /dev/shm | tail -1 | tr -s ' ' | cut -d' ' -f2"), "8192");
     assert.equal(await sh(["--oom-score-adj", "500"], "cat /proc/self/oom_score_adj"), "500");
-    assert.equal(await sh(["--init"], "cat /proc/1/comm | head -c 6; echo; ps -o pid,comm | grep -c defunct"), "berth-\n0");
+    assert.equal(await sh(["--init"], "cat /proc/1/comm | head -c 6; echo; ps -o pid,comm | grep -c defunct; true"), "berth-\n0");
     assert.match(await sh(["--cap-drop", "ALL", "--cap-add", "NET_RAW"], "grep CapEff /proc/self/status"), /0000000000002000/);
     assert.match(await sh(["--privileged"], "grep Seccomp: /proc/self/status"), /Seccomp:\s*0/);
     assert.match(await sh(["--security-opt", "no-new-privileges"], "grep NoNewPrivs /proc/self/status"), /1/);
@@ -161,19 +161,19 @@ describe("docker run", () => {
       "-c",
       "trap 'exit 9' USR1; while :; do sleep 0.05; done",
     );
-    await daemon.ok("stop", "s");
-    assert.equal(await daemon.ok("wait", "s"), "9");
-    await daemon.ok("restart", "s");
-    assert.equal(await daemon.ok("inspect", "-f", "{{.State.Running}} {{.State.ExitCode}}", "s"), "true 0");
-    await daemon.ok("kill", "-s", "TERM", "s");
-    await daemon.ok("kill", "s");
-    assert.equal(await daemon.ok("wait", "s"), "137");
-    const again = await daemon.docker(["kill", "s"]);
+    await daemon.ok("stop", "stopping");
+    assert.equal(await daemon.ok("wait", "stopping"), "9");
+    await daemon.ok("restart", "stopping");
+    assert.equal(await daemon.ok("inspect", "-f", "{{.State.Running}} {{.State.ExitCode}}", "stopping"), "true 0");
+    await daemon.ok("kill", "-s", "TERM", "stopping");
+    await daemon.ok("kill", "stopping");
+    assert.equal(await daemon.ok("wait", "stopping"), "137");
+    const again = await daemon.docker(["kill", "stopping"]);
     assert.match(again.stderr, /is not running/);
-    await daemon.ok("start", "s");
-    await daemon.ok("stop", "-t", "0", "-s", "WINCH", "s");
-    assert.equal(await daemon.ok("inspect", "-f", "{{.State.ExitCode}}", "s"), "137");
-    await daemon.ok("rm", "s");
+    await daemon.ok("start", "stopping");
+    await daemon.ok("stop", "-t", "0", "-s", "WINCH", "stopping");
+    assert.equal(await daemon.ok("inspect", "-f", "{{.State.ExitCode}}", "stopping"), "137");
+    await daemon.ok("rm", "stopping");
   });
 
   test("namespaces of another container", async () => {
@@ -188,18 +188,18 @@ describe("docker run", () => {
     await daemon.ok("rm", "-f", "base");
   });
 
-  test("create, cp-free start -a, logs kept", async () => {
-    await daemon.ok("create", "--name", "c", "busybox", "sh", "-c", "echo one; echo two >&2; exit 4");
-    const started = await daemon.docker(["start", "-a", "c"]);
+  test("create, start -a, logs kept", async () => {
+    await daemon.ok("create", "--name", "made", "busybox", "sh", "-c", "echo one; echo two >&2; exit 4");
+    const started = await daemon.docker(["start", "-a", "made"]);
     assert.deepEqual(started, { status: 4, stdout: "one\n", stderr: "two\n" });
-    const logs = await daemon.docker(["logs", "c"]);
+    const logs = await daemon.docker(["logs", "made"]);
     assert.deepEqual(logs, { status: 0, stdout: "one\n", stderr: "two\n" });
-    await daemon.ok("rm", "c");
+    await daemon.ok("rm", "made");
   });
 
   test("events tell the story in order", async () => {
     const since = (Date.now() / 1000).toFixed(3);
-    await daemon.ok("run", "--rm", "--name", "e", "busybox", "true");
+    await daemon.ok("run", "--rm", "--name", "eventful", "busybox", "true");
     const events = await eventually("the destroy event", async () => {
       const lines = (
         await daemon.ok(
@@ -209,7 +209,7 @@ describe("docker run", () => {
           "--until",
           (Date.now() / 1000 + 0.001).toFixed(3),
           "--filter",
-          "container=e",
+          "container=eventful",
           "--format",
           "{{.Action}}",
         )
@@ -220,10 +220,10 @@ describe("docker run", () => {
   });
 
   test("inspect --format of the usual fields", async () => {
-    const id = await daemon.ok("run", "-d", "--name", "i", "-p", "127.0.0.1:18099:80/tcp", "-e", "K=v", "busybox", "sleep", "1000");
-    const field = (format: string): Promise<string> => daemon.ok("inspect", "--format", format, "i");
+    const id = await daemon.ok("run", "-d", "--name", "inspected", "-p", "127.0.0.1:18099:80/tcp", "-e", "K=v", "busybox", "sleep", "1000");
+    const field = (format: string): Promise<string> => daemon.ok("inspect", "--format", format, "inspected");
     assert.equal(await field("{{.Id}}"), id);
-    assert.equal(await field("{{.Name}} {{.State.Status}} {{.State.Running}} {{.Config.Image}}"), "/i running true busybox");
+    assert.equal(await field("{{.Name}} {{.State.Status}} {{.State.Running}} {{.Config.Image}}"), "/inspected running true busybox");
     assert.match(await field("{{.State.Pid}}"), /^[1-9]\d*$/);
     assert.match(await field("{{.NetworkSettings.IPAddress}}"), /^\d+\.\d+\.\d+\.\d+$/);
     assert.equal(await field('{{(index (index .NetworkSettings.Ports "80/tcp") 0).HostPort}}'), "18099");
@@ -234,6 +234,6 @@ describe("docker run", () => {
       await field("{{.HostConfig.NetworkMode}} {{.HostConfig.RestartPolicy.Name}} {{.HostConfig.LogConfig.Type}} {{.Driver}}"),
       /^(bridge|default) no json-file (erofs|overlay2)$/,
     );
-    await daemon.ok("rm", "-f", "i");
+    await daemon.ok("rm", "-f", "inspected");
   });
 });

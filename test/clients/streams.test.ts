@@ -56,15 +56,15 @@ describe("docker exec, attach, logs", () => {
   });
 
   test("logs: tail, since, until, timestamps", async () => {
-    await daemon.ok("run", "--name", "l", "busybox", "sh", "-c", "echo 1; echo 2; sleep 0.3; echo 3");
-    assert.equal(await daemon.ok("logs", "--tail", "2", "l"), "2\n3");
-    const stamped = (await daemon.ok("logs", "--timestamps", "l")).split("\n");
+    await daemon.ok("run", "--name", "lines", "busybox", "sh", "-c", "echo 1; echo 2; sleep 0.3; echo 3");
+    assert.equal(await daemon.ok("logs", "--tail", "2", "lines"), "2\n3");
+    const stamped = (await daemon.ok("logs", "--timestamps", "lines")).split("\n");
     assert.equal(stamped.length, 3);
     for (const line of stamped) assert.match(line, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z \d$/);
     const between = stamped[2]?.split(" ")[0] ?? "";
-    assert.equal(await daemon.ok("logs", "--since", between, "l"), "3");
-    assert.equal(await daemon.ok("logs", "--until", stamped[1]?.split(" ")[0] ?? "", "l"), "1\n2");
-    await daemon.ok("rm", "l");
+    assert.equal(await daemon.ok("logs", "--since", between, "lines"), "3");
+    assert.equal(await daemon.ok("logs", "--until", stamped[1]?.split(" ")[0] ?? "", "lines"), "1\n2");
+    await daemon.ok("rm", "lines");
   });
 
   test("logs -f goes on until the container ends", async () => {
@@ -78,15 +78,15 @@ describe("docker exec, attach, logs", () => {
       "-c",
       "for i in $(seq 1 200); do echo line $i; done; sleep 0.5; echo last",
     );
-    const followed = await daemon.docker(["logs", "-f", "f"]);
+    const followed = await daemon.docker(["logs", "-f", "followed"]);
     assert.equal(followed.status, 0);
     assert.deepEqual(followed.stdout.trim().split("\n"), [...Array.from({ length: 200 }, (_, i) => `line ${i + 1}`), "last"]);
-    await daemon.ok("rm", "f");
+    await daemon.ok("rm", "followed");
   });
 
   test("attach, and the detach keys", async () => {
-    await daemon.ok("run", "-dit", "--name", "a", "busybox", "sh");
-    const client = spawn("script", ["-qefc", "docker attach --detach-keys ctrl-a,d a", "/dev/null"], {
+    await daemon.ok("run", "-dit", "--name", "attached", "busybox", "sh");
+    const client = spawn("script", ["-qefc", "docker attach --detach-keys ctrl-a,d attached", "/dev/null"], {
       env: { ...process.env, DOCKER_HOST: daemon.host },
     });
     let seen = "";
@@ -98,8 +98,8 @@ describe("docker exec, attach, logs", () => {
     client.stdin.write("\x01d");
     await ended;
     assert.match(seen, /read escape sequence/);
-    assert.equal(await daemon.ok("inspect", "-f", "{{.State.Running}}", "a"), "true");
-    await daemon.ok("rm", "-f", "a");
+    assert.equal(await daemon.ok("inspect", "-f", "{{.State.Running}}", "attached"), "true");
+    await daemon.ok("rm", "-f", "attached");
   });
 
   test("two clients attached at once see the same", async () => {
