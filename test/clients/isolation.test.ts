@@ -20,7 +20,12 @@ describe("isolation", () => {
 
   test("mounts, host name and links of the host are out of sight", async () => {
     const mounts = await sh("cat /proc/self/mountinfo");
-    assert.doesNotMatch(mounts, new RegExp(daemon.dataRoot));
+    const fromHost = mounts.split("\n").filter((line) => line.includes(daemon.dataRoot) || line.includes(daemon.execRoot));
+    assert.deepEqual(
+      fromHost.map((line) => line.split(" ")[4]).sort(),
+      ["/etc/hostname", "/etc/hosts", "/etc/resolv.conf"],
+      "three files and nothing else come from the host",
+    );
     assert.equal(mounts.split("\n").filter((line) => line.split(" ")[4] === "/").length, 1);
     assert.notEqual(await sh("hostname"), readFileSync("/proc/sys/kernel/hostname", "utf8").trim());
     assert.equal(await sh("ls /sys/class/net | tr '\\n' ' '"), "eth0 lo");
@@ -34,18 +39,18 @@ describe("isolation", () => {
     assert.match(status, /^CapInh:\s+0000000000000000$/m);
     assert.match(status, /^CapAmb:\s+0000000000000000$/m);
     assert.match(status, /^Seccomp:\s+2$/m);
-    assert.equal(await sh("echo /proc/1/fd/*"), "/proc/1/fd/0 /proc/1/fd/1 /proc/1/fd/2");
+    assert.equal(await sh("ls /proc/$$/fd; true"), "0\n1\n2");
     await daemon.ok("run", "-d", "--name", "plain", "busybox", "sleep", "100");
-    const exec = await daemon.ok("exec", "plain", "sh", "-c", "cat /proc/$$/status; echo /proc/$$/fd/*");
+    const exec = await daemon.ok("exec", "plain", "sh", "-c", "cat /proc/$$/status; ls /proc/$$/fd; true");
     assert.match(exec, /^CapEff:\s+00000000a80425fb$/m);
     assert.match(exec, /^CapInh:\s+0000000000000000$/m);
     assert.match(exec, /^Seccomp:\s+2$/m);
-    assert.match(exec, /\/proc\/\d+\/fd\/0 \/proc\/\d+\/fd\/1 \/proc\/\d+\/fd\/2$/);
+    assert.match(exec, /\n0\n1\n2$/);
     await daemon.ok("rm", "-f", "plain");
   });
 
   test("masked and read-only paths", async () => {
-    assert.equal(await sh("wc -c </proc/kcore"), "0");
+    assert.match(await sh("{ wc -c </proc/kcore; } 2>&1 || true"), /^0$|no such file|[Pp]ermission denied/, "empty, or not there at all");
     for (const path of [
       "/proc/sysrq-trigger",
       "/proc/sys/kernel/hostname",

@@ -153,7 +153,7 @@ describe("docker run", () => {
       "run",
       "-d",
       "--name",
-      "s",
+      "stopping",
       "--stop-signal",
       "USR1",
       "busybox",

@@ -36,7 +36,7 @@ describe("docker exec, attach, logs", () => {
     );
     const missing = await daemon.docker(["exec", "base", "nosuch"]);
     assert.equal(missing.status, 127);
-    assert.match(missing.stderr, /executable file not found/);
+    assert.match(missing.stdout, /executable file not found/, "Docker sends it on the stream");
     assert.equal((await daemon.docker(["exec", "base", "/etc/passwd"])).status, 126);
     const none = await daemon.docker(["exec", "nosuch", "true"]);
     assert.match(none.stderr, /No such container: nosuch/);
@@ -72,7 +72,7 @@ describe("docker exec, attach, logs", () => {
       "run",
       "-d",
       "--name",
-      "f",
+      "followed",
       "busybox",
       "sh",
       "-c",
