@@ -51,7 +51,7 @@ export class ScriptedDaemon implements AsyncDisposable {
     const server = createServer();
     const daemon = new ScriptedDaemon(server, folder);
     server.on("request", (request, response) => void daemon.#serve(request, response));
-    server.on("upgrade", (request, socket, head) => daemon.#upgrade(request, socket, head));
+    server.on("upgrade", (request, socket, head) => void daemon.#upgrade(request, socket, head));
     await new Promise<void>((done) => server.listen(join(folder, "d.sock"), done));
     return daemon;
   }
@@ -99,43 +99,35 @@ export class ScriptedDaemon implements AsyncDisposable {
     } else response.destroy();
   }
 
-  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const length = Number(request.headers["content-length"] ?? 0);
+  /** Node gives the body of a request to upgrade as the request's own stream; what follows it is the head. */
+  async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     this.#raw.add(socket);
-    let body = head.subarray(0, length);
-    const rest = head.subarray(length);
-    const go = (): void => {
-      const answer = this.#answer(this.#record(request, body.toString()));
-      if ("hijack" in answer) {
-        const type = answer.type ?? "application/vnd.docker.multiplexed-stream";
-        socket.write(`HTTP/1.1 101 UPGRADED\r\nContent-Type: ${type}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nApi-Version: 1.51\r\n\r\n`);
-        if (rest.length > 0) socket.unshift(rest);
-        answer.hijack(socket);
-        return;
-      }
-      const text = `${JSON.stringify({ message: "failure" in answer ? answer.message : "no stream" })}\n`;
-      const status = "failure" in answer ? answer.failure : 500;
-      socket.end(
-        `HTTP/1.1 ${status} X\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(text)}\r\nConnection: close\r\n\r\n${text}`,
-      );
-    };
     socket.on("error", () => {});
-    if (body.length >= length) {
-      go();
+    let body = "";
+    for await (const chunk of request) body += chunk;
+    const answer = this.#answer(this.#record(request, body));
+    if ("hijack" in answer) {
+      const type = answer.type ?? "application/vnd.docker.multiplexed-stream";
+      socket.write(`HTTP/1.1 101 UPGRADED\r\nContent-Type: ${type}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nApi-Version: 1.51\r\n\r\n`);
+      if (head.length > 0) socket.unshift(head);
+      answer.hijack(socket);
+      socket.resume();
       return;
     }
-    const more = (chunk: Buffer): void => {
-      body = Buffer.concat([body, chunk]);
-      if (body.length < length) return;
-      socket.off("data", more);
-      socket.pause();
-      go();
-    };
-    socket.on("data", more);
+    const text = `${JSON.stringify({ message: "failure" in answer ? answer.message : "no stream" })}\n`;
+    const status = "failure" in answer ? answer.failure : 500;
+    socket.end(
+      `HTTP/1.1 ${status} X\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(text)}\r\nConnection: close\r\n\r\n${text}`,
+    );
+  }
+
+  /** Ends all hijacked connections. */
+  hangUp(): void {
+    for (const socket of this.#raw) socket.destroy();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const socket of this.#raw) socket.destroy();
+    this.hangUp();
     this.#server.closeAllConnections();
     await new Promise((done) => this.#server.close(done));
     rmSync(this.#folder, { recursive: true, force: true });
