@@ -43,6 +43,8 @@ export function createApiServer(backends: Backends, options: ApiOptions): Server
   const dispatcher = new Dispatcher(router, `Berth/${options.version} (linux)`);
   const create = options.create ?? createServer;
   const server = create({
+    // Of attached streams each direction ends on its own. An http server has this by itself, an https one not.
+    allowHalfOpen: true,
     keepAliveTimeout: 0,
     requestTimeout: 0,
     headersTimeout: headersTimeoutMs,

@@ -36,6 +36,14 @@ describe("a unix socket", () => {
     }
   });
 
+  test("of a server that answers is left alone", async () => {
+    const path = `${folder}/live.sock`;
+    const first = createServer();
+    await listen(first, { kind: "unix", path }, undefined);
+    await assert.rejects(listen(createServer(), { kind: "unix", path }, undefined), /bind: address already in use/);
+    await new Promise((done) => first.close(done));
+  });
+
   test("for a group that is not there is refused", async () => {
     const server = createServer();
     await assert.rejects(listen(server, { kind: "unix", path: `${folder}/g.sock` }, "no-such-group"), /group no-such-group not found/);

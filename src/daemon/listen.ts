@@ -1,6 +1,6 @@
 import { chmodSync, chownSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import type { Server } from "node:http";
-import type { ListenOptions } from "node:net";
+import { connect, type ListenOptions } from "node:net";
 import { dirname } from "node:path";
 import { log, messageOf } from "../base/base.ts";
 
@@ -70,8 +70,21 @@ function listening(server: Server, options: ListenOptions): Promise<void> {
   });
 }
 
+/** Does someone answer there? A socket that was left behind by a daemon that was killed refuses. */
+function isAnswered(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect(path, () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.on("error", () => resolve(false));
+  });
+}
+
 async function listenUnix(server: Server, path: string, group: string | undefined): Promise<void> {
   mkdirSync(dirname(path), { recursive: true, mode: 0o711 });
+  // It may be Docker's, or that of a Berth with another data root.
+  if (await isAnswered(path)) throw new Error(`listen unix ${path}: bind: address already in use`);
   rmSync(path, { force: true });
   // Nobody may connect before owner and mode are set.
   const mask = process.umask(0o777);

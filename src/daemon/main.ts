@@ -19,8 +19,23 @@ function signalled(): Promise<string> {
   });
 }
 
-async function runDaemon(settings: Settings): Promise<void> {
+/** SIGHUP: the configuration file is read again. What can change while the daemon runs is how much it logs. */
+function reloadOnHangUp(args: readonly string[]): void {
+  process.on("SIGHUP", () => {
+    try {
+      const command = readCommand(args);
+      if (command.run !== "daemon") return;
+      setLogLevel(command.settings.logLevel);
+      log.info("Reloaded configuration", { file: command.settings.configFile, level: command.settings.logLevel });
+    } catch (error) {
+      log.error("the configuration is kept: the new one is wrong", { error: messageOf(error) });
+    }
+  });
+}
+
+async function runDaemon(settings: Settings, args: readonly string[]): Promise<void> {
   setLogLevel(settings.logLevel);
+  reloadOnHangUp(args);
   log.info("Starting up", { version: version.version });
   const signal = signalled();
   await using daemon = await openDaemon(settings);
@@ -46,7 +61,7 @@ async function main(args: readonly string[]): Promise<number> {
         return 0;
       case "daemon":
         if (process.getuid?.() !== 0) throw new Error("berthd needs to be started with root privileges");
-        await runDaemon(command.settings);
+        await runDaemon(command.settings, args);
         return 0;
     }
   } catch (error) {
