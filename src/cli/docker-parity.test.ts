@@ -99,6 +99,7 @@ describe("like docker", () => {
       const { status, stdout, stderr } = await run(file, [...own, ...args], { DOCKER_HOST: daemon.host }, options.input ?? "");
       both.push({ result: { status, stdout: rename(stdout), stderr: rename(stderr) }, asked: showAsked(daemon.asked) });
     }
+    assert.notEqual(both[0]?.result.status, null, "docker came to an end");
     assert.deepEqual(both[1]?.result, both[0]?.result);
     if (options.anyRequests !== true) assert.deepEqual(both[1]?.asked, both[0]?.asked);
   };
@@ -247,7 +248,17 @@ describe("like docker", () => {
 
   test("run: output, status", () => same(script({}), ["run", "--rm", "busybox", "x"]));
   test("run -i: input and its end", () => same(script({ attach: echoInput }), ["run", "-i", "busybox"], { input: "hello\n" }));
-  test("run: input is left alone", () => same(script({ attach: echoInput }), ["run", "busybox"], { input: "hello\n" }));
+  test("run: input is left alone", () => {
+    const listen: Answer = {
+      hijack: (stream) => {
+        let text = "";
+        stream.on("data", (chunk) => (text += chunk));
+        stream.on("end", () => (text += " and its end"));
+        setTimeout(() => stream.end(frame(1, `got ${JSON.stringify(text)}\n`)), 60);
+      },
+    };
+    return same(script({ attach: listen }), ["run", "busybox"], { input: "hello\n" });
+  });
   test("run -d", () => same(script({}), ["run", "-d", "busybox"], { anyRequests: true }));
   test("run: 127", () =>
     same(script({ start: refused('exec: "x": executable file not found in $PATH: unknown') }), ["run", "busybox", "x"]));
@@ -345,8 +356,8 @@ describe("like docker", () => {
       json: [
         {
           Id: `sha256:${id}`,
-          RepoTags: ["b:latest", "r.io:5000/a/b:x"],
-          RepoDigests: [`b@sha256:${id}`],
+          RepoTags: ["r.io:5000/b:latest", "r.io:5000/b:x"],
+          RepoDigests: [`r.io:5000/b@sha256:${id}`],
           Created: now,
           Size: 4261550,
           SharedSize: -1,

@@ -111,7 +111,6 @@ export class ScriptedDaemon implements AsyncDisposable {
       socket.write(`HTTP/1.1 101 UPGRADED\r\nContent-Type: ${type}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nApi-Version: 1.51\r\n\r\n`);
       if (head.length > 0) socket.unshift(head);
       answer.hijack(socket);
-      socket.resume();
       return;
     }
     const text = `${JSON.stringify({ message: "failure" in answer ? answer.message : "no stream" })}\n`;

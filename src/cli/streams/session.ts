@@ -58,7 +58,6 @@ function copyInput(hijacked: Hijacked, options: SessionOptions, detached: () => 
 export async function runSession(hijacked: Hijacked, options: SessionOptions): Promise<SessionEnd> {
   const detached = new Promise<SessionEnd>((resolve) => {
     if (options.stdin) copyInput(hijacked, options, () => resolve("detached"));
-    else hijacked.socket.end();
   });
   try {
     return await Promise.race([copyOutput(hijacked, options).then((): SessionEnd => "ended"), detached]);
