@@ -15,7 +15,8 @@ const maxMedianLines = 150;
 const maxFunctionLines = 70;
 /** Tables of facts: data in the shape of code, as long as there are facts. */
 const isTable = (file: string): boolean => /-(table|words)\.ts$/.test(file);
-const isTest = (file: string): boolean => /\.test\.ts$/.test(file);
+/** Tests, and the suites that several implementations run. */
+const isTest = (file: string): boolean => /(\.test|\/contract)\.ts$/.test(file);
 
 function walk(folder: string, ending: RegExp): string[] {
   if (!existsSync(join(root, folder))) return [];

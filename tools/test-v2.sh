@@ -10,6 +10,6 @@ sh tools/test-packages.sh
 [ $# -gt 0 ] || set -- 'src/**/*.root.test.ts' 'test/clients/run.test.ts' 'test/clients/isolation.test.ts' 'test/clients/ports.test.ts' 'test/clients/crash.test.ts'
 # The machine has Debian's base only: it runs the host's static docker CLI, and gets what Node and the tests need.
 mkdir -p build/v2
-cp -u "$(command -v docker)" build/v2/docker
-export V2VM_PACKAGES=libatomic1,curl
+cp -u "$(command -v docker)" "$(command -v busybox)" build/v2/
+export V2VM_PACKAGES=libatomic1,curl,python3
 exec "$vm" --timeout 1700 -- sh tools/inside-v2.sh "$@"

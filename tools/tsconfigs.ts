@@ -15,10 +15,16 @@ writeFileSync(
   "tsconfig.json",
   json({
     files: [],
-    references: [...rooms.map((room) => ({ path: `src/${room}` })), { path: "test" }, { path: "tools" }, { path: "bench" }],
+    references: [
+      ...rooms.map((room) => ({ path: `src/${room}` })),
+      { path: "test" },
+      { path: "tools" },
+      { path: "bench" },
+      { path: "fuzz" },
+    ],
   }),
 );
-for (const folder of ["test", "tools", "bench"]) {
+for (const folder of ["test", "tools", "bench", "fuzz"]) {
   const references = folder === "tools" ? [] : [...rooms.map((room) => ({ path: `../src/${room}` })), { path: "../tools" }];
   writeFileSync(
     `${folder}/tsconfig.json`,
