@@ -121,7 +121,10 @@ describe("sizes", () => {
   });
 
   test("as tables show them", () => {
-    assert.deepEqual([0, 999, 1000, 4_261_550, 1_070_000_000].map((bytes) => formatSize(bytes)), ["0B", "999B", "1kB", "4.26MB", "1.07GB"]);
+    assert.deepEqual(
+      [0, 999, 1000, 4_261_550, 1_070_000_000].map((bytes) => formatSize(bytes)),
+      ["0B", "999B", "1kB", "4.26MB", "1.07GB"],
+    );
   });
 });
 
