@@ -82,7 +82,6 @@ describe("the API's answers", { skip: description === undefined ? `there is no $
       ["GET", "/containers/json?size=1", 200],
       ["GET", "/containers/json?filters=%7B%22nonsense%22%3A%5B%22a%22%5D%7D", 400],
       ["GET", "/containers/described/top", 200],
-      ["POST", "/containers/described/exec", 400, { Cmd: [] }],
     ]);
     const { body } = await call(daemon, "POST", "/containers/described/exec", { Cmd: ["true"], AttachStdout: true });
     const { Id } = body as { Id: string };
@@ -109,8 +108,8 @@ describe("the API's answers", { skip: description === undefined ? `there is no $
     const events = text.trimEnd().split("\n");
     const run = events.map((line) => JSON.parse(line) as { Type: string; Action: string }).filter(({ Type }) => Type === "container");
     assert.deepEqual(
-      run.slice(-6).map(({ Action }) => Action),
-      ["create", "attach", "start", "die", "destroy"].slice(-6),
+      run.slice(-5).map(({ Action }) => Action),
+      ["create", "attach", "start", "die", "destroy"],
     );
     for (const line of events) assert.deepEqual(description?.check("GET", "/events", 200, JSON.parse(line)), []);
   });
