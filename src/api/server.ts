@@ -41,7 +41,7 @@ export function createApiServer(backends: Backends, options: ApiOptions): Server
     ...networkRoutes(backends.networks),
   ]);
   const dispatcher = new Dispatcher(router, `Berth/${options.version} (linux)`);
-  const create = options.create ?? createServer;
+  const create: (settings: object) => Server = options.create ?? createServer;
   const server = create({
     // Of attached streams each direction ends on its own. An http server has this by itself, an https one not.
     allowHalfOpen: true,
