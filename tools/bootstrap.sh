@@ -42,9 +42,7 @@ if [ ! -x "$node" ] || [ ! -e node_modules/.package-lock.json ] || [ package-loc
   major=$(node --version | sed 's/^v\([0-9]*\).*/\1/')
   [ "$major" -ge 20 ] || fail "npm needs Node 20 or newer to install the packages; this is $(node --version)"
   say "installing the npm packages (they bring Node 26)"
-  # A lock file written against a registry that lacks packages for other platforms is too incomplete for `npm ci`;
-  # `npm install` keeps to what it has, and --no-save leaves it alone.
-  npm ci --loglevel=error >build/npm.log 2>&1 || npm install --no-save --loglevel=error >>build/npm.log 2>&1 || {
+  npm ci --loglevel=error >build/npm.log 2>&1 || {
     tail -20 build/npm.log >&2
     fail "npm could not install the packages; all of its output is in $PWD/build/npm.log"
   }
