@@ -61,7 +61,7 @@ describe("isolation", () => {
     ]) {
       assert.equal(await sh(`(echo b >${path}) 2>/dev/null && echo written || echo refused`), "refused", path);
     }
-    assert.equal(await sh("ls /proc/acpi /proc/scsi /sys/firmware 2>/dev/null | grep -v : | grep -c ."), "0");
+    assert.equal(await sh("ls /proc/acpi /proc/scsi /sys/firmware 2>/dev/null | grep -v : | grep -c .; true"), "0");
   });
 
   test("a device that it makes itself cannot be opened", async () => {
