@@ -4,5 +4,5 @@ set -eu
 cd "$(dirname "$0")/.."
 . tools/env.sh
 tsc -b
-biome ci --error-on-warnings .
+biome ci --colors=off --error-on-warnings .
 node --test --test-reporter=dot test/tidy.test.ts
