@@ -338,7 +338,7 @@ function launches(classic: boolean): void {
       assert.equal((await session.exited).exitCode, 3);
       await monitor.resize(10, 20);
       stream.end("word\r");
-      assert.match(await textOf(stream), /word\r\n[^]*word\r\n/);
+      assert.match(await textOf(stream), /word\r\n[\s\S]*word\r\n/);
       assert.equal((await monitor.exited)?.exitCode, 0);
       await assert.rejects(checked.run(["nosuch"]));
     } finally {
