@@ -26,6 +26,7 @@ import {
 } from "../containers/containers.ts";
 import type { Image } from "../images/images.ts";
 import { parseSignal } from "../kernel/signals.ts";
+import type { AttachRequest } from "../networks/networks.ts";
 import type { ContainerConfig, ContainerCreateRequest, ContainerCreateResponse, EndpointSettings, HostConfig } from "../spec/spec.ts";
 import { attachRequest } from "./attach-request.ts";
 import type { EngineContext } from "./context.ts";
@@ -154,7 +155,7 @@ function prepare(
   logFileOf(config, hostConfig, context.logPath(id));
   const warnings = [...checkPlatform(image, request.Image ?? "", platform), ...context.runtime.validate(config, hostConfig)];
   const endpoints = endpointsOf(request, hostConfig.NetworkMode ?? "");
-  context.networks.validate(attachRequest(id, config, hostConfig, endpoints));
+  checkNetworks(context, attachRequest(id, config, hostConfig, endpoints));
   const argv = [...(config.Entrypoint ?? []), ...(config.Cmd ?? [])];
   const record: ContainerRecord = {
     id,
@@ -179,4 +180,13 @@ function prepare(
 /** For use cases that must not see a container half-way gone. @throws Conflict */
 export function assertNotRemoving(status: string, what: string): void {
   if (status === "removing" || status === "dead") throw conflict(what);
+}
+
+/** A network that is not there is the start's error, as with Docker: to clients a 404 at the creation means the image. */
+function checkNetworks(context: EngineContext, request: AttachRequest): void {
+  try {
+    context.networks.validate(request);
+  } catch (error) {
+    if (!isEngineError(error, "NotFound")) throw error;
+  }
 }

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { conflict, formatNanos, log, notModified, nowNanos } from "../base/base.ts";
+import { conflict, formatNanos, isEngineError, log, notFound, notModified, nowNanos } from "../base/base.ts";
 import { isActive, logFileOf, started, startFailed } from "../containers/containers.ts";
 import type { Monitor } from "../kernel/kernel.ts";
 import type { Attachment } from "../networks/networks.ts";
@@ -71,9 +71,11 @@ async function launch(context: EngineContext, live: LiveContainer): Promise<void
   const { settings } = live.record;
   const joined = joinedContainers(context, live);
   await using cleanup = new AsyncDisposableStack();
-  const attaching = context.networks.attach(
-    attachRequest(live.id, settings.config, settings.hostConfig, settings.endpoints, live.record.name),
-  );
+  const attaching = context.networks
+    .attach(attachRequest(live.id, settings.config, settings.hostConfig, settings.endpoints, live.record.name))
+    .catch((error: unknown) => {
+      throw isEngineError(error, "NotFound") ? notFound(`failed to set up container networking: ${error.message}`, error) : error;
+    });
   cleanup.defer(async () => {
     await attaching.catch(() => undefined);
     await context.networks.detach(live.id);

@@ -54,6 +54,10 @@ describe("docker run", () => {
     assert.equal((await daemon.docker(["run", "--rm", "--pid", "host", "busybox", "sh", "-c", "kill -9 $$"])).status, 137);
     assert.equal((await daemon.docker(["run", "--rm", "--memory", "1", "busybox", "true"])).status, 125);
     assert.equal((await daemon.docker(["run", "--rm", "--pull", "never", "nosuch-image", "true"])).status, 125);
+    const lost = await daemon.docker(["run", "--rm", "--network", "nosuch", "busybox", "true"]);
+    assert.equal(lost.status, 125);
+    assert.match(lost.stderr, /network nosuch not found/);
+    assert.doesNotMatch(lost.stderr, /Unable to find image/);
     assert.equal(await daemon.ok("ps", "-aq", "--filter", "status=exited"), "", "--rm removes also what failed");
   });
 
