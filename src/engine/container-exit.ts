@@ -105,6 +105,8 @@ export function settleWaiters(live: LiveContainer, which: (waiter: Waiter) => bo
   for (const waiter of [...live.waiters]) {
     if (!which(waiter)) continue;
     live.waiters.delete(waiter);
-    waiter.settle({ StatusCode: exitCode, ...(error === "" ? {} : { Error: { Message: error } }) });
+    // Who waits for the removal hears of the removal's errors only: the start has told of its own.
+    const tell = error !== "" && waiter.condition !== "removed";
+    waiter.settle({ StatusCode: exitCode, ...(tell ? { Error: { Message: error } } : {}) });
   }
 }

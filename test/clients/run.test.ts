@@ -47,7 +47,7 @@ describe("docker run", () => {
     assert.equal((await daemon.docker(["run", "--rm", "busybox", "sh", "-c", "exit 7"])).status, 7);
     const missing = await daemon.docker(["run", "--rm", "busybox", "nosuch"]);
     assert.equal(missing.status, 127);
-    assert.match(missing.stderr, /exec: "nosuch": executable file not found in \$PATH/);
+    assert.match(missing.stderr, /^docker: Error response from daemon: [^\n]*exec: "nosuch": executable file not found in \$PATH/);
     const denied = await daemon.docker(["run", "--rm", "busybox", "/etc/passwd"]);
     assert.equal(denied.status, 126);
     assert.match(denied.stderr, /permission denied/);
