@@ -13,6 +13,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 export const projectRoot: string = resolve(import.meta.dirname, "..");
 
+/** Names of what a test's daemon makes on the host. BERTH_TEST_SLOT (0–9) lets runs of the suite go on side by side. */
+const slot = process.env["BERTH_TEST_SLOT"] ?? "0";
+const bridge = `berthtest${slot}`;
+const cgroupParent = slot === "0" ? "/berth-test" : `/berth-test${slot}`;
+
 export interface Result {
   readonly status: number | null;
   readonly stdout: string;
@@ -56,7 +61,7 @@ function hostState(): Record<string, string[]> {
       return [];
     }
   };
-  const cgroups = lines("find", ["/sys/fs/cgroup", "-type", "d", "-name", "*berth*"]);
+  const cgroups = lines("find", ["/sys/fs/cgroup", "-type", "d", "-path", `*${cgroupParent}`, "-o", "-path", `*${cgroupParent}/*`]);
   return {
     mounts: readFileSync("/proc/self/mountinfo", "utf8")
       .split("\n")
@@ -125,9 +130,9 @@ export class Daemon {
       "-H",
       this.host,
       "--bridge",
-      "berthtest0",
+      bridge,
       "--cgroup-parent",
-      "/berth-test",
+      cgroupParent,
     ];
     const child = spawn(join(projectRoot, "berthd"), [...args, ...this.#args], { stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
