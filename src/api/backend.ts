@@ -5,6 +5,7 @@
  */
 import type { Duplex, Readable } from "node:stream";
 import type {
+  BuildPruneResponse,
   ContainerCreateRequest,
   ContainerCreateResponse,
   ContainerInspectResponse,
@@ -16,8 +17,11 @@ import type {
   HistoryResponseItem,
   ImageDeleteResponseItem,
   ImageInspect,
+  ImagePruneResponse,
   ImageSummary,
   NetworkInspect,
+  NetworkPruneResponse,
+  SystemDataUsageResponse,
   SystemInfo,
   SystemVersion,
 } from "../spec/spec.ts";
@@ -99,6 +103,8 @@ export interface ImageBackend {
   history(reference: string): Promise<HistoryResponseItem[]>;
   tag(reference: string, target: { repository: string; tag: string }): Promise<void>;
   remove(reference: string, options: { force: boolean; noPrune: boolean }): Promise<ImageDeleteResponseItem[]>;
+  /** Filters: dangling, label, label!, until. */
+  prune(filters: Filters): Promise<ImagePruneResponse>;
   /** `POST /images/create` with fromSrc: progress messages, then the id as a status. */
   import(
     source: Readable,
@@ -119,11 +125,22 @@ export interface ImageBackend {
 export interface NetworkBackend {
   list(filters: Filters): Promise<NetworkInspect[]>;
   inspect(reference: string): Promise<NetworkInspect>;
+  create(name: string): Promise<never>;
+  connect(reference: string, container: string): Promise<never>;
+  disconnect(reference: string, container: string): Promise<never>;
+  remove(reference: string): Promise<never>;
+  /** Filters: label, label!, until. */
+  prune(filters: Filters): Promise<NetworkPruneResponse>;
 }
+
+export type UsagePart = "container" | "image" | "volume" | "build-cache";
 
 export interface SystemBackend {
   info(): Promise<SystemInfo>;
   version(): Promise<SystemVersion>;
+  /** What is stored, and how large it is. Only what is asked for is measured; the rest is null. */
+  diskUsage(parts: ReadonlySet<UsagePart>): Promise<SystemDataUsageResponse>;
+  pruneBuildCache(): Promise<BuildPruneResponse>;
   /** Stored events from `since`, then live ones, until `until` or abort. Times in nanoseconds since 1970. */
   events(options: { since?: bigint; until?: bigint; filters: Filters }, signal: AbortSignal): AsyncIterable<EventMessage>;
   /** Ends the daemon after the response; with `stop`, stops all containers first. Berth's own: POST /berth/shutdown. */

@@ -10,6 +10,7 @@ import { execRoutes } from "./routes/exec.ts";
 import { imageRoutes } from "./routes/images.ts";
 import { networkRoutes } from "./routes/networks.ts";
 import { systemRoutes } from "./routes/system.ts";
+import { unavailableRoutes } from "./routes/unavailable.ts";
 
 export interface Backends {
   readonly containers: ContainerBackend;
@@ -39,6 +40,7 @@ export function createApiServer(backends: Backends, options: ApiOptions): Server
     ...execRoutes(backends.exec),
     ...imageRoutes(backends.images),
     ...networkRoutes(backends.networks),
+    ...unavailableRoutes(),
   ]);
   const dispatcher = new Dispatcher(router, `Berth/${options.version} (linux)`);
   const create: (settings: object) => Server = options.create ?? createServer;

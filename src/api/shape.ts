@@ -1,5 +1,5 @@
 /** What older clients are answered differently. The backends speak the newest version. */
-import type { ContainerInspectResponse, ImageInspect, ImageSummary } from "../spec/spec.ts";
+import type { ContainerInspectResponse, ImageInspect, ImageSummary, SystemDataUsageResponse } from "../spec/spec.ts";
 
 /** Before 1.45 the short id was one of a container's aliases. */
 export function shapeContainer(container: ContainerInspectResponse, minor: number): ContainerInspectResponse {
@@ -22,4 +22,11 @@ export function shapeImage(image: ImageInspect, minor: number): object {
 
 export function shapeImageSummary(image: ImageSummary, minor: number): object {
   return minor >= 44 ? image : { ...image, VirtualSize: image.Size };
+}
+
+/** Before 1.42 the build cache's size stood beside its records. */
+export function shapeUsage(usage: SystemDataUsageResponse, minor: number): object {
+  if (minor >= 44) return usage;
+  const shaped = { ...usage, Images: usage.Images?.map((image) => shapeImageSummary(image, minor)) ?? null };
+  return minor >= 42 ? shaped : { ...shaped, BuilderSize: 0 };
 }

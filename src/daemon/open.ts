@@ -138,6 +138,12 @@ async function openRooms(
     counts: () => engine.counts(),
     imageCount: () => images.list(new Map()).length,
     events,
+    usage: {
+      imagesWithSharedSize: async () => images.list(new Map(), { all: false, sharedSize: true }),
+      layersSizeBytes: () => images.layersSizeBytes(),
+      containers: ({ size }) => engine.containers.list({ all: true, limit: 0, size, filters: new Map() }),
+      volumes: async () => [],
+    },
     closing,
     apiVersion,
     minimumApiVersion,

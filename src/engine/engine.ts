@@ -18,9 +18,11 @@ import type {
   ExecConfig,
   ExecInspectResponse,
   NetworkInspect,
+  NetworkPruneResponse,
 } from "../spec/spec.ts";
 import { adoptContainers } from "./adopt-containers.ts";
 import { type AttachOptions, attachContainer, type StreamSession } from "./attach-container.ts";
+import { changeConnection, createNetwork, pruneNetworks, removeNetwork } from "./change-networks.ts";
 import { EngineContext, type ReadLog } from "./context.ts";
 import { createContainer } from "./create-container.ts";
 import { sweepState } from "./discard-state.ts";
@@ -105,6 +107,11 @@ export interface EngineExec {
 export interface EngineNetworks {
   list(filters: Filters): Promise<NetworkInspect[]>;
   inspect(reference: string): Promise<NetworkInspect>;
+  create(name: string): Promise<never>;
+  connect(reference: string, container: string): Promise<never>;
+  disconnect(reference: string, container: string): Promise<never>;
+  remove(reference: string): Promise<never>;
+  prune(filters: Filters): Promise<NetworkPruneResponse>;
 }
 
 const shmSizeBytes = 64 * 1024 * 1024;
@@ -140,6 +147,11 @@ export async function openEngine(parts: EngineParts): Promise<Engine> {
     networks: {
       list: (filters) => listNetworks(context, filters),
       inspect: async (reference) => context.networks.inspect(reference),
+      create: createNetwork,
+      connect: (reference, container) => changeConnection(context, reference, container),
+      disconnect: (reference, container) => changeConnection(context, reference, container),
+      remove: (reference) => removeNetwork(context, reference),
+      prune: (filters) => pruneNetworks(context, filters),
     },
     counts: () => countStates(context),
     stopAll: () => stopAll(context),

@@ -3,7 +3,7 @@ import type { Readable } from "node:stream";
 import { familiarName, familiarString, notImplemented, parseReference, type Reference, withDefaultTag } from "../base/base.ts";
 import type { Filters, Images } from "../images/images.ts";
 import type { Layers } from "../layers/layers.ts";
-import type { HistoryResponseItem, ImageDeleteResponseItem, ImageInspect, ImageSummary } from "../spec/spec.ts";
+import type { HistoryResponseItem, ImageDeleteResponseItem, ImageInspect, ImagePruneResponse, ImageSummary } from "../spec/spec.ts";
 import { type EmbeddedImage, installEmbedded } from "./embedded-image.ts";
 
 export interface ImageBackendPorts {
@@ -40,6 +40,10 @@ export class ImageBackend {
 
   remove(reference: string, options: { force: boolean; noPrune: boolean }): Promise<ImageDeleteResponseItem[]> {
     return this.#ports.images.remove(reference, options);
+  }
+
+  prune(filters: Filters): Promise<ImagePruneResponse> {
+    return this.#ports.images.prune(filters);
   }
 
   async *import(

@@ -1,12 +1,14 @@
 /** The daemon as a whole: version, info, events, shutdown. */
 import { release } from "node:os";
 import type { Events } from "../events/events.ts";
-import type { EventMessage, SystemInfo, SystemVersion } from "../spec/spec.ts";
+import type { BuildPruneResponse, EventMessage, SystemDataUsageResponse, SystemInfo, SystemVersion } from "../spec/spec.ts";
+import { diskUsage, type UsagePart, type UsagePorts } from "./disk-usage.ts";
 import { matchesFilters } from "./system-events.ts";
 import { type InfoSources, systemInfo } from "./system-info.ts";
 
 export interface SystemPorts extends Omit<InfoSources, "eventReaders"> {
   readonly events: Events;
+  readonly usage: UsagePorts;
   /** Aborts when the daemon ends: streams of events end with it. */
   readonly closing: AbortSignal;
   readonly apiVersion: string;
@@ -20,6 +22,8 @@ export interface SystemPorts extends Omit<InfoSources, "eventReaders"> {
 export interface EngineSystem {
   info(): Promise<SystemInfo>;
   version(): Promise<SystemVersion>;
+  diskUsage(parts: ReadonlySet<UsagePart>): Promise<SystemDataUsageResponse>;
+  pruneBuildCache(): Promise<BuildPruneResponse>;
   events(
     options: { since?: bigint; until?: bigint; filters: ReadonlyMap<string, readonly string[]> },
     signal: AbortSignal,
@@ -45,6 +49,12 @@ export function openSystemBackend(ports: SystemPorts): EngineSystem {
   return {
     info: () => systemInfo({ ...ports, eventReaders: () => eventReaders }),
     version: async () => versionOf(ports),
+    diskUsage: (parts) => diskUsage(ports.usage, parts),
+    pruneBuildCache: async () => {
+      // There is no build cache: nothing is built in this version.
+      ports.events.publish("builder", "prune", "", { reclaimed: "0" });
+      return { CachesDeleted: null, SpaceReclaimed: 0 } as unknown as BuildPruneResponse;
+    },
     events: ({ since, until, filters }, signal) => {
       const range = { ...(since === undefined ? {} : { sinceNanos: since }), ...(until === undefined ? {} : { untilNanos: until }) };
       // Subscribed at once: what happens before the first read is not missed.

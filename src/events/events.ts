@@ -7,7 +7,7 @@ import type { EventMessage } from "../spec/spec.ts";
 
 export interface Events {
   publish(
-    type: "container" | "image" | "network" | "volume" | "daemon",
+    type: "container" | "image" | "network" | "volume" | "builder" | "daemon",
     action: string,
     id: string,
     attributes: Readonly<Record<string, string>>,

@@ -8,7 +8,14 @@
  */
 import type { Readable } from "node:stream";
 import type { Digest, Reference } from "../base/base.ts";
-import type { HistoryResponseItem, ImageConfiguration, ImageDeleteResponseItem, ImageInspect, ImageSummary } from "../spec/spec.ts";
+import type {
+  HistoryResponseItem,
+  ImageConfiguration,
+  ImageDeleteResponseItem,
+  ImageInspect,
+  ImagePruneResponse,
+  ImageSummary,
+} from "../spec/spec.ts";
 
 export interface Image {
   readonly id: Digest;
@@ -33,6 +40,10 @@ export interface Images {
   tag(source: string, target: Reference): void;
   /** Docker's untag/delete rules. `usedBy` answers which containers use an image. */
   remove(reference: string, options: { force: boolean; noPrune: boolean }): Promise<ImageDeleteResponseItem[]>;
+  /** Deletes images that no container stands on: `docker image prune`. */
+  prune(filters: Filters): Promise<ImagePruneResponse>;
+  /** Bytes of all layers, each counted once. */
+  layersSizeBytes(): number;
   /** A tar of a root file system as a new image of one layer. @returns its id */
   import(source: Readable, options: ImportOptions): Promise<Digest>;
   /** docker-archive or OCI layout, plain or compressed. Yields Docker's progress messages (`{"stream":"Loaded image: …\n"}`). */

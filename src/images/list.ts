@@ -8,7 +8,7 @@ import type { Filters } from "./images.ts";
 import { familiarOf, resolveId } from "./resolve.ts";
 import type { ImageStore, StoredImage } from "./store.ts";
 
-const known = new Set(["dangling", "label", "before", "since", "reference", "until"]);
+const known = new Set(["dangling", "label", "label!", "before", "since", "reference", "until"]);
 
 /** Newest first, as Docker lists them. `all` also shows images that only are a step of another. */
 export function listImages(store: ImageStore, filters: Filters, options: { all: boolean; sharedSize: boolean }): ImageSummary[] {
@@ -49,7 +49,8 @@ function summarise(image: StoredImage, tags: string[], digests: string[]): Image
   };
 }
 
-function danglingFilter(filters: Filters): boolean | undefined {
+/** Undefined when it is not given. @throws InvalidParameter */
+export function danglingFilter(filters: Filters): boolean | undefined {
   const values = filters.get("dangling");
   if (values === undefined || values.length === 0) return undefined;
   const isTrue = (value: string): boolean => /^(1|true|t)$/i.test(value);
@@ -65,20 +66,23 @@ function imageFilter(store: ImageStore, filters: Filters): (image: StoredImage) 
   const before = [...(filters.get("before") ?? []).map(createdOf), ...(filters.get("until") ?? []).map(parseUntil)];
   const since = (filters.get("since") ?? []).map(createdOf);
   const labels = filters.get("label") ?? [];
+  const unlabels = filters.get("label!") ?? [];
   return (image) =>
     before.every((nanos) => image.row.createdNanos < nanos) &&
     since.every((nanos) => image.row.createdNanos > nanos) &&
-    labels.every((label) => hasLabel(image.config.config?.Labels ?? {}, label));
+    labels.every((label) => hasLabel(image.config.config?.Labels ?? {}, label)) &&
+    !(unlabels.length > 0 && unlabels.every((label) => hasLabel(image.config.config?.Labels ?? {}, label)));
 }
 
-function hasLabel(labels: Readonly<Record<string, string>>, wanted: string): boolean {
+/** `wanted`: `key` or `key=value`. */
+export function hasLabel(labels: Readonly<Record<string, string>>, wanted: string): boolean {
   const equals = wanted.indexOf("=");
   if (equals < 0) return wanted in labels;
   return labels[wanted.slice(0, equals)] === wanted.slice(equals + 1);
 }
 
-/** A time, or a duration before now. */
-function parseUntil(text: string): bigint {
+/** A time, or a duration before now. Nanoseconds since 1970. @throws InvalidParameter */
+export function parseUntil(text: string): bigint {
   const duration = parseDuration(text);
   if (duration !== undefined && !/^\d+$/.test(text)) return nowNanos() - BigInt(duration);
   const nanos = parseTime(text);

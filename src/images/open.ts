@@ -1,13 +1,21 @@
 /** Joins the verbs of images to one store. */
 import type { Readable } from "node:stream";
 import { type Digest, familiarString, invalidParameter, notFound, nowNanos, type Reference, withDefaultTag } from "../base/base.ts";
-import type { HistoryResponseItem, ImageConfiguration, ImageDeleteResponseItem, ImageInspect, ImageSummary } from "../spec/spec.ts";
+import type {
+  HistoryResponseItem,
+  ImageConfiguration,
+  ImageDeleteResponseItem,
+  ImageInspect,
+  ImagePruneResponse,
+  ImageSummary,
+} from "../spec/spec.ts";
 import { parseConfiguration } from "./configuration.ts";
 import type { Filters, Image, Images, ImportOptions } from "./images.ts";
 import { importImage } from "./import.ts";
 import { historyOf, inspectImage } from "./inspect.ts";
 import { listImages } from "./list.ts";
 import { loadImages } from "./load.ts";
+import { pruneImages } from "./prune.ts";
 import { removeImage } from "./remove.ts";
 import { resolveId, rowName } from "./resolve.ts";
 import { saveImages } from "./save.ts";
@@ -64,6 +72,14 @@ class StoredImages implements Images {
 
   remove(reference: string, options: { force: boolean; noPrune: boolean }): Promise<ImageDeleteResponseItem[]> {
     return removeImage(this.#store, reference, options);
+  }
+
+  prune(filters: Filters): Promise<ImagePruneResponse> {
+    return pruneImages(this.#store, filters);
+  }
+
+  layersSizeBytes(): number {
+    return this.#store.rows.layers().reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   }
 
   async release(id: Digest): Promise<void> {

@@ -1,5 +1,6 @@
 /** The Docker Engine API's types, from Docker Inc.'s own SDK. Types only: none of its code is in Berth. */
 export type {
+  BuildPruneResponse,
   ContainerConfig,
   ContainerCreateRequest,
   ContainerCreateResponse,
@@ -19,14 +20,18 @@ export type {
   ImageConfig as DockerImageConfig,
   ImageDeleteResponseItem,
   ImageInspect,
+  ImagePruneResponse,
   ImageSummary,
   Mount,
   MountPoint,
   NetworkInspect,
+  NetworkPruneResponse,
   NetworkSettings,
   PortBinding,
   PortSummary,
   Resources,
+  SystemDataUsageResponse,
   SystemInfo,
   SystemVersion,
+  Volume,
 } from "@docker/node-sdk";

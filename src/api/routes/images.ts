@@ -74,6 +74,7 @@ export function imageRoutes(images: ImageBackend): Route[] {
     { method: "GET", pattern: "/images/json", handler: (call) => list(images, call) },
     { method: "GET", pattern: "/images/get", handler: (call) => save(images, call, call.query.all("names")) },
     { method: "POST", pattern: "/images/create", handler: (call) => create(images, call) },
+    { method: "POST", pattern: "/images/prune", handler: async (call) => call.json(200, await images.prune(call.query.filters())) },
     {
       method: "POST",
       pattern: "/images/load",

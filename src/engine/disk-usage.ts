@@ -1,0 +1,36 @@
+import type { ContainerSummary, ImageSummary, SystemDataUsageResponse, Volume } from "../spec/spec.ts";
+
+export type UsagePart = "container" | "image" | "volume" | "build-cache";
+
+export interface UsagePorts {
+  /** All but steps of other images, with SharedSize. */
+  readonly imagesWithSharedSize: () => Promise<ImageSummary[]>;
+  /** Bytes of all layers, each counted once. */
+  readonly layersSizeBytes: () => number;
+  /** All containers, with their sizes if asked for. */
+  readonly containers: (options: { size: boolean }) => Promise<ContainerSummary[]>;
+  /** All volumes with their UsageData. */
+  readonly volumes: () => Promise<Volume[]>;
+}
+
+/** The answer of `GET /system/df`: null for what was not asked for. */
+export async function diskUsage(ports: UsagePorts, parts: ReadonlySet<UsagePart>): Promise<SystemDataUsageResponse> {
+  const [withContainers, withImages] = [parts.has("container"), parts.has("image")];
+  const [containers, images, volumes] = await Promise.all([
+    withContainers || withImages ? ports.containers({ size: withContainers }) : [],
+    withImages ? ports.imagesWithSharedSize() : [],
+    parts.has("volume") ? ports.volumes() : [],
+  ]);
+  const usage = {
+    LayersSize: withImages ? ports.layersSizeBytes() : 0,
+    Images: withImages ? images.map((image) => ({ ...image, Containers: countOf(containers, image.Id) })) : null,
+    Containers: withContainers ? containers : null,
+    Volumes: parts.has("volume") ? volumes : null,
+    BuildCache: parts.has("build-cache") ? [] : null,
+  };
+  return usage as SystemDataUsageResponse;
+}
+
+function countOf(containers: readonly ContainerSummary[], image: string | undefined): number {
+  return containers.filter(({ ImageID }) => ImageID === image).length;
+}

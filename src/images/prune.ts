@@ -1,0 +1,64 @@
+/** `docker image prune`. */
+import { invalidParameter, isEngineError, log, messageOf } from "../base/base.ts";
+import type { ImageDeleteResponseItem, ImagePruneResponse } from "../spec/spec.ts";
+import type { Filters } from "./images.ts";
+import { danglingFilter, hasLabel, parseUntil } from "./list.ts";
+import { removeImage } from "./remove.ts";
+import { familiarOf } from "./resolve.ts";
+import type { ImageStore, StoredImage } from "./store.ts";
+
+const known = new Set(["dangling", "label", "label!", "until"]);
+
+/**
+ * Deletes the images that no container stands on: those without a tag, or with `dangling=false` all. What is in use is
+ * passed over.
+ * @throws InvalidParameter for filters that Docker would not take
+ */
+export async function pruneImages(store: ImageStore, filters: Filters): Promise<ImagePruneResponse> {
+  const chosen = chosenImages(store, filters);
+  const before = store.rows.layers();
+  const deleted: ImageDeleteResponseItem[] = [];
+  for (const image of chosen) for (const name of namesOf(image)) deleted.push(...(await removeUnused(store, name)));
+  const left = new Set(store.rows.layers().map(({ diffId }) => diffId));
+  const reclaimed = before.reduce((sum, { diffId, sizeBytes }) => sum + (left.has(diffId) ? 0 : sizeBytes), 0);
+  store.ports.events.publish("image", "prune", "", { reclaimed: String(reclaimed) });
+  // Docker sends null where nothing was deleted.
+  return { ImagesDeleted: deleted.length === 0 ? null : deleted, SpaceReclaimed: reclaimed } as ImagePruneResponse;
+}
+
+function chosenImages(store: ImageStore, filters: Filters): StoredImage[] {
+  for (const key of filters.keys()) if (!known.has(key)) throw invalidParameter(`invalid filter '${key}'`);
+  const danglingOnly = danglingFilter(filters) ?? true;
+  const until = filters.get("until") ?? [];
+  if (until.length > 1) throw invalidParameter("more than one until filter specified");
+  const before = until.map(parseUntil)[0];
+  const [labels, unlabels] = [filters.get("label") ?? [], filters.get("label!") ?? []];
+  const images = store.all();
+  const parents = new Set(images.map((image) => image.row.parentId));
+  return images.filter((image) => {
+    const its = image.config.config?.Labels ?? {};
+    return (
+      // A step of another image goes with that one.
+      !(image.references.length === 0 && parents.has(image.id)) &&
+      !(danglingOnly && (parents.has(image.id) || image.references.some((name) => !name.includes("@")))) &&
+      (before === undefined || image.row.createdNanos <= before) &&
+      labels.every((label) => hasLabel(its, label)) &&
+      !(unlabels.length > 0 && unlabels.every((label) => hasLabel(its, label)))
+    );
+  });
+}
+
+/** What to remove so that the image goes: its names, or an image without any by its id. */
+function namesOf(image: StoredImage): string[] {
+  return image.references.length === 0 ? [image.id] : image.references.map(familiarOf);
+}
+
+async function removeUnused(store: ImageStore, name: string): Promise<ImageDeleteResponseItem[]> {
+  try {
+    return await removeImage(store, name, { force: false, noPrune: false });
+  } catch (error) {
+    if (!isEngineError(error, "Conflict") && !isEngineError(error, "NotFound"))
+      log.warn("an image was not pruned", { name, error: messageOf(error) });
+    return [];
+  }
+}
