@@ -120,6 +120,10 @@ static bool control_request(const struct frame *frame, struct failure *failure)
 	case MSG_SIGNAL:
 		if (session->ended) return fail(failure, "signal", ESRCH, "the container has ended");
 		return sys_pidfd_send_signal(session->pidfd, (int)read_number(&from, 4)) == 0 || fail(failure, "signal", errno, "signal");
+	case MSG_EXEC_SIGNAL:
+		session = find_session(read_text(&from));
+		if (session == NULL) return fail(failure, "signal", ESRCH, "no such exec session");
+		return sys_pidfd_send_signal(session->pidfd, (int)read_number(&from, 4)) == 0 || fail(failure, "signal", errno, "signal");
 	case MSG_EXEC_RESIZE:
 		session = find_session(read_text(&from));
 		if (session == NULL) return fail(failure, "resize", ESRCH, "no such exec session");

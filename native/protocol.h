@@ -56,6 +56,7 @@ enum message {
 	MSG_SIGNAL,       /* u32 signal */
 	MSG_RESIZE,       /* u16 rows, u16 columns */
 	MSG_EXEC_RESIZE,  /* str exec id, u16 rows, u16 columns */
+	MSG_EXEC_SIGNAL,  /* str exec id, u32 signal */
 	/* answers */
 	MSG_OK = 64,
 	MSG_FAILURE,      /* str stage, u32 errno, str message */

@@ -23,5 +23,6 @@ function hostConfigFor(given: HostConfig, minor: number): HostConfig {
 export function createRequest(body: Record<string, unknown> | undefined, minor: number): ContainerCreateRequest {
   if (body === undefined) throw invalidParameter("config cannot be empty in order to create a container");
   const request = fitFields(body, createShape, "CreateRequest") as unknown as ContainerCreateRequest;
+  if (minor < 44 && request.Healthcheck) delete request.Healthcheck.StartInterval;
   return { ...request, HostConfig: hostConfigFor(request.HostConfig ?? {}, minor) };
 }

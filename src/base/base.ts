@@ -3,6 +3,7 @@
  * functions; nothing here opens a file or keeps state (the log's level apart).
  */
 export * from "./digest.ts";
+export * from "./duration.ts";
 export * from "./errors.ts";
 export * from "./ids.ts";
 export * from "./log.ts";

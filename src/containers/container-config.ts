@@ -1,6 +1,7 @@
 import { posix } from "node:path";
 import { invalidParameter } from "../base/base.ts";
-import type { ContainerConfig, ExecutionConfig, HealthConfig } from "../spec/spec.ts";
+import type { ContainerConfig, ExecutionConfig } from "../spec/spec.ts";
+import { checkHealthcheck, mergeHealthcheck } from "./health.ts";
 
 const nameOfVariable = (entry: string): string => entry.split("=", 1)[0] ?? "";
 
@@ -8,16 +9,6 @@ const nameOfVariable = (entry: string): string => entry.split("=", 1)[0] ?? "";
 function mergeEnv(user: readonly string[], image: readonly string[]): string[] {
   const named = new Set(user.map(nameOfVariable));
   return [...user, ...image.filter((entry) => !named.has(nameOfVariable(entry)))];
-}
-
-function mergeHealth(user: HealthConfig | null | undefined, image: ExecutionConfig["Healthcheck"]): HealthConfig | undefined {
-  if (user === undefined || user === null) return image;
-  if ((user.Test?.length ?? 0) > 0 || image === undefined) return user;
-  const merged: HealthConfig = { ...image };
-  for (const key of ["Interval", "Timeout", "StartPeriod", "StartInterval", "Retries"] as const) {
-    if ((user[key] ?? 0) !== 0) merged[key] = user[key] as number;
-  }
-  return merged;
 }
 
 /** Entrypoint and command by Docker's rule: an own entrypoint drops the image's command. */
@@ -65,7 +56,7 @@ export function mergeConfig(user: ContainerConfig, image: ExecutionConfig, hostn
     StdinOnce: user.StdinOnce ?? false,
     Env: mergeEnv(user.Env ?? [], image.Env ?? []),
     Cmd: cmd,
-    ...optional("Healthcheck", mergeHealth(user.Healthcheck, image.Healthcheck)),
+    ...optional("Healthcheck", mergeHealthcheck(user.Healthcheck, image.Healthcheck)),
     ...optional("ArgsEscaped", user.ArgsEscaped ?? image.ArgsEscaped),
     Image: user.Image ?? "",
     Volumes: union(image.Volumes as Record<string, unknown>, user.Volumes),
@@ -86,21 +77,10 @@ function cleaned(config: ContainerConfig): ContainerConfig {
   for (const entry of config.Env ?? []) {
     if (nameOfVariable(entry) === "") throw invalidParameter(`invalid environment variable: ${entry}`);
   }
-  checkHealth(config.Healthcheck);
+  checkHealthcheck(config.Healthcheck);
   if (config.WorkingDir === undefined || config.WorkingDir === "") return config;
   if (!config.WorkingDir.startsWith("/")) {
     throw invalidParameter(`the working directory '${config.WorkingDir}' is invalid, it needs to be an absolute path`);
   }
   return { ...config, WorkingDir: posix.normalize(config.WorkingDir).replace(/(?<=.)\/$/, "") };
-}
-
-const millisecond = 1_000_000;
-
-function checkHealth(health: HealthConfig | undefined): void {
-  if (health === undefined) return;
-  for (const [key, words] of Object.entries({ Interval: "Interval", Timeout: "Timeout", StartPeriod: "StartPeriod" })) {
-    const value = health[key as "Interval"] ?? 0;
-    if (value !== 0 && value < millisecond) throw invalidParameter(`${words} in Healthcheck cannot be less than 1ms`);
-  }
-  if ((health.Retries ?? 0) < 0) throw invalidParameter("Retries in Healthcheck cannot be negative");
 }

@@ -8,6 +8,7 @@
 export * from "./container-config.ts";
 export * from "./duration.ts";
 export * from "./filters.ts";
+export * from "./health.ts";
 export * from "./host-config.ts";
 export * from "./inspect.ts";
 export * from "./log-config.ts";

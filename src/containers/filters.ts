@@ -120,7 +120,7 @@ const makers: Readonly<Record<string, Make>> = {
   },
   health: (values) => {
     const wanted = checked("health", values, healths);
-    return () => wanted.includes("none");
+    return (record) => wanted.includes(record.status.health?.Status ?? "none");
   },
   id: (values) => {
     const matches = patterns(values);

@@ -77,7 +77,7 @@ export function inspectContainer(record: ContainerRecord, options: InspectOption
     Created: formatNanos(record.createdNanos),
     Path: settings.path,
     Args: settings.args,
-    State: toDockerState(status.state),
+    State: { ...toDockerState(status.state), ...(status.health === undefined ? {} : { Health: status.health }) },
     Image: settings.imageId,
     ResolvConfPath: files ? `${statePath}/resolv.conf` : "",
     HostnamePath: files ? `${statePath}/hostname` : "",

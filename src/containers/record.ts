@@ -1,5 +1,6 @@
 import type { ContainerId, Digest } from "../base/base.ts";
 import type { ContainerConfig, EndpointSettings, HostConfig, MountPoint, NetworkSettings } from "../spec/spec.ts";
+import type { Health } from "./health.ts";
 import type { ContainerState } from "./state.ts";
 
 /** What is settled when the container is created. */
@@ -25,6 +26,8 @@ export interface ContainerStatus {
   readonly restartCount: number;
   /** Someone stopped it: `unless-stopped` and `on-failure` leave it alone. */
   readonly stoppedByUser: boolean;
+  /** Of a container with a health check that has been started. */
+  readonly health?: Health;
   /** As the network gave it, while the container runs. */
   readonly network?: NetworkSettings;
   /** It has been started at least once, so its files (log, hosts, …) are there. */

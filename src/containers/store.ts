@@ -113,6 +113,12 @@ export class ContainerStore {
     own.status = status;
   }
 
+  /** Changes what may be lost with the daemon: in memory, and in the database with the next `update`. */
+  note(record: ContainerRecord, change: Pick<ContainerStatus, "health">): void {
+    const own = this.#own(record);
+    own.status = { ...own.status, ...change };
+  }
+
   rename(record: ContainerRecord, name: string): void {
     const own = this.#own(record);
     this.assertNameFree(name);

@@ -1,7 +1,8 @@
 import type { ContainerSummary, NetworkSettings, PortSummary } from "../spec/spec.ts";
 import { humanDuration } from "./duration.ts";
+import type { Health } from "./health.ts";
 import type { ContainerRecord } from "./record.ts";
-import { type ContainerState, endingOf, isActive } from "./state.ts";
+import { type ContainerState, isActive } from "./state.ts";
 
 const nanosPerSecond = 1_000_000_000n;
 
@@ -9,13 +10,18 @@ function since(time: string, nowMs: number): string {
   return humanDuration(Math.max(0, nowMs - Date.parse(time)) / 1000);
 }
 
+function healthText(health: Health | undefined): string {
+  if (health === undefined) return "";
+  return health.Status === "starting" ? " (health: starting)" : ` (${health.Status})`;
+}
+
 /** The STATUS column: `Up 3 minutes`, `Exited (0) 5 seconds ago`, `Created`, … */
-export function statusText(state: ContainerState, nowMs: number): string {
+export function statusText(state: ContainerState, nowMs: number, health?: Health): string {
   switch (state.status) {
     case "created":
       return "Created";
     case "running":
-      return `Up ${since(state.startedAt, nowMs)}`;
+      return `Up ${since(state.startedAt, nowMs)}${healthText(health)}`;
     case "paused":
       return `Up ${since(state.startedAt, nowMs)} (Paused)`;
     case "restarting":
@@ -56,11 +62,6 @@ export interface SummaryOptions {
   readonly sizes?: { readonly rw: number; readonly rootFs: number };
 }
 
-/** The `health` of lists; there is none while no health check runs. */
-export function exitCodeOf(record: ContainerRecord): number {
-  return endingOf(record.status.state).exitCode;
-}
-
 /** One entry of `GET /containers/json`. */
 export function summarize(record: ContainerRecord, options: SummaryOptions): ContainerSummary {
   const { settings } = record;
@@ -78,7 +79,7 @@ export function summarize(record: ContainerRecord, options: SummaryOptions): Con
       : { ...(options.sizes.rw === 0 ? {} : { SizeRw: options.sizes.rw }), SizeRootFs: options.sizes.rootFs }),
     Labels: settings.config.Labels ?? {},
     State: state.status,
-    Status: statusText(state, options.nowMs),
+    Status: statusText(state, options.nowMs, record.status.health),
     HostConfig: { NetworkMode: settings.hostConfig.NetworkMode ?? "" },
     NetworkSettings: { Networks: options.networks },
     Mounts: [...settings.mountPoints],

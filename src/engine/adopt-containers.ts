@@ -2,6 +2,7 @@ import { log } from "../base/base.ts";
 import { isActive } from "../containers/containers.ts";
 import { applyExit, autoRemove, followRun, lostExit } from "./container-exit.ts";
 import type { EngineContext } from "./context.ts";
+import { startHealthChecks } from "./health-checks.ts";
 import type { LiveContainer } from "./live-container.ts";
 
 /**
@@ -30,6 +31,7 @@ async function adoptOne(context: EngineContext, live: LiveContainer): Promise<Li
       // The old daemon may have died between writing the state and letting the program go.
       await running.monitor.go();
       followRun(context, live, running, Promise.resolve(true));
+      startHealthChecks(context, live);
       return undefined;
     }
     applyExit(context, live, exit ?? lostExit());

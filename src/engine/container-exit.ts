@@ -4,6 +4,7 @@ import { ended, endingOf, isActive, restartsAfterExit } from "../containers/cont
 import type { ExitRecord } from "../kernel/kernel.ts";
 import type { RunningContainer } from "../runtime/runtime.ts";
 import type { EngineContext } from "./context.ts";
+import { suspendHealthChecks } from "./health-checks.ts";
 import type { LiveContainer, Run, Waiter } from "./live-container.ts";
 import { publishNetworkEvents } from "./network-events.ts";
 import { removeLocked } from "./remove-container.ts";
@@ -61,6 +62,7 @@ export function applyExit(context: EngineContext, live: LiveContainer, exit: Exi
   const { state } = live.record.status;
   if (live.removed || !isActive(state)) return;
   const over = ended(state, exit);
+  suspendHealthChecks(context, live);
   if (!live.restarting && restartsAfterExit(live.record, exit.exitCode)) {
     const again = { state: { ...endingOf(over), status: "restarting" as const }, restartCount: live.record.status.restartCount + 1 };
     context.store.update(live.record, again);

@@ -34,6 +34,8 @@ export class EngineContext {
   readonly execs: Map<string, ExecRecord> = new Map();
   /** Aborts when the engine closes: ends streams, lets go of waits. */
   readonly closing: AbortController = new AbortController();
+  /** Probes so far, for the metrics. */
+  readonly healthChecks: { run: number; failed: number } = { run: 0, failed: 0 };
   readonly #background: Set<Promise<void>> = new Set();
 
   constructor(parts: ContextParts) {

@@ -29,14 +29,23 @@ export interface ExecStartOptions {
 export async function createExec(context: EngineContext, reference: string, config: ExecConfig): Promise<{ Id: string }> {
   if ((config.Cmd?.length ?? 0) === 0) throw invalidParameter("no exec command specified");
   if (config.DetachKeys) parseDetachKeys(config.DetachKeys);
-  const live = context.find(reference);
+  return { Id: addExec(context, context.find(reference), config).id };
+}
+
+/** @throws Conflict when the container does not run */
+export function addExec(context: EngineContext, live: LiveContainer, config: ExecConfig): ExecRecord {
   assertRunning(live);
   forgetEnded(context, live);
   const record: ExecRecord = { id: newId<"ExecId">(), containerId: live.id, config, state: { status: "created" } };
   live.execs.set(record.id, record);
   context.execs.set(record.id, record);
   context.publish(live, `exec_create: ${commandOf(config)}`, { execID: record.id });
-  return { Id: record.id };
+  return record;
+}
+
+export function forgetExec(context: EngineContext, live: LiveContainer, exec: ExecRecord): void {
+  live.execs.delete(exec.id);
+  context.execs.delete(exec.id);
 }
 
 /** The command's words, and a space behind each, as Docker's events have it. */
@@ -56,8 +65,7 @@ function forgetEnded(context: EngineContext, live: LiveContainer): void {
   const limit = Date.now() - keepMs;
   for (const exec of live.execs.values()) {
     if (exec.state.status !== "exited" || exec.state.endedAtMs > limit) continue;
-    live.execs.delete(exec.id);
-    context.execs.delete(exec.id);
+    forgetExec(context, live, exec);
   }
 }
 
@@ -78,7 +86,7 @@ export async function startExec(context: EngineContext, id: string, options: Exe
   const run = async (io: Duplex | undefined): Promise<void> => {
     try {
       assertStartable(exec, live);
-      const { session, recorded } = await launch(context, live, exec, options);
+      const { session, recorded } = await launchExec(context, live, exec, options);
       if (io === undefined) return drop(session);
       const end = await joined(context, live, exec, session, io);
       // Whoever asks for the exit code after the stream has ended must get it.
@@ -113,13 +121,18 @@ function failureText(message: string, tty: boolean): Uint8Array {
   return Buffer.concat([header, text]);
 }
 
-interface LaunchedExec {
+export interface LaunchedExec {
   readonly session: ExecSession;
   /** Settles when its end has been written down. */
   readonly recorded: Promise<void>;
 }
 
-async function launch(context: EngineContext, live: LiveContainer, exec: ExecRecord, options: ExecStartOptions): Promise<LaunchedExec> {
+export async function launchExec(
+  context: EngineContext,
+  live: LiveContainer,
+  exec: ExecRecord,
+  options: ExecStartOptions,
+): Promise<LaunchedExec> {
   const { run } = live;
   if (run === undefined || !isActive(live.record.status.state)) throw conflict(`container ${live.id} is not running`);
   exec.state = { status: "starting" };

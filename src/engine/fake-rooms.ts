@@ -121,8 +121,9 @@ export class FakeRuntime implements Pick<Runtime, "start" | "adopt" | "validate"
       ours.end();
       resolve({ exitCode });
     };
+    const signal = async (number: number): Promise<void> => end(128 + number);
     this.execs.push({ config, end, stream: ours });
-    return { pid: ++this.#pid, stream: theirs as unknown as Socket, exited: promise, resize: async () => undefined };
+    return { pid: ++this.#pid, stream: theirs as unknown as Socket, exited: promise, signal, resize: async () => undefined };
   }
 
   async adopt(id: ContainerId): Promise<{ running?: RunningContainer; exit?: ExitRecord }> {

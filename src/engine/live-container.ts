@@ -59,6 +59,8 @@ export class LiveContainer {
   restarting = false;
   /** The policy's next start is planned. */
   cancelRestart: (() => void) | undefined;
+  /** Its health is being checked. */
+  endHealthChecks: (() => void) | undefined;
   removed = false;
 
   constructor(record: ContainerRecord) {

@@ -8,6 +8,7 @@ import type { NetworkPlan, RunningContainer, StartRequest } from "../runtime/run
 import { attachRequest } from "./attach-request.ts";
 import { followRun } from "./container-exit.ts";
 import type { EngineContext } from "./context.ts";
+import { startHealthChecks } from "./health-checks.ts";
 import { explain } from "./launch-failure.ts";
 import type { LiveContainer } from "./live-container.ts";
 import { publishNetworkEvents } from "./network-events.ts";
@@ -124,6 +125,7 @@ async function go(
     context.store.update(live.record, { state: before.state });
     throw failure;
   }
+  startHealthChecks(context, live);
   publishNetworkEvents(context, live, "connect");
   context.publish(live, "start");
   tell(true);

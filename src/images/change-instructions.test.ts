@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { parseDuration } from "../base/base.ts";
 import { applyChanges } from "./change-instructions.ts";
 import { expandWord, splitWords } from "./dockerfile-words.ts";
-import { parseDuration } from "./duration.ts";
 import { globMatches } from "./glob.ts";
 
 describe("change instructions", () => {

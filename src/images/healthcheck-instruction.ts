@@ -1,7 +1,6 @@
-import { invalidParameter } from "../base/base.ts";
+import { invalidParameter, parseDuration } from "../base/base.ts";
 import type { ExecutionConfig } from "../spec/spec.ts";
 import { jsonWords } from "./change-instructions.ts";
-import { parseDuration } from "./duration.ts";
 
 type Healthcheck = NonNullable<ExecutionConfig["Healthcheck"]>;
 

@@ -1,8 +1,7 @@
 /** `docker images`. */
-import { invalidParameter, nowNanos, parseTime } from "../base/base.ts";
+import { invalidParameter, nowNanos, parseDuration, parseTime } from "../base/base.ts";
 import type { ImageSummary } from "../spec/spec.ts";
 import { createdSeconds } from "./configuration.ts";
-import { parseDuration } from "./duration.ts";
 import { globMatches } from "./glob.ts";
 import type { Filters } from "./images.ts";
 import { familiarOf, resolveId } from "./resolve.ts";

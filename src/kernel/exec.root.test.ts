@@ -64,6 +64,14 @@ describe("exec", () => {
     assert.equal((await session.exited).exitCode, 0);
   });
 
+  test("a signal ends it; afterwards there is nobody to signal", async () => {
+    const session = await monitor.exec(bench.execPlan(["sleep", "1000"]));
+    session.stream.resume();
+    await session.signal(15);
+    assert.equal((await session.exited).exitCode, 143);
+    await assert.rejects(session.signal(15));
+  });
+
   test("user, groups, capabilities, directory", async () => {
     const process: ProcessOp[] = [
       { op: "capabilities", bounding: 0xa80425fbn, effective: 0xa80425fbn, permitted: 0xa80425fbn, inheritable: 0n, ambient: 0n },

@@ -231,6 +231,9 @@ export class FakeMonitor implements Monitor {
       pid: this.#world.nextPid(),
       stream: stream as unknown as Socket,
       exited: task.ended.then(({ exitCode }) => ({ exitCode })),
+      async signal(signal) {
+        task.signal(signal);
+      },
       async resize(rows, columns) {
         sizes.push([rows, columns]);
       },

@@ -20,6 +20,7 @@ export const message = {
   signal: 25,
   resize: 26,
   execResize: 27,
+  execSignal: 28,
   ok: 64,
   failure: 65,
   ready: 80,

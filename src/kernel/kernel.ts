@@ -118,6 +118,8 @@ export interface ExecSession {
   /** Raw or multiplexed as with {@link Monitor.attach}. */
   readonly stream: Socket;
   readonly exited: Promise<{ readonly exitCode: number }>;
+  /** Signals the session's first process. Rejects when it has ended. */
+  signal(signal: number): Promise<void>;
   resize(rows: number, columns: number): Promise<void>;
 }
 

@@ -163,6 +163,9 @@ export class LinuxMonitor implements Monitor {
         resize: async (rows, columns) => {
           await this.#request(message.execResize, new ByteWriter(128).text(plan.execId).u16(rows).u16(columns).bytes());
         },
+        signal: async (signal) => {
+          await this.#request(message.execSignal, new ByteWriter(128).text(plan.execId).u32(signal).bytes());
+        },
       };
     } catch (error) {
       this.#sessions.delete(plan.execId);
