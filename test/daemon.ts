@@ -6,10 +6,12 @@
  */
 import assert from "node:assert/strict";
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { ApiRelay, type Driven } from "./api-relay.ts";
+import { ApiDescription } from "./openapi.ts";
 
 export const projectRoot: string = resolve(import.meta.dirname, "..");
 
@@ -84,25 +86,50 @@ function hostState(): Record<string, string[]> {
   };
 }
 
+/** Read once a test file; undefined where there is none, or BERTH_TEST_RELAY=0 asks to go without. */
+const description = process.env["BERTH_TEST_RELAY"] === "0" ? undefined : await ApiDescription.load();
+
+/** What this test file has asked for, of all its daemons. */
+const driven: Driven = new Map();
+
+/** For `tools/api-table.ts --record`. */
+function keepDriven(): void {
+  const file = relative(projectRoot, process.argv[1] ?? "");
+  if (driven.size === 0 || !/^test\/clients\/[^/]+\.test\.ts$/.test(file)) return;
+  const folder = join(projectRoot, "build/api-coverage");
+  mkdirSync(folder, { recursive: true });
+  const endpoints = Object.fromEntries([...driven].sort().map(([endpoint, names]) => [endpoint, [...names].sort()]));
+  writeFileSync(join(folder, `${file.replaceAll("/", ".")}.json`), JSON.stringify({ file, endpoints }));
+}
+
 export class Daemon {
   readonly dataRoot: string;
   readonly execRoot: string;
+  /** Where clients connect: to a relay that holds each answer against the description of the API. */
   readonly host: string;
+  /** The daemon's own socket. */
+  readonly directHost: string;
   readonly #before = hostState();
   readonly #args: readonly string[];
   #child: ChildProcess | undefined;
+  #relay: ApiRelay | undefined;
   #log = "";
 
   private constructor(dataRoot: string, execRoot: string, args: readonly string[]) {
     this.dataRoot = dataRoot;
     this.execRoot = execRoot;
-    this.host = `unix://${execRoot}/d.sock`;
+    this.directHost = `unix://${execRoot}/d.sock`;
+    this.host = description === undefined ? this.directHost : `unix://${execRoot}/relay.sock`;
     this.#args = args;
   }
 
   /** Starts a daemon with empty roots and waits until it answers. */
   static async start(args: readonly string[] = []): Promise<Daemon> {
     const daemon = new Daemon(mkdtempSync("/var/tmp/berth-test-"), mkdtempSync("/run/berth-test-"), args);
+    if (description !== undefined) {
+      const [path, target] = [daemon.host, daemon.directHost].map((host) => host.slice("unix://".length));
+      daemon.#relay = await ApiRelay.listen(path ?? "", target ?? "", description, driven);
+    }
     await daemon.restart();
     return daemon;
   }
@@ -128,7 +155,7 @@ export class Daemon {
       "--pidfile",
       `${execRoot}/d.pid`,
       "-H",
-      this.host,
+      this.directHost,
       "--bridge",
       bridge,
       "--cgroup-parent",
@@ -189,7 +216,10 @@ export class Daemon {
       );
     } finally {
       await this.kill("SIGTERM");
+      this.#relay?.close();
+      keepDriven();
     }
+    assert.deepEqual(this.#relay?.violations ?? [], [], "answers are as the API is described");
     for (let tries = 0; tries < 40; tries++) {
       try {
         assert.deepEqual(hostState(), this.#before);

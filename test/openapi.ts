@@ -85,8 +85,14 @@ function pathPattern(template: string): RegExp {
   return new RegExp(`^${template.replaceAll(/[.*+?^$()|[\]\\]/g, "\\$&").replaceAll(/\{\w+\}/g, ".+")}$`);
 }
 
+const plainPath = (path: string): string => path.replace(/^\/v[\d.]+(?=\/)/, "").replace(/\?.*$/, "");
+
+/** Any endpoint of Docker's answers so, whatever is described: to bad parameters, what is not there, states that forbid it. */
+const refusals: readonly number[] = [400, 403, 404, 409, 501, 503];
+const refusal: { readonly schema: Json } = { schema: { $ref: "#/definitions/ErrorResponse" } };
+
 export class ApiDescription {
-  readonly #paths: readonly (readonly [RegExp, Json])[];
+  readonly #paths: readonly { readonly template: string; readonly pattern: RegExp; readonly operations: Json }[];
   readonly #definitions: Json;
   readonly #ajv: Ajv = new Ajv({ strict: false, allErrors: true });
   readonly #validators: Map<unknown, ValidateFunction> = new Map();
@@ -94,7 +100,7 @@ export class ApiDescription {
   constructor(description: Json) {
     // Of several templates that match, the one with the fewest parameters is meant: /containers/json is no container.
     const templates = Object.entries(description["paths"] as Json).sort(([a], [b]) => a.split("{").length - b.split("{").length);
-    this.#paths = templates.map(([template, item]) => [pathPattern(template), item as Json]);
+    this.#paths = templates.map(([template, item]) => ({ template, pattern: pathPattern(template), operations: item as Json }));
     const definitions = Object.entries(description["definitions"] as Record<string, Json>);
     this.#definitions = Object.fromEntries(
       definitions.flatMap(([name, schema]) => [
@@ -118,11 +124,11 @@ export class ApiDescription {
    * @returns what is wrong, a line each; nothing when all is as described
    */
   check(method: string, path: string, status: number, body: unknown): string[] {
-    const plain = path.replace(/^\/v[\d.]+(?=\/)/, "").replace(/\?.*$/, "");
-    const item = this.#paths.find(([pattern, operations]) => pattern.test(plain) && operations[method.toLowerCase()] !== undefined)?.[1];
-    if (item === undefined) return [`${method} ${plain} is not described`];
-    const operation = item[method.toLowerCase()] as { responses: Record<string, { schema?: Json }> };
-    const response = operation.responses[String(status)];
+    const plain = plainPath(path);
+    const operations = this.#find(method, plain)?.operations;
+    if (operations === undefined) return [`${method} ${plain} is not described`];
+    const operation = operations[method.toLowerCase()] as { responses: Record<string, { schema?: Json }> };
+    const response = operation.responses[String(status)] ?? (refusals.includes(status) ? refusal : undefined);
     if (response === undefined) return [`${method} ${plain} does not answer ${status}`];
     const { schema } = response;
     if (schema === undefined || schema["format"] === "binary") return [];
@@ -131,6 +137,15 @@ export class ApiDescription {
     return (validate.errors ?? []).map(
       ({ instancePath, message, params }) => `${method} ${plain}${instancePath}: ${message} ${JSON.stringify(params)}`,
     );
+  }
+
+  /** `/v1.41/containers/abc/json?size=1` → `/containers/{id}/json`; undefined when it is not described. */
+  templateOf(method: string, path: string): string | undefined {
+    return this.#find(method, plainPath(path))?.template;
+  }
+
+  #find(method: string, plain: string): { template: string; operations: Json } | undefined {
+    return this.#paths.find(({ pattern, operations }) => pattern.test(plain) && operations[method.toLowerCase()] !== undefined);
   }
 
   #validator(schema: Json): ValidateFunction {
