@@ -9,8 +9,11 @@ import type {
   ContainerCreateRequest,
   ContainerCreateResponse,
   ContainerInspectResponse,
+  ContainerStatsResponse,
   ContainerSummary,
   ContainerTopResponse,
+  ContainerUpdateRequest,
+  ContainerUpdateResponse,
   EventMessage,
   ExecConfig,
   ExecInspectResponse,
@@ -37,6 +40,11 @@ export interface ContainerBackend {
   stop(reference: string, options: { signal?: string; timeoutSeconds?: number }): Promise<void>;
   restart(reference: string, options: { signal?: string; timeoutSeconds?: number }): Promise<void>;
   kill(reference: string, signal: string | undefined): Promise<void>;
+  /** @throws Conflict when it does not run, or is paused already */
+  pause(reference: string): Promise<void>;
+  unpause(reference: string): Promise<void>;
+  /** Zero, "" and what is not given stay as they are; lists replace lists. */
+  update(reference: string, request: ContainerUpdateRequest): Promise<ContainerUpdateResponse>;
   rename(reference: string, name: string): Promise<void>;
   remove(reference: string, options: { force: boolean; volumes: boolean; link: boolean }): Promise<void>;
   /** Registers the wait and returns; `result` settles when the condition is met. Aborting lets go of it. */
@@ -51,6 +59,15 @@ export interface ContainerBackend {
   resize(reference: string, size: { rows: number; columns: number }): Promise<void>;
   inspect(reference: string, options: { size: boolean }): Promise<ContainerInspectResponse>;
   list(options: { all: boolean; limit: number; size: boolean; filters: Filters }): Promise<ContainerSummary[]>;
+  /**
+   * Resolves when it is known that there is such a container. With `stream` an answer a second until `signal` aborts;
+   * otherwise one, after a second, or with `oneShot` at once.
+   */
+  stats(
+    reference: string,
+    options: { stream: boolean; oneShot: boolean },
+    signal: AbortSignal,
+  ): Promise<AsyncIterable<ContainerStatsResponse>>;
   /** `psArgs`: what the user would give to ps, default `-ef`. */
   top(reference: string, psArgs: string): Promise<ContainerTopResponse>;
 }

@@ -66,6 +66,10 @@ const resources: Readonly<Record<string, Shape>> = {
   IOMaximumBandwidth: "integer",
 };
 
+const restartPolicy: Fields = { fields: { Name: "string", MaximumRetryCount: "integer" } };
+
+export const updateShape: Fields = { fields: { ...resources, RestartPolicy: restartPolicy } };
+
 const hostConfig: Fields = {
   fields: {
     ...resources,
@@ -74,7 +78,7 @@ const hostConfig: Fields = {
     LogConfig: { fields: { Type: "string", Config: textMap } },
     NetworkMode: "string",
     PortBindings: { map: { list: { fields: { HostIp: "string", HostPort: "string" } } } },
-    RestartPolicy: { fields: { Name: "string", MaximumRetryCount: "integer" } },
+    RestartPolicy: restartPolicy,
     AutoRemove: "bool",
     VolumeDriver: "string",
     VolumesFrom: texts,

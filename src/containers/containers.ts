@@ -18,3 +18,4 @@ export * from "./restart-policy.ts";
 export * from "./state.ts";
 export * from "./store.ts";
 export * from "./summary.ts";
+export * from "./update.ts";

@@ -144,7 +144,8 @@ export function completeHostConfig(host: HostConfig, defaults: HostDefaults): Ho
   return config as unknown as HostConfig;
 }
 
-function checkRestartPolicy(host: HostConfig): void {
+/** @throws InvalidParameter for a policy that makes no sense */
+export function checkRestartPolicy(host: HostConfig): void {
   const name: string = host.RestartPolicy?.Name ?? "";
   const retries = host.RestartPolicy?.MaximumRetryCount ?? 0;
   if (!["", "no", "always", "on-failure", "unless-stopped"].includes(name)) {

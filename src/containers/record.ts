@@ -3,7 +3,7 @@ import type { ContainerConfig, EndpointSettings, HostConfig, MountPoint, Network
 import type { Health } from "./health.ts";
 import type { ContainerState } from "./state.ts";
 
-/** What is settled when the container is created. */
+/** What is settled when the container is created; of `hostConfig`, `update` changes the limits and the restart policy. */
 export interface ContainerSettings {
   readonly imageId: Digest;
   /** DiffIDs of the image's layers, base first, so that a start does not read the image again. */
@@ -34,7 +34,7 @@ export interface ContainerStatus {
   readonly everStarted: boolean;
 }
 
-/** One container. `store.ts` alone changes the name and the status. */
+/** One container. `store.ts` alone changes it. */
 export interface ContainerRecord {
   readonly id: ContainerId;
   readonly createdNanos: bigint;

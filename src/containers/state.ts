@@ -67,6 +67,16 @@ export function started(state: ContainerState, pid: number, startedAt: string): 
   return { status: "running", pid, startedAt, finishedAt: state.finishedAt };
 }
 
+type Active = Extract<ContainerState, Run>;
+
+export function paused(state: Active): ContainerState {
+  return { ...state, status: "paused" };
+}
+
+export function resumed(state: Active): ContainerState {
+  return { ...state, status: "running" };
+}
+
 /** A start that failed: the container stays what it was, and says why. */
 export function startFailed(state: ContainerState, exitCode: number, error: string): ContainerState {
   const status = state.status === "created" ? "created" : "exited";

@@ -1,4 +1,5 @@
 import { type ContainerId, conflict, type Digest, invalidParameter, notFound } from "../base/base.ts";
+import type { HostConfig } from "../spec/spec.ts";
 import { ContainerRows, type Database } from "../state/state.ts";
 import type { ContainerRecord, ContainerSettings, ContainerStatus } from "./record.ts";
 import { isActive } from "./state.ts";
@@ -117,6 +118,14 @@ export class ContainerStore {
   note(record: ContainerRecord, change: Pick<ContainerStatus, "health">): void {
     const own = this.#own(record);
     own.status = { ...own.status, ...change };
+  }
+
+  /** Other limits or another restart policy, of `update`. */
+  configure(record: ContainerRecord, hostConfig: HostConfig): void {
+    const own = this.#own(record);
+    const settings = { ...own.settings, hostConfig };
+    this.#rows.setRecord(own.id, JSON.stringify(settings));
+    own.settings = settings;
   }
 
   rename(record: ContainerRecord, name: string): void {

@@ -1,9 +1,11 @@
 import { log } from "../base/base.ts";
-import { isActive } from "../containers/containers.ts";
+import { isActive, paused, resumed } from "../containers/containers.ts";
+import { type Cgroups, isFrozen } from "../kernel/freezer.ts";
 import { applyExit, autoRemove, followRun, lostExit } from "./container-exit.ts";
 import type { EngineContext } from "./context.ts";
 import { startHealthChecks } from "./health-checks.ts";
 import type { LiveContainer } from "./live-container.ts";
+import { settleLimits } from "./update-container.ts";
 
 /**
  * At the daemon's start: finds again what an earlier daemon left running. Who still runs is followed on; who
@@ -23,6 +25,14 @@ export async function adoptContainers(context: EngineContext): Promise<void> {
   if (lives.length > 0) log.info("containers adopted", { running: running.size, ended: ended.length });
 }
 
+/** The old daemon may also have died between the freezer and the record: the freezer is right. */
+async function settlePause(context: EngineContext, live: LiveContainer, cgroups: Cgroups): Promise<void> {
+  const { state } = live.record.status;
+  if (!isActive(state)) return;
+  const frozen = await isFrozen(cgroups);
+  if (frozen !== (state.status === "paused")) context.store.update(live.record, { state: frozen ? paused(state) : resumed(state) });
+}
+
 /** @returns the container if it has ended */
 async function adoptOne(context: EngineContext, live: LiveContainer): Promise<LiveContainer | undefined> {
   try {
@@ -30,6 +40,8 @@ async function adoptOne(context: EngineContext, live: LiveContainer): Promise<Li
     if (running !== undefined) {
       // The old daemon may have died between writing the state and letting the program go.
       await running.monitor.go();
+      await settlePause(context, live, running.cgroups);
+      await settleLimits(live, running.limit);
       followRun(context, live, running, Promise.resolve(true));
       startHealthChecks(context, live);
       return undefined;

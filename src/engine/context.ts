@@ -9,6 +9,7 @@ import type { LogSource, ReadLogOptions } from "../logs/logs.ts";
 import type { Networks } from "../networks/networks.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { type ExecRecord, LiveContainer } from "./live-container.ts";
+import { StatsSampler } from "./stats-sampler.ts";
 
 /** Reads a container's log; `readLog` of `logs/read.ts`. */
 export type ReadLog = (source: LogSource, options: ReadLogOptions) => AsyncIterable<Uint8Array>;
@@ -36,6 +37,7 @@ export class EngineContext {
   readonly closing: AbortController = new AbortController();
   /** Probes so far, for the metrics. */
   readonly healthChecks: { run: number; failed: number } = { run: 0, failed: 0 };
+  readonly statsSampler: StatsSampler = new StatsSampler();
   readonly #background: Set<Promise<void>> = new Set();
 
   constructor(parts: ContextParts) {

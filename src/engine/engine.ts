@@ -13,8 +13,11 @@ import type {
   ContainerCreateRequest,
   ContainerCreateResponse,
   ContainerInspectResponse,
+  ContainerStatsResponse,
   ContainerSummary,
   ContainerTopResponse,
+  ContainerUpdateRequest,
+  ContainerUpdateResponse,
   ExecConfig,
   ExecInspectResponse,
   NetworkInspect,
@@ -33,6 +36,7 @@ import { type ListOptions, listContainers } from "./list-containers.ts";
 import { listNetworks } from "./list-networks.ts";
 import type { Waiter, WaitResult } from "./live-container.ts";
 import { makeMountPointsLayer } from "./mount-points-layer.ts";
+import { pauseContainer, unpauseContainer } from "./pause-container.ts";
 import { type LogOptions, readContainerLogs } from "./read-container-logs.ts";
 import { removeContainer } from "./remove-container.ts";
 import { renameContainer } from "./rename-container.ts";
@@ -42,7 +46,9 @@ import { restartWithDaemon } from "./restart-policy.ts";
 import { startContainer } from "./start-container.ts";
 import { type StopOptions, stopContainer } from "./stop-container.ts";
 import { topContainer } from "./top-container.ts";
+import { updateContainer } from "./update-container.ts";
 import { waitContainer } from "./wait-container.ts";
+import { type StatsOptions, watchStats } from "./watch-stats.ts";
 
 export interface EngineParts {
   /** `new ContainerStore(database)`; the images, which are opened first, ask its `usedBy`. */
@@ -86,6 +92,9 @@ export interface EngineContainers {
   stop(reference: string, options: StopOptions): Promise<void>;
   restart(reference: string, options: StopOptions): Promise<void>;
   kill(reference: string, signal: string | undefined): Promise<void>;
+  pause(reference: string): Promise<void>;
+  unpause(reference: string): Promise<void>;
+  update(reference: string, request: ContainerUpdateRequest): Promise<ContainerUpdateResponse>;
   rename(reference: string, name: string): Promise<void>;
   remove(reference: string, options: { force: boolean; volumes: boolean; link: boolean }): Promise<void>;
   wait(reference: string, condition: Waiter["condition"], signal: AbortSignal): Promise<{ result: Promise<WaitResult> }>;
@@ -94,6 +103,7 @@ export interface EngineContainers {
   resize(reference: string, size: WindowSize): Promise<void>;
   inspect(reference: string, options: { size: boolean }): Promise<ContainerInspectResponse>;
   list(options: ListOptions): Promise<ContainerSummary[]>;
+  stats(reference: string, options: StatsOptions, signal: AbortSignal): Promise<AsyncIterable<ContainerStatsResponse>>;
   top(reference: string, psArgs: string): Promise<ContainerTopResponse>;
 }
 
@@ -166,6 +176,9 @@ function containersOf(context: EngineContext): EngineContainers {
     stop: (reference, options) => stopContainer(context, reference, options),
     restart: (reference, options) => restartContainer(context, reference, options),
     kill: (reference, signal) => killContainer(context, reference, signal),
+    pause: (reference) => pauseContainer(context, reference),
+    unpause: (reference) => unpauseContainer(context, reference),
+    update: (reference, request) => updateContainer(context, reference, request),
     rename: (reference, name) => renameContainer(context, reference, name),
     remove: (reference, options) => removeContainer(context, reference, options),
     wait: (reference, condition, signal) => waitContainer(context, reference, condition, signal),
@@ -174,6 +187,7 @@ function containersOf(context: EngineContext): EngineContainers {
     resize: (reference, size) => resizeContainer(context, reference, size),
     inspect: (reference, options) => inspectReference(context, reference, options),
     list: (options) => listContainers(context, options),
+    stats: (reference, options, signal) => watchStats(context, reference, options, signal),
     top: (reference, psArgs) => topContainer(context, reference, psArgs),
   };
 }

@@ -12,7 +12,7 @@ import type { ExecSession, ExitRecord, Kernel, LaunchFailure, Monitor } from "..
 import type { Layers } from "../layers/layers.ts";
 import type { Attachment, Networks } from "../networks/networks.ts";
 import type { RunningContainer, Runtime } from "../runtime/runtime.ts";
-import type { ExecConfig } from "../spec/spec.ts";
+import type { ExecConfig, HostConfig } from "../spec/spec.ts";
 import { type Database, openDatabase } from "../state/state.ts";
 import { type Engine, type EngineOptions, openEngine } from "./engine.ts";
 
@@ -80,15 +80,22 @@ export class FakeMonitor implements Monitor {
   }
 }
 
-export class FakeRuntime implements Pick<Runtime, "start" | "adopt" | "validate" | "mountPoints" | "close"> {
+export class FakeRuntime implements Pick<Runtime, "start" | "adopt" | "validate" | "checkLimits" | "mountPoints" | "close"> {
   readonly monitors: Map<string, FakeMonitor> = new Map();
   readonly execs: { config: ExecConfig; end: (exitCode: number) => void; stream: Duplex }[] = [];
   readonly adoptable: Map<string, { running?: RunningContainer; exit?: ExitRecord }> = new Map();
   failure: LaunchFailure | undefined;
+  /** What containers that ran were limited to, and how that fails. */
+  readonly limits: HostConfig[] = [];
+  limitFailure: Error | undefined;
   endsAtOnce: number | undefined;
   #pid = 1000;
 
   validate(): string[] {
+    return [];
+  }
+
+  async checkLimits(): Promise<string[]> {
     return [];
   }
 
@@ -110,6 +117,10 @@ export class FakeRuntime implements Pick<Runtime, "start" | "adopt" | "validate"
       monitor,
       spec: { process: {} } as unknown as RunningContainer["spec"],
       cgroups: {},
+      limit: async (hostConfig) => {
+        if (this.limitFailure !== undefined) throw this.limitFailure;
+        this.limits.push(hostConfig);
+      },
       exec: async (config) => this.#exec(config),
     };
   }

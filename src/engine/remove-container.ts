@@ -1,10 +1,11 @@
-import { conflict, isEngineError } from "../base/base.ts";
+import { conflict } from "../base/base.ts";
 import { isActive } from "../containers/containers.ts";
 import { settleWaiters } from "./container-exit.ts";
 import type { EngineContext } from "./context.ts";
 import { discardState } from "./discard-state.ts";
 import type { LiveContainer } from "./live-container.ts";
 import { abandonRestart } from "./restart-policy.ts";
+import { send } from "./stop-container.ts";
 
 const sigkill = 9;
 
@@ -36,13 +37,7 @@ function refusal(live: LiveContainer): Error {
 async function killAndWait(context: EngineContext, live: LiveContainer): Promise<void> {
   const { run } = live;
   if (run === undefined) return;
-  context.publish(live, "kill", { signal: String(sigkill) });
-  try {
-    await run.running.monitor.signal(sigkill);
-  } catch (error) {
-    // It may have ended on its own while we asked.
-    if (!isEngineError(error)) throw error;
-  }
+  await send(context, live, run, sigkill);
   await run.finished;
 }
 

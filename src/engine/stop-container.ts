@@ -3,6 +3,7 @@ import { isActive } from "../containers/containers.ts";
 import { parseSignal } from "../kernel/signals.ts";
 import type { EngineContext } from "./context.ts";
 import type { LiveContainer, Run } from "./live-container.ts";
+import { resumeToEnd } from "./pause-container.ts";
 import { abandonRestart } from "./restart-policy.ts";
 
 const sigkill = 9;
@@ -48,10 +49,17 @@ export async function send(context: EngineContext, live: LiveContainer, run: Run
   try {
     const sent = run.running.monitor.signal(signal);
     context.publish(live, "kill", { signal: String(signal) });
-    await sent;
+    await Promise.all([sent, wakes(live, signal) ? resumeToEnd(context, live, run.running.cgroups, signal === sigkill) : undefined]);
   } catch (error) {
     if (isActive(live.record.status.state) && !isEngineError(error, "NotFound")) throw error;
   }
+}
+
+/** Does a paused container go on because of this signal? As in Docker: one that may end it, and that is not handled otherwise. */
+function wakes(live: LiveContainer, signal: number): boolean {
+  if (live.record.status.state.status !== "paused") return false;
+  const { StopSignal } = live.record.settings.config;
+  return signal === sigkill || !StopSignal || parseSignal(StopSignal) === signal;
 }
 
 async function endsWithin(run: Run, seconds: number): Promise<boolean> {

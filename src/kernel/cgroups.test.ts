@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { LinuxResources } from "../spec/spec.ts";
 import { cgroupWrites, ioWeightOf, weightOfShares } from "./cgroup-values.ts";
-import { cgroupDirectories, cgroupParentPath, freezeOps, parseCgroupLayout, planCgroup } from "./cgroups.ts";
+import { cgroupDirectories, cgroupParentPath, parseCgroupLayout, planCgroup } from "./cgroups.ts";
 
 const hybrid = `31 23 0:28 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=755
 32 31 0:29 / /sys/fs/cgroup/cpu,cpuacct rw,relatime shared:9 - cgroup cgroup rw,cpu,cpuacct
@@ -145,11 +145,5 @@ describe("cgroup plans", () => {
       planCgroup(v2, "/x", { devices: [{ allow: true }] }).prepare.some((op) => op.op === "device-program"),
       false,
     );
-  });
-
-  test("freezing", () => {
-    assert.deepEqual(freezeOps(v2, "/b/x", true), [{ op: "write", path: "/sys/fs/cgroup/b/x/cgroup.freeze", data: "1" }]);
-    const withFreezer = parseCgroupLayout("1 1 0:1 / /c/freezer rw - cgroup cgroup rw,freezer\n", "");
-    assert.deepEqual(freezeOps(withFreezer, "/x", false), [{ op: "write", path: "/c/freezer/x/freezer.state", data: "THAWED" }]);
   });
 });

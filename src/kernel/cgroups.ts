@@ -241,13 +241,3 @@ export function planCgroup(layout: CgroupLayout, path: string, resources: LinuxR
     cgroup1: layout.version === 1 ? directories : [],
   };
 }
-
-/** Stops or resumes all processes of the groups. On v1 the caller waits until `freezer.state` reads FROZEN. */
-export function freezeOps(layout: CgroupLayout, path: string, freeze: boolean): HostOp[] {
-  if (layout.version === 2) {
-    const root = layout.controllers.get("");
-    return root === undefined ? [] : [{ op: "write", path: `${root}${path}/cgroup.freeze`, data: freeze ? "1" : "0" }];
-  }
-  const root = layout.controllers.get("freezer");
-  return root === undefined ? [] : [{ op: "write", path: `${root}${path}/freezer.state`, data: freeze ? "FROZEN" : "THAWED" }];
-}

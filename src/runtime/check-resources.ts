@@ -8,6 +8,11 @@ const minMemoryBytes = 6 * 2 ** 20;
 /** Sorts words into errors (thrown) and warnings (kept). */
 class Findings {
   readonly warnings: string[] = [];
+  /** Only some of the limits are given. */
+  readonly update: boolean;
+  constructor(update: boolean) {
+    this.update = update;
+  }
   refuse(condition: boolean, message: string): void {
     if (condition) throw invalidParameter(message);
   }
@@ -30,7 +35,7 @@ function checkMemory(host: HostConfig, { support }: HostFacts, found: Findings):
     `Your kernel does not support swap limit capabilities ${notMounted} Memory limited without swap.`,
   );
   found.refuse(limit > 0 && swap > 0 && swap < limit, "Minimum memoryswap limit should be larger than memory limit, see usage");
-  found.refuse(limit === 0 && swap > 0, "You should always set the Memory limit when using Memoryswap limit, see usage");
+  found.refuse(limit === 0 && swap > 0 && !found.update, "You should always set the Memory limit when using Memoryswap limit, see usage");
   found.warn(
     swappiness !== -1 && !support.memorySwappiness,
     `Your kernel does not support memory swappiness capabilities ${notMounted} Memory swappiness discarded.`,
@@ -145,9 +150,13 @@ function checkBlock(host: HostConfig, { support }: HostFacts, found: Findings): 
   throttled(host.BlkioDeviceWriteIOps, "IOPS Block I/O write limit", "Block I/O IOPS write limit");
 }
 
-/** @returns warnings. @throws InvalidParameter */
-export function checkResources(host: HostConfig, facts: HostFacts): string[] {
-  const found = new Findings();
+/**
+ * @param update what is not given stays as it is
+ * @returns warnings
+ * @throws InvalidParameter
+ */
+export function checkResources(host: HostConfig, facts: HostFacts, update = false): string[] {
+  const found = new Findings(update);
   checkMemory(host, facts, found);
   checkCpu(host, facts, found);
   checkCpuset(host, facts, found);

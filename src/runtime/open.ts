@@ -7,9 +7,11 @@ import { type HostFacts, readHostFacts } from "../kernel/host-facts.ts";
 import type { ExecSession, ExitRecord, Kernel, LaunchFailure, Monitor } from "../kernel/kernel.ts";
 import { readProcessFile } from "../kernel/process-files.ts";
 import type { ContainerConfig, ExecConfig, HostConfig, MountPoint, RuntimeSpec } from "../spec/spec.ts";
+import { checkResources } from "./check-resources.ts";
 import { containerDevices } from "./devices.ts";
 import { execPlan } from "./exec.ts";
 import { sessionFailure } from "./explain-failure.ts";
+import { limitContainer } from "./limit-container.ts";
 import { ipcMode } from "./namespaces.ts";
 import { launchPlan } from "./plan.ts";
 import { containerResources } from "./resources.ts";
@@ -87,6 +89,12 @@ class LinuxRuntime implements Runtime {
     return validateContainer(config, hostConfig, this.#facts);
   }
 
+  async checkLimits(hostConfig: HostConfig): Promise<string[]> {
+    const warnings = checkResources(hostConfig, this.#facts, true);
+    await containerResources(hostConfig, this.#facts.support, [], 0); // every block device that is named has to be there
+    return warnings;
+  }
+
   mountPoints(_config: ContainerConfig, hostConfig: HostConfig): MountPoint[] {
     return inspectMounts(userMounts(hostConfig));
   }
@@ -124,7 +132,7 @@ class LinuxRuntime implements Runtime {
     // The parent may have been removed behind our back: the next start makes it again.
     monitor.launched.catch(() => this.#parents.clear());
     if (ipcMode(hostConfig) === "shareable") this.#dropSharedMemoryAfter(request.containerId, monitor);
-    return this.#running(monitor, spec, user);
+    return this.#running(monitor, spec, request.statePath, user);
   }
 
   async adopt(containerId: ContainerId, statePath: string): Promise<{ running?: RunningContainer; exit?: ExitRecord }> {
@@ -133,7 +141,7 @@ class LinuxRuntime implements Runtime {
       const spec = await readJson<RuntimeSpec>(join(statePath, "config.json"));
       if (spec !== undefined) {
         this.#dropSharedMemoryAfter(containerId, monitor);
-        return { running: this.#running(monitor, spec, undefined) };
+        return { running: this.#running(monitor, spec, statePath, undefined) };
       }
       log.error("a container runs whose runtime specification is missing", { container: containerId });
       monitor.release();
@@ -199,12 +207,22 @@ class LinuxRuntime implements Runtime {
     await ready;
   }
 
-  #running(monitor: Monitor, spec: RuntimeSpec, started: ResolvedUser | undefined): RunningContainer {
+  #running(monitor: Monitor, spec: RuntimeSpec, statePath: string, started: ResolvedUser | undefined): RunningContainer {
     const facts = this.#facts;
+    const cgroups = cgroupDirectories(facts.cgroups, spec.linux.cgroupsPath ?? "");
     return {
       monitor,
       spec,
-      cgroups: cgroupDirectories(facts.cgroups, spec.linux.cgroupsPath ?? ""),
+      cgroups,
+      async limit(hostConfig): Promise<void> {
+        const resources = await limitContainer({ facts, cgroups, resources: spec.linux.resources ?? {} }, hostConfig);
+        if (resources === undefined) return;
+        spec.linux.resources = resources;
+        // Who adopts the container without it finds the limits in its record, and writes them again.
+        await writeWhole(join(statePath, "config.json"), specText(spec)).catch((error: unknown) =>
+          log.warn("a container's new limits could not be written down", { path: statePath, error }),
+        );
+      },
       async exec(config: ExecConfig, options): Promise<ExecSession> {
         const user = await execIdentity(config, monitor, spec, started);
         const plan = execPlan(config, {

@@ -69,7 +69,8 @@ export async function containerResources(
   devices: readonly DeviceRule[],
   defaultPidsLimit: number,
 ): Promise<LinuxResources> {
-  const pids = host.PidsLimit == null || host.PidsLimit === 0 ? defaultPidsLimit : host.PidsLimit;
+  // 0 comes of an update that took the limit away.
+  const pids = host.PidsLimit == null ? defaultPidsLimit : host.PidsLimit || -1;
   const memory = memoryOf(host, support);
   const cpu = cpuOf(host, support);
   const blockIO = await blockOf(host, support);

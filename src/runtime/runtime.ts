@@ -17,6 +17,12 @@ export interface Runtime {
    * @throws InvalidParameter with Docker's wording
    */
   validate(config: ContainerConfig, hostConfig: HostConfig): string[];
+  /**
+   * Checks the limits of an update, all of them optional.
+   * @returns warnings, as {@link Runtime.validate}
+   * @throws InvalidParameter with Docker's wording
+   */
+  checkLimits(hostConfig: HostConfig): Promise<string[]>;
   /** The mount points that inspect lists, from `Binds`, `Mounts` and `Tmpfs`. */
   mountPoints(config: ContainerConfig, hostConfig: HostConfig): MountPoint[];
   start(request: StartRequest): Promise<RunningContainer>;
@@ -87,6 +93,11 @@ export interface RunningContainer {
   readonly spec: RuntimeSpec;
   /** The container's cgroup directories, v2 or per v1 controller, for stats, update, pause. */
   readonly cgroups: Readonly<Record<string, string>>;
+  /**
+   * Gives the cgroups the limits of `hostConfig`: all that have changed, or none.
+   * @throws System with the kernel's reason
+   */
+  limit(hostConfig: HostConfig): Promise<void>;
   /** @throws InvalidParameter `unable to find user x: …`; a failed launch becomes Docker's message, see {@link explainFailure} */
   exec(config: ExecConfig, options: { execId: string; rows?: number; columns?: number }): Promise<ExecSession>;
 }

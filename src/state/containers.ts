@@ -1,5 +1,5 @@
 /**
- * Container rows. `record` is what never changes after creation and `state` what does, both JSON owned by
+ * Container rows. `record` is what hardly changes after creation and `state` what does, both JSON owned by
  * `containers/`: a transition writes only the small part. Columns are what is looked up by.
  */
 import type { StatementSync } from "node:sqlite";

@@ -6,6 +6,8 @@ import { createRequest } from "../create-request.ts";
 import { closeGracefully } from "../hijack.ts";
 import type { Route } from "../router.ts";
 import { shapeContainer } from "../shape.ts";
+import { sendLines } from "../stream.ts";
+import { updateRequest } from "../update-request.ts";
 import { windowSize } from "../window-size.ts";
 
 type Containers = ContainerBackend;
@@ -100,6 +102,15 @@ async function list(containers: Containers, call: Call): Promise<void> {
   call.json(200, found);
 }
 
+async function stats(containers: Containers, call: Call): Promise<void> {
+  const { query } = call;
+  const stream = query.flag("stream", true);
+  const oneShot = call.minor >= 41 && query.flag("one-shot");
+  const answers = await containers.stats(call.param("name"), { stream, oneShot }, call.signal);
+  if (stream) return sendLines(call, answers);
+  for await (const answer of answers) call.json(200, answer);
+}
+
 /** What answers with nothing but its status. */
 function actions(containers: Containers): Route[] {
   const action = (method: Route["method"], pattern: string, status: number, run: (name: string, call: Call) => Promise<void>): Route => ({
@@ -114,6 +125,8 @@ function actions(containers: Containers): Route[] {
     action("POST", "/containers/{name}/stop", 204, (name, call) => containers.stop(name, stopOptions(call))),
     action("POST", "/containers/{name}/restart", 204, (name, call) => containers.restart(name, stopOptions(call))),
     action("POST", "/containers/{name}/kill", 204, (name, call) => containers.kill(name, call.query.text("signal") || undefined)),
+    action("POST", "/containers/{name}/pause", 204, (name) => containers.pause(name)),
+    action("POST", "/containers/{name}/unpause", 204, (name) => containers.unpause(name)),
     action("POST", "/containers/{name}/rename", 204, (name, call) => containers.rename(name, call.query.text("name"))),
     action("POST", "/containers/{name}/resize", 200, (name, call) => containers.resize(name, windowSize(call))),
     action("DELETE", "/containers/{name}", 204, (name, { query }) =>
@@ -139,7 +152,13 @@ export function containerRoutes(containers: Containers): Route[] {
       pattern: "/containers/{name}/top",
       handler: async (call) => call.json(200, await containers.top(call.param("name"), call.query.text("ps_args") || "-ef")),
     },
+    { method: "GET", pattern: "/containers/{name}/stats", handler: (call) => stats(containers, call) },
     { method: "GET", pattern: "/containers/{name}/logs", handler: (call) => logs(containers, call) },
+    {
+      method: "POST",
+      pattern: "/containers/{name}/update",
+      handler: async (call) => call.json(200, await containers.update(call.param("name"), updateRequest(await call.body(), call.minor))),
+    },
     { method: "POST", pattern: "/containers/{name}/start", handler: (call) => start(containers, call) },
     { method: "POST", pattern: "/containers/{name}/wait", handler: (call) => wait(containers, call) },
     { method: "POST", pattern: "/containers/{name}/attach", handler: (call) => attach(containers, call), hijacks: true },

@@ -1,0 +1,238 @@
+/** `docker pause`, `update`, `stats` and `top`, and the cgroup files that say whether it is true. */
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { request } from "node:http";
+import { after, before, describe, test } from "node:test";
+import { type CgroupLayout, readCgroupLayout } from "../../src/kernel/cgroups.ts";
+import { Daemon, eventually, importBusybox } from "../daemon.ts";
+import { ApiDescription } from "../openapi.ts";
+
+const description = await ApiDescription.load();
+
+describe("resources", () => {
+  let daemon: Daemon;
+  let layout: CgroupLayout;
+  before(async () => {
+    layout = await readCgroupLayout();
+    daemon = await Daemon.start();
+    await importBusybox(daemon);
+  });
+  after(() => daemon.close());
+
+  const run = (name: string, ...args: string[]): Promise<string> => daemon.ok("run", "-d", "--name", name, ...args);
+  const sleeper = (name: string, ...flags: string[]): Promise<string> => run(name, ...flags, "busybox", "sleep", "1000");
+  const stateOf = (name: string): Promise<string> =>
+    daemon.ok("inspect", "-f", "{{.State.Status}} {{.State.Running}} {{.State.Paused}}", name);
+
+  /** A file of the container's group: its v1 controller and name, or its v2 name. */
+  async function cgroupFile(name: string, v1: readonly [controller: string, file: string], v2: string): Promise<string> {
+    const pid = await daemon.ok("inspect", "-f", "{{.State.Pid}}", name);
+    const own = await readFile(`/proc/${pid}/cgroup`, "utf8");
+    const controller = layout.version === 1 ? v1[0] : "";
+    const path = own
+      .split("\n")
+      .map((line) => line.split(":"))
+      .find(([, names]) => (names ?? "").split(",").includes(controller))?.[2];
+    const file = layout.version === 1 ? v1[1] : v2;
+    return (await readFile(`${layout.controllers.get(controller)}${path}/${file}`, "utf8")).trim();
+  }
+
+  /** A request by hand; JSON answers are held against the description. */
+  async function api(method: string, path: string, body?: unknown): Promise<{ status: number; body: Record<string, unknown> }> {
+    const data = body === undefined ? "" : JSON.stringify(body);
+    const answer = await new Promise<{ status: number; body: Record<string, unknown> }>((done, fail) => {
+      const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(data) };
+      const sent = request({ socketPath: daemon.host.slice("unix://".length), method, path, headers }, (response) => {
+        let text = "";
+        response.setEncoding("utf8");
+        response.on("data", (chunk) => (text += chunk));
+        response.on("end", () => done({ status: response.statusCode ?? 0, body: text === "" ? {} : JSON.parse(text) }));
+      });
+      sent.on("error", fail);
+      sent.end(data);
+    });
+    assert.deepEqual(description?.check(method, path, answer.status, answer.body) ?? [], []);
+    return answer;
+  }
+
+  const refused = async (message: RegExp, ...args: string[]): Promise<void> => {
+    const result = await daemon.docker(args);
+    assert.equal(result.status, 1, `docker ${args.join(" ")}: ${result.stdout}`);
+    assert.match(result.stderr, message);
+  };
+
+  describe("pause", () => {
+    test("stops a container where it is, and lets it go on", async () => {
+      await run("counting", "busybox", "sh", "-c", "i=0; while :; do i=$((i+1)); echo $i; sleep 0.01; done");
+      const lines = async (): Promise<number> => (await daemon.ok("logs", "counting")).split("\n").filter(Boolean).length;
+      await eventually("some lines", async () => ((await lines()) > 3 ? true : undefined));
+      await daemon.ok("pause", "counting");
+      const then = await lines();
+      assert.equal(await stateOf("counting"), "paused true true");
+      assert.match(await daemon.ok("ps", "--format", "{{.Names}} {{.Status}}", "--filter", "status=paused"), /^counting Up .*\(Paused\)$/);
+      assert.equal(await daemon.ok("info", "-f", "{{.ContainersPaused}}"), "1");
+      await new Promise((done) => setTimeout(done, 200));
+      assert.equal(await lines(), then, "nothing is printed while it is paused");
+      await daemon.ok("unpause", "counting");
+      await eventually("more lines", async () => ((await lines()) > then ? true : undefined));
+      assert.equal(await stateOf("counting"), "running true false");
+      await daemon.ok("rm", "-f", "counting");
+    });
+
+    test("what can and cannot be done to a paused container", async () => {
+      const id = await sleeper("frozen");
+      await refused(new RegExp(`Container ${id} is not paused`), "unpause", "frozen");
+      await daemon.ok("pause", "frozen");
+      await refused(new RegExp(`Container ${id} is already paused`), "pause", "frozen");
+      await refused(new RegExp(`Container ${id} is paused, unpause the container before exec`), "exec", "frozen", "true");
+      await refused(/You cannot attach to a paused container, unpause it first/, "attach", "frozen");
+      await refused(/cannot start a paused container, try unpause instead/, "start", "frozen");
+      await refused(/container is paused and must be unpaused first/, "rm", "frozen");
+      assert.match(await daemon.ok("top", "frozen"), /sleep 1000/);
+      assert.equal(await daemon.ok("logs", "frozen"), "");
+      assert.match(await daemon.ok("stats", "--no-stream", "--format", "{{.Name}} {{.PIDs}}", "frozen"), /^frozen 1$/);
+      await daemon.ok("update", "--cpu-shares", "300", "frozen");
+      await daemon.ok("rename", "frozen", "frosty");
+      assert.equal(await stateOf("frosty"), "paused true true");
+      assert.equal((await api("POST", "/v1.51/containers/frosty/unpause")).status, 204);
+      assert.equal((await api("POST", "/v1.51/containers/frosty/unpause")).status, 500);
+      await daemon.ok("rm", "-f", "frosty");
+      await refused(/No such container: frosty/, "pause", "frosty");
+      await daemon.ok("create", "--name", "frosty", "busybox", "true");
+      await refused(/is not running/, "pause", "frosty");
+      await daemon.ok("rm", "frosty");
+    });
+
+    test("stop, kill, restart and rm -f end a paused container", async () => {
+      const trap = "trap 'exit 9' TERM; while :; do sleep 0.05; done";
+      await run("ending", "busybox", "sh", "-c", trap);
+      const since = (Date.now() / 1000).toFixed(3);
+      await daemon.ok("pause", "ending");
+      await daemon.ok("stop", "-t", "20", "ending");
+      assert.equal(await daemon.ok("inspect", "-f", "{{.State.Status}} {{.State.ExitCode}}", "ending"), "exited 9");
+      await daemon.ok("start", "ending");
+      await daemon.ok("pause", "ending");
+      await daemon.ok("kill", "ending");
+      assert.equal(await daemon.ok("wait", "ending"), "137");
+      await daemon.ok("start", "ending");
+      await daemon.ok("pause", "ending");
+      await daemon.ok("restart", "-t", "20", "ending");
+      assert.equal(await stateOf("ending"), "running true false");
+      await daemon.ok("pause", "ending");
+      await daemon.ok("kill", "-s", "TERM", "ending");
+      assert.equal(await daemon.ok("wait", "ending"), "9");
+      await daemon.ok("start", "ending");
+      await daemon.ok("pause", "ending");
+      await daemon.ok("rm", "-f", "ending");
+      const story = await daemon.ok(
+        ...["events", "--since", since, "--until", (Date.now() / 1000 + 0.001).toFixed(3)],
+        ...["--filter", "container=ending", "--filter", "type=container", "--format", "{{.Action}}"],
+      );
+      assert.equal(
+        story.replaceAll("\n", " "),
+        "pause kill unpause die stop start pause kill die start pause kill unpause die stop start restart " +
+          "pause kill unpause die start pause kill die destroy",
+      );
+    });
+
+    test("survives the daemon", async () => {
+      await sleeper("kept");
+      await daemon.ok("pause", "kept");
+      await daemon.kill("SIGKILL");
+      await daemon.restart();
+      assert.equal(await stateOf("kept"), "paused true true");
+      await daemon.ok("unpause", "kept");
+      assert.equal(await daemon.ok("exec", "kept", "echo", "on"), "on");
+      await daemon.ok("rm", "-f", "kept");
+    });
+  });
+
+  describe("update", () => {
+    test("each limit of a running container is the kernel's", async () => {
+      const id = await sleeper("limited", "--memory", "64m");
+      const v2 = layout.version === 2;
+      const memory = (): Promise<string> => cgroupFile("limited", ["memory", "memory.limit_in_bytes"], "memory.max");
+      const swap = (): Promise<string> => cgroupFile("limited", ["memory", "memory.memsw.limit_in_bytes"], "memory.swap.max");
+      const bytes = (megabytes: number): string => String(megabytes << 20);
+      await refused(
+        new RegExp(
+          `Cannot update container ${id}: Memory limit should be smaller than already set memoryswap limit, update the memoryswap at`,
+        ),
+        ...["update", "--memory", "256m", "limited"],
+      );
+      assert.equal(await memory(), bytes(64));
+      for (const [limit, total] of [
+        [256, 512],
+        [32, 48],
+        [48, 48],
+        [100, 200],
+      ] as const) {
+        await daemon.ok("update", "--memory", `${limit}m`, "--memory-swap", `${total}m`, "limited");
+        assert.deepEqual([await memory(), await swap()], [bytes(limit), bytes(v2 ? total - limit : total)]);
+      }
+      await daemon.ok("update", "--memory", "150m", "limited");
+      assert.deepEqual([await memory(), await swap()], [bytes(150), bytes(v2 ? 50 : 200)]);
+      await daemon.ok("update", "--memory-swap", "-1", "limited");
+      assert.equal(await swap(), v2 ? "max" : "9223372036854771712");
+      await daemon.ok("update", "--memory-reservation", "20m", "limited");
+      assert.equal(await cgroupFile("limited", ["memory", "memory.soft_limit_in_bytes"], "memory.low"), bytes(20));
+      await daemon.ok("update", "--cpu-shares", "512", "--pids-limit", "77", "limited");
+      assert.equal(await cgroupFile("limited", ["cpu", "cpu.shares"], "cpu.weight"), v2 ? "20" : "512");
+      assert.equal(await cgroupFile("limited", ["pids", "pids.max"], "pids.max"), "77");
+      await daemon.ok("update", "--pids-limit", "-1", "limited");
+      assert.equal(await cgroupFile("limited", ["pids", "pids.max"], "pids.max"), "max");
+      await daemon.ok("update", "--cpuset-cpus", "0", "--cpuset-mems", "0", "limited");
+      assert.match(await daemon.ok("exec", "limited", "cat", "/proc/self/status"), /^Cpus_allowed_list:\s0$/m);
+      await refused(/Requested CPUs are not available - requested 4000, available: /, "update", "--cpuset-cpus", "4000", "limited");
+      await daemon.ok("update", "--cpu-period", "50000", "--cpu-quota", "25000", "limited");
+      assert.equal(await cgroupFile("limited", ["cpu", "cpu.cfs_quota_us"], "cpu.max"), v2 ? "25000 50000" : "25000");
+      await daemon.ok("update", "--cpu-quota", "-1", "limited");
+      assert.equal(await cgroupFile("limited", ["cpu", "cpu.cfs_quota_us"], "cpu.max"), v2 ? "max 50000" : "-1");
+      await refused(/Nano CPUs cannot be updated as CPU Period has already been set/, "update", "--cpus", "0.5", "limited");
+      await refused(/Range of blkio weight is from 10 to 1000/, "update", "--blkio-weight", "5", "limited");
+      const shown = "{{.HostConfig.Memory}} {{.HostConfig.MemorySwap}} {{.HostConfig.CpuQuota}} {{.HostConfig.CpusetCpus}}";
+      assert.equal(await daemon.ok("inspect", "-f", shown, "limited"), `${bytes(150)} -1 -1 0`);
+      await daemon.ok("rm", "-f", "limited");
+    });
+
+    test("what the kernel refuses is not written down either", async () => {
+      await sleeper("refusing", "--memory", "64m", "--cpu-shares", "200");
+      // The device, which is none of a disk, comes last: what was written before is taken back.
+      const before = await daemon.ok("inspect", "-f", "{{json .HostConfig}}", "refusing");
+      const answer = await api("POST", "/v1.51/containers/refusing/update", {
+        CpuShares: 400,
+        BlkioDeviceReadBps: [{ Path: "/dev/null", Rate: 1 << 20 }],
+      });
+      assert.equal(answer.status, 500, JSON.stringify(answer.body));
+      assert.match(String(answer.body["message"]), /^Cannot update container .*: failed to write "1:3 .*: no such device$/);
+      assert.equal(await daemon.ok("inspect", "-f", "{{json .HostConfig}}", "refusing"), before);
+      assert.equal(await cgroupFile("refusing", ["cpu", "cpu.shares"], "cpu.weight"), layout.version === 2 ? "8" : "200");
+      await daemon.ok("rm", "-f", "refusing");
+    });
+
+    test("of a stopped container holds from its next start, and outlives the daemon", async () => {
+      await daemon.ok("create", "--name", "later", "busybox", "sleep", "1000");
+      await daemon.ok("update", "--memory", "40m", "--memory-swap", "80m", "--pids-limit", "30", "--restart", "on-failure:3", "later");
+      await daemon.ok("start", "later");
+      assert.equal(await cgroupFile("later", ["memory", "memory.limit_in_bytes"], "memory.max"), String(40 << 20));
+      await daemon.ok("update", "--memory", "50m", "later");
+      await daemon.kill("SIGKILL");
+      await daemon.restart();
+      assert.equal(
+        await daemon.ok("inspect", "-f", "{{.HostConfig.Memory}} {{.HostConfig.PidsLimit}} {{json .HostConfig.RestartPolicy}}", "later"),
+        `${50 << 20} 30 {"Name":"on-failure","MaximumRetryCount":3}`,
+      );
+      await daemon.ok("update", "--memory", "60m", "later");
+      assert.equal(await cgroupFile("later", ["memory", "memory.limit_in_bytes"], "memory.max"), String(60 << 20));
+      await refused(/invalid restart policy: unknown policy 'sometimes'/, "update", "--restart", "sometimes", "later");
+      await daemon.ok("rm", "-f", "later");
+      const id = await daemon.ok("create", "--rm", "--name", "fleeting", "busybox", "true");
+      await refused(
+        new RegExp(`Cannot update container ${id}: Restart policy cannot be updated because AutoRemove is enabled for the container`),
+        ...["update", "--restart", "always", "fleeting"],
+      );
+      await daemon.ok("update", "--restart", "no", "fleeting");
+      await daemon.ok("rm", "fleeting");
+    });
+  });
+});
