@@ -6,6 +6,7 @@
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { arch, cpus, release } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { type Engine, startBerth, startDocker } from "./engines.ts";
 import { budgets, type Recorder, workloads } from "./workloads.ts";
@@ -13,6 +14,9 @@ import { budgets, type Recorder, workloads } from "./workloads.ts";
 const { values } = parseArgs({
   options: { only: { type: "string" }, rounds: { type: "string", default: "15" }, write: { type: "boolean", default: false } },
 });
+
+/** How long the machine is left alone before each turn. */
+const settleMs = 300;
 
 const rounds = Number(values.rounds);
 const names = values.only?.split(",") ?? Object.keys(workloads);
@@ -37,7 +41,11 @@ async function measure(engines: readonly Engine[]): Promise<void> {
     if (workload === undefined) throw new Error(`no workload ${name}; there are: ${Object.keys(workloads).join(", ")}`);
     const count = Math.min(rounds, workload.rounds);
     for (let round = -1; round < count; round++) {
-      for (const engine of engines) await workload.run(engine, recorder(engine, round >= 0));
+      for (const engine of engines) {
+        // What the other one is still clearing away behind its answers is not to be paid for here.
+        await sleep(settleMs);
+        await workload.run(engine, recorder(engine, round >= 0));
+      }
     }
     process.stderr.write(`${name} done\n`);
   }

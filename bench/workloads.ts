@@ -110,10 +110,13 @@ export const workloads: Readonly<{ [name: string]: Workload }> = {
         id = await create(engine, sleeper);
       });
       await timed(record, "API start, bridge", () => engine.api("POST", `/containers/${id}/start`));
+      let exec = "";
       await timed(record, "API exec true", async () => {
-        const exec = await engine.api("POST", `/containers/${id}/exec`, { Cmd: ["true"], AttachStdout: true });
-        await engine.exec(String(exec["Id"]));
+        exec = String((await engine.api("POST", `/containers/${id}/exec`, { Cmd: ["true"], AttachStdout: true }))["Id"]);
+        await engine.exec(exec);
       });
+      const { ExitCode: code } = await engine.api("GET", `/exec/${exec}/json`);
+      if (code !== 0) throw new Error(`${engine.name}: exec ended with ${code}`);
       await timed(record, "API inspect", () => engine.api("GET", `/containers/${id}/json`));
       await timed(record, "API rm -f", () => engine.api("DELETE", `/containers/${id}?force=1`));
     },

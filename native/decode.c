@@ -220,8 +220,6 @@ bool read_exec_plan(struct reader *from, struct exec_plan *plan)
 	plan->attach_stderr = read_number(from, 1) != 0;
 	plan->rows = (uint16_t)read_number(from, 2);
 	plan->columns = (uint16_t)read_number(from, 2);
-	plan->cgroup2 = read_text(from);
-	plan->cgroup1 = read_list(from);
 	plan->process = read_ops(from, is_process_op);
 	return !from->bad && from->at == from->end;
 }

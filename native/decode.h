@@ -66,8 +66,6 @@ struct exec_plan {
 	const char *id;
 	bool tty, open_stdin, attach_stdout, attach_stderr;
 	uint16_t rows, columns;
-	const char *cgroup2;
-	struct list cgroup1;
 	struct ops process;
 };
 

@@ -149,15 +149,21 @@ static char hear(struct session *session, int flags, struct failure *failure)
 }
 
 struct openings { /* what is opened before the clone and closed after it */
-	int standard[3], joins[JOINS], cgroups[CGROUPS], ends[2], cgroup2;
-	uint32_t join_count, cgroup_count;
+	int standard[3], joins[JOINS], ends[2];
+	uint32_t join_count;
 };
+
+/* The container's cgroups, kept open: exec sessions enter the same ones. */
+static struct {
+	int tasks[CGROUPS], cgroup2;
+	uint32_t count;
+} cgroups = { .cgroup2 = -1 };
 
 static bool open_all(const struct launch_plan *plan, struct openings *openings, struct failure *failure)
 {
 	struct session *session = &monitor.container;
 	struct reader joins = plan->joins;
-	openings->join_count = openings->cgroup_count = 0;
+	openings->join_count = 0;
 	openings->ends[0] = openings->ends[1] = -1;
 	if (!open_streams(session, plan->open_stdin, true, true, openings->standard, failure)) return false;
 	for (uint32_t i = 0; i < plan->join_count; i++) {
@@ -170,8 +176,8 @@ static bool open_all(const struct launch_plan *plan, struct openings *openings, 
 		if (flag == CLONE_NEWNET) monitor.prepared.network = openings->joins[i];
 		if (flag == CLONE_NEWPID && setns(openings->joins[i], CLONE_NEWPID) != 0) return fail(failure, "join", errno, "%s", path);
 	}
-	if (!open_cgroups(plan->cgroup1, openings->cgroups, &openings->cgroup_count, failure)) return false;
-	if (!open_cgroup2(plan->cgroup2, &openings->cgroup2, failure)) return false;
+	if (!open_cgroups(plan->cgroup1, cgroups.tasks, &cgroups.count, failure)) return false;
+	if (!open_cgroup2(plan->cgroup2, &cgroups.cgroup2, failure)) return false;
 	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, openings->ends) == 0 || fail(failure, "clone", errno, "cannot make the channel");
 }
 
@@ -182,10 +188,10 @@ static bool clone_init(const struct launch_plan *plan, struct openings *openings
 	if (!(plan->namespaces & CLONE_NEWNS)) return fail(failure, "clone", EINVAL, "a container has a mount namespace of its own");
 	/* The new mount namespace is a copy of the bare stem, not of the host's mounts. */
 	if (!our.classic && setns(our.stem_namespace, CLONE_NEWNS) != 0) return fail(failure, "clone", errno, "cannot enter the stem");
-	session->pid = clone_into(plan->namespaces & ~later, openings->cgroup2, &session->pidfd);
+	session->pid = clone_into(plan->namespaces & ~later, cgroups.cgroup2, &session->pidfd);
 	if (session->pid == 0) {
 		struct init_start start = { .plan = plan, .prepared = &monitor.prepared, .channel = openings->ends[1],
-			.cgroups = openings->cgroups, .cgroup_count = openings->cgroup_count, .joins = openings->joins };
+			.cgroups = cgroups.tasks, .cgroup_count = cgroups.count, .joins = openings->joins };
 		memcpy(start.standard, openings->standard, sizeof start.standard);
 		run_init(&start);
 	}
@@ -246,7 +252,7 @@ static bool bring_up(const struct launch_plan *plan, struct openings *openings, 
 bool launch_container(struct failure *failure)
 {
 	const struct launch_plan *plan = monitor.plan;
-	struct openings openings = { .standard = { -1, -1, -1 }, .ends = { -1, -1 }, .cgroup2 = -1 };
+	struct openings openings = { .standard = { -1, -1, -1 }, .ends = { -1, -1 } };
 	bool ok = open_stage(failure) && run_host_ops(plan->prepare, &monitor.prepared, false, failure) && (!plan->has_log || log_open(&plan->log, failure));
 	if (ok) {
 		monitor.oom_count = read_oom_count(&monitor.prepared);
@@ -255,9 +261,7 @@ bool launch_container(struct failure *failure)
 	(void)setns(monitor.own_pid_namespace, CLONE_NEWPID);
 	close_standard(openings.standard);
 	close_all(openings.joins, openings.join_count);
-	close_all(openings.cgroups, openings.cgroup_count);
 	close_all(openings.ends, 2);
-	close_all(&openings.cgroup2, 1);
 	monitor.prepared.network = -1;
 	if (monitor.prepared.root >= 0) close(monitor.prepared.root);
 	monitor.prepared.root = -1;
@@ -281,22 +285,20 @@ static void exec_heard(struct source *source, uint32_t events)
 bool start_exec(struct session *session, const struct exec_plan *plan, struct failure *failure)
 {
 	const struct launch_plan *container = monitor.plan;
-	int standard[3], cgroups[CGROUPS], ends[2] = { -1, -1 }, cgroup2 = -1;
-	uint32_t cgroup_count = 0;
+	int standard[3], ends[2] = { -1, -1 };
 	session->tty = plan->tty;
 	session->rows = plan->rows;
 	session->columns = plan->columns;
 	session->close_stdin_at_end = !plan->tty;
 	copy_text(session->id, sizeof session->id, plan->id);
-	bool ok = open_streams(session, plan->open_stdin, plan->attach_stdout, plan->attach_stderr, standard, failure) &&
-	          open_cgroups(plan->cgroup1, cgroups, &cgroup_count, failure) && open_cgroup2(plan->cgroup2, &cgroup2, failure);
+	bool ok = open_streams(session, plan->open_stdin, plan->attach_stdout, plan->attach_stderr, standard, failure);
 	if (ok && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) ok = fail(failure, "clone", errno, "cannot make the channel");
 	if (ok && setns(monitor.container.pidfd, CLONE_NEWPID) != 0) ok = fail(failure, "join", errno, "the container's pid namespace");
 	if (ok) {
-		session->pid = clone_into(0, cgroup2, &session->pidfd);
+		session->pid = clone_into(0, cgroups.cgroup2, &session->pidfd);
 		if (session->pid == 0) {
-			struct exec_start start = { .plan = plan, .channel = ends[1], .pidfd = monitor.container.pidfd, .cgroups = cgroups,
-				.cgroup_count = cgroup_count, .oom_score_adj = monitor.oom_score_adj,
+			struct exec_start start = { .plan = plan, .channel = ends[1], .pidfd = monitor.container.pidfd, .cgroups = cgroups.tasks,
+				.cgroup_count = cgroups.count, .oom_score_adj = monitor.oom_score_adj,
 				.namespaces = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP |
 				              (container->namespaces & (CLONE_NEWUSER | CLONE_NEWTIME)) };
 			memcpy(start.standard, standard, sizeof standard);
@@ -306,8 +308,6 @@ bool start_exec(struct session *session, const struct exec_plan *plan, struct fa
 		(void)setns(monitor.own_pid_namespace, CLONE_NEWPID);
 	}
 	close_standard(standard);
-	close_all(cgroups, cgroup_count);
-	close_all(&cgroup2, 1);
 	if (ends[1] >= 0) close(ends[1]);
 	session->channel = (struct source){ .fd = ends[0], .ready = exec_heard, .owner = session };
 	if (ok) watch(&session->channel, EPOLLIN);

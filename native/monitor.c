@@ -166,10 +166,11 @@ static void report_exec_end(const struct session *session)
 void exec_ended(struct session *session)
 {
 	session_drain(session);
+	/* First, so that whoever sees the stream's end knows the exit code. */
+	report_exec_end(session);
 	session_end_clients(session);
 	unwatch(&session->process);
 	unwatch(&session->input);
-	report_exec_end(session);
 	if (session->tty || (session->output.fd < 0 && session->errors.fd < 0)) session_close(session);
 }
 

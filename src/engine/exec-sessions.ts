@@ -39,6 +39,8 @@ export function addExec(context: EngineContext, live: LiveContainer, config: Exe
   const record: ExecRecord = { id: newId<"ExecId">(), containerId: live.id, config, state: { status: "created" } };
   live.execs.set(record.id, record);
   context.execs.set(record.id, record);
+  // When the client has its answer: it will ask for the start in a moment.
+  setImmediate(() => live.run?.running.monitor.expectExec());
   context.publish(live, `exec_create: ${commandOf(config)}`, { execID: record.id });
   return record;
 }
@@ -62,7 +64,10 @@ function assertRunning(live: LiveContainer): void {
 }
 
 function forgetEnded(context: EngineContext, live: LiveContainer): void {
-  const limit = Date.now() - keepMs;
+  const now = Date.now();
+  if (now - live.execsSweptAtMs < keepMs / 5) return;
+  live.execsSweptAtMs = now;
+  const limit = now - keepMs;
   for (const exec of live.execs.values()) {
     if (exec.state.status !== "exited" || exec.state.endedAtMs > limit) continue;
     forgetExec(context, live, exec);

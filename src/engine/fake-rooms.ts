@@ -53,6 +53,8 @@ export class FakeMonitor implements Monitor {
     return theirs as unknown as Socket;
   }
 
+  expectExec(): void {}
+
   async exec(): Promise<ExecSession> {
     throw new Error("the runtime's exec is used");
   }

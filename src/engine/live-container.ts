@@ -55,6 +55,7 @@ export class LiveContainer {
   readonly waiters: Set<Waiter> = new Set();
   readonly pending: Set<PendingAttach> = new Set();
   readonly execs: Map<string, ExecRecord> = new Map();
+  execsSweptAtMs = 0;
   /** A restart is under way: the end of this run does not end a `--rm` container. */
   restarting = false;
   /** The policy's next start is planned. */

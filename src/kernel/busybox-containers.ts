@@ -187,8 +187,6 @@ export class Bench implements AsyncDisposable {
       attachStderr: true,
       rows: 0,
       columns: 0,
-      cgroup2: "",
-      cgroup1: [],
       process: [{ op: "new-session" }, ...process, { op: "exec", argv, env: ["PATH=/bin"] }],
       ...changes,
     };

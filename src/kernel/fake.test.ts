@@ -107,8 +107,6 @@ describe("fake kernel", () => {
     attachStderr: true,
     rows: 0,
     columns: 0,
-    cgroup2: "",
-    cgroup1: [],
     process: [{ op: "exec" as const, argv, env: [] }],
   });
 });

@@ -219,6 +219,8 @@ export class FakeMonitor implements Monitor {
     return this.#task.attach(options) as unknown as Socket;
   }
 
+  expectExec(): void {}
+
   async exec(plan: ExecPlan): Promise<ExecSession> {
     if (this.#state !== "running") throw failed("exec", esrch, "the container is not running");
     const { program, argv, env } = this.#world.find(plan.process);

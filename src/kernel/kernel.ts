@@ -104,6 +104,8 @@ export interface Monitor {
    * Resolves when the monitor has registered the client: nothing printed afterwards is missed.
    */
   attach(options: { stdin: boolean; stdout: boolean; stderr: boolean }): Promise<Socket>;
+  /** An exec session will soon be asked for: its connection is opened now, and closed again when none comes within a second. */
+  expectExec(): void;
   /** Starts an exec session. Rejects with a {@link LaunchFailure} as cause. */
   exec(plan: ExecPlan): Promise<ExecSession>;
   /** Sends a signal to the first process. */

@@ -11,6 +11,8 @@ const state = { launching: 0, launched: 1, running: 2, failed: 3, exited: 4 } as
 const attachFlag = { stdin: 1, stdout: 2, stderr: 4 } as const;
 /** What a session counts as whose monitor is gone: killed. */
 const lostExitCode = 137;
+/** How long a connection is kept for an exec session that is expected. */
+const spareMs = 1000;
 
 type Answer = PromiseWithResolvers<Buffer>;
 
@@ -30,6 +32,8 @@ export class LinuxMonitor implements Monitor {
   readonly #sessions = new Map<string, PromiseWithResolvers<{ exitCode: number }>>();
   readonly #launched = Promise.withResolvers<{ pid: number }>();
   readonly #exited = Promise.withResolvers<ExitRecord | undefined>();
+  /** A connection for the next exec session. */
+  #spare: { take(): Promise<Socket>; drop(): void } | undefined;
   #lastId = 1;
   #released = false;
   #closed = false;
@@ -109,6 +113,7 @@ export class LinuxMonitor implements Monitor {
   #close(error: Error): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#spare?.drop();
     this.#launched.reject(error);
     for (const answer of this.#answers.values()) {
       quiet(answer.promise);
@@ -141,7 +146,7 @@ export class LinuxMonitor implements Monitor {
     if (options.stdout) flags |= attachFlag.stdout;
     if (options.stderr) flags |= attachFlag.stderr;
     try {
-      const { socket } = await openStream(this.#path, message.attach, Uint8Array.of(flags));
+      const { socket } = await openStream(connectUnix(this.#path), message.attach, Uint8Array.of(flags));
       return socket;
     } catch (error) {
       // Where the launch has failed, that is why: the connection is only its first victim.
@@ -150,12 +155,35 @@ export class LinuxMonitor implements Monitor {
     }
   }
 
+  expectExec(): void {
+    if (this.#closed || this.#spare !== undefined) return;
+    const connecting = quiet(connectUnix(this.#path));
+    const forget = (): void => {
+      clearTimeout(timer);
+      this.#spare = undefined;
+    };
+    const drop = (): void => {
+      forget();
+      connecting.then(
+        (socket) => socket.on("error", () => undefined).destroy(),
+        () => undefined,
+      );
+    };
+    const timer = setTimeout(drop, spareMs);
+    timer.unref();
+    const take = (): Promise<Socket> => {
+      forget();
+      return connecting;
+    };
+    this.#spare = { take, drop };
+  }
+
   async exec(plan: ExecPlan): Promise<ExecSession> {
     const exited = Promise.withResolvers<{ exitCode: number }>();
     if (this.#closed) throw systemError("the container's monitor has gone");
     this.#sessions.set(plan.execId, exited);
     try {
-      const { socket, answer } = await openStream(this.#path, message.exec, encodeExecPlan(plan));
+      const { socket, answer } = await openStream(this.#spare?.take() ?? connectUnix(this.#path), message.exec, encodeExecPlan(plan));
       return {
         pid: answer.readUInt32LE(0),
         stream: socket,
@@ -183,6 +211,7 @@ export class LinuxMonitor implements Monitor {
 
   release(): void {
     this.#released = true;
+    this.#spare?.drop();
     this.#socket.then(
       (socket) => socket.destroy(),
       () => undefined,

@@ -102,8 +102,6 @@ const execPlan: ExecPlan = {
   attachStderr: false,
   rows: 0,
   columns: 0,
-  cgroup2: "",
-  cgroup1: ["/1"],
   process: processOps,
 };
 

@@ -310,7 +310,7 @@ export function encodeLaunchPlan(plan: LaunchPlan): Buffer {
 export function encodeExecPlan(plan: ExecPlan): Buffer {
   const to = new ByteWriter(16_384);
   to.text(plan.execId).u8(plan.tty).u8(plan.openStdin).u8(plan.attachStdout).u8(plan.attachStderr);
-  to.u16(plan.rows).u16(plan.columns).text(plan.cgroup2).list(plan.cgroup1);
+  to.u16(plan.rows).u16(plan.columns);
   encodeAll(to, plan.process, encodeProcessOp);
   return to.bytes();
 }

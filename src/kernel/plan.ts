@@ -198,7 +198,7 @@ export type ProcessOp =
   /** Looks argv[0] up along PATH of `env` and executes it. */
   | { readonly op: "exec"; readonly argv: readonly string[]; readonly env: readonly string[] };
 
-/** An exec session: joins the container's namespaces and cgroup, then runs `process`. */
+/** An exec session: joins the container's namespaces and cgroups, then runs `process`. */
 export interface ExecPlan {
   readonly execId: string;
   readonly tty: boolean;
@@ -207,9 +207,6 @@ export interface ExecPlan {
   readonly attachStderr: boolean;
   readonly rows: number;
   readonly columns: number;
-  /** Enter these cgroups; as in {@link ClonePlan}. */
-  readonly cgroup2: string;
-  readonly cgroup1: readonly string[];
   readonly process: readonly ProcessOp[];
 }
 

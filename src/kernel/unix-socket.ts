@@ -46,11 +46,16 @@ async function readExactly(socket: Socket, count: number): Promise<Buffer> {
 
 /**
  * Makes a connection into a stream: sends one request and reads its answer, and not a byte more.
+ * @param connecting a connection of {@link connectUnix} on which nothing has been said
  * @returns the socket, paused, and the answer's payload
  * @throws System with a LaunchFailure as cause when the other side refuses
  */
-export async function openStream(path: string, type: number, payload: Uint8Array): Promise<{ socket: Socket; answer: Buffer }> {
-  const socket = await connectUnix(path);
+export async function openStream(
+  connecting: Promise<Socket>,
+  type: number,
+  payload: Uint8Array,
+): Promise<{ socket: Socket; answer: Buffer }> {
+  const socket = await connecting;
   try {
     socket.write(encodeFrame(1, type, payload));
     const header = await readExactly(socket, headerBytes);

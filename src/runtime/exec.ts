@@ -1,5 +1,4 @@
 /** Exec sessions: a further process in a running container, with its namespaces, cgroups, limits and filter. */
-import { cgroupDirectories } from "../kernel/cgroups.ts";
 import type { HostFacts } from "../kernel/host-facts.ts";
 import type { ExecPlan } from "../kernel/kernel.ts";
 import type { ContainerConfig, ExecConfig, Process, RuntimeSpec } from "../spec/spec.ts";
@@ -40,7 +39,6 @@ function execProcess(config: ExecConfig, { spec, facts, user }: ExecSurroundings
 
 export function execPlan(config: ExecConfig, surroundings: ExecSurroundings): ExecPlan {
   const { spec, facts, user, execId, rows, columns } = surroundings;
-  const directories = [...new Set(Object.values(cgroupDirectories(facts.cgroups, spec.linux.cgroupsPath ?? "")))];
   const process = processOperations(execProcess(config, surroundings), {
     home: user.home,
     seccomp: spec.linux.seccomp,
@@ -54,8 +52,6 @@ export function execPlan(config: ExecConfig, surroundings: ExecSurroundings): Ex
     attachStderr: config.AttachStderr === true,
     rows,
     columns,
-    cgroup2: facts.cgroups.version === 2 ? (directories[0] ?? "") : "",
-    cgroup1: facts.cgroups.version === 1 ? directories : [],
     process: [{ op: "new-session" }, ...process],
   };
 }
