@@ -1,4 +1,5 @@
 import type { EngineClient } from "../client/engine-client.ts";
+import type { Configuration } from "./configuration.ts";
 import type { FlagSpec, FlagValues } from "./flags/flag.ts";
 
 /** What a verb is given: how to reach the daemon, and where to write. */
@@ -6,6 +7,7 @@ export interface Context {
   /** As `-H` or the environment names the daemon; undefined: the default socket. */
   readonly host: string | undefined;
   readonly debug: boolean;
+  configuration(): Configuration;
   /** The client of that host. Nothing is connected before the first call. */
   client(): EngineClient;
   /** The same, which starts a daemon on the default socket if none answers there and the caller may. */
@@ -14,11 +16,18 @@ export interface Context {
   err(text: string): void;
 }
 
+/** What a shell offers in place of an argument. */
+export type Completion = "containers" | "images" | "volumes" | "contexts";
+
 export interface Command {
   /** Behind the command's path: `[OPTIONS] CONTAINER`. */
   readonly usage: string;
   readonly args: { readonly least: number; readonly most?: number };
   readonly flags: readonly FlagSpec[];
+  /** Lines of help between the summary and the flags. */
+  readonly details?: readonly string[];
+  /** What the arguments name; undefined: the shell completes files. */
+  readonly completes?: Completion;
   /** False: the first argument ends the flags. */
   readonly interspersed?: false;
   /** Checks the arguments before the flags' meaning; its message is a usage error. */
@@ -37,6 +46,8 @@ export interface Entry {
   readonly paths?: readonly string[];
   readonly load?: () => Promise<{ readonly command: Command }>;
   readonly entries?: readonly Entry[];
+  /** Behind a group's path in the message for a word that it does not know. */
+  readonly usage?: string;
 }
 
 /** A failure with an exit status and a text that is printed as it is. Empty text: nothing is printed. */

@@ -1,6 +1,6 @@
 import type { Entry } from "./command.ts";
 
-/** Every verb: where it stands, what it says of itself, and the file that does it. */
+/** A verb: its name, what it says of itself, every path that it has, and how its file is loaded. */
 const verb = (name: string, summary: string, paths: string, load: NonNullable<Entry["load"]>, more: Partial<Entry> = {}): Entry => ({
   name,
   summary,
@@ -8,6 +8,13 @@ const verb = (name: string, summary: string, paths: string, load: NonNullable<En
   ...(paths === "" ? {} : { paths: paths.split(", ") }),
   ...more,
 });
+
+/** Files that do several verbs export one command for each. */
+const actions = (name: "pause" | "unpause" | "stop" | "restart" | "kill" | "wait") => async () => ({
+  command: (await import("./verbs/container-actions.ts"))[name],
+});
+const prune = (name: "containers" | "images" | "volumes" | "system") => async () => ({ command: (await import("./verbs/prune.ts"))[name] });
+const volumes = (name: "create" | "ls" | "inspect" | "rm") => async () => ({ command: (await import("./verbs/volumes.ts"))[name] });
 
 const run = verb("run", "Create and run a new container from an image", "container run, run", () => import("./verbs/run.ts"));
 const exec = verb("exec", "Run a command in a running container", "container exec, exec", () => import("./verbs/exec.ts"));
@@ -18,19 +25,28 @@ const version = verb("version", "Show the versions of client and server", "", ()
 const info = verb("info", "Show what the engine is and has", "system info, info", () => import("./verbs/info.ts"));
 const events = verb("events", "Follow what happens in the engine", "system events, events", () => import("./verbs/events.ts"));
 
+/** Verbs of containers that stand both at the top and in their group. */
 const container: readonly Entry[] = [
   verb("attach", "Attach to the streams of a running container", "container attach, attach", () => import("./verbs/attach.ts")),
+  verb("commit", "Make an image of a container's changes", "container commit, commit", () => import("./verbs/commit.ts")),
+  verb("cp", "Copy files between a container and this machine", "container cp, cp", () => import("./verbs/cp.ts")),
   verb("create", "Create a new container", "container create, create", () => import("./verbs/create.ts")),
-  verb("kill", "Send a signal to containers", "container kill, kill", () => import("./verbs/kill.ts")),
+  verb("diff", "Show what a container has changed in its files", "container diff, diff", () => import("./verbs/diff.ts")),
+  verb("export", "Write a container's files as a tar archive", "container export, export", () => import("./verbs/export.ts")),
+  verb("kill", "Send a signal to containers", "container kill, kill", actions("kill")),
   verb("logs", "Show the logs of a container", "container logs, logs", () => import("./verbs/logs.ts")),
+  verb("pause", "Pause all processes of containers", "container pause, pause", actions("pause")),
   verb("port", "List the published ports of a container", "container port, port", () => import("./verbs/port.ts")),
   verb("rename", "Give a container another name", "container rename, rename", () => import("./verbs/rename.ts")),
-  verb("restart", "Restart containers", "container restart, restart", () => import("./verbs/restart.ts")),
+  verb("restart", "Restart containers", "container restart, restart", actions("restart")),
   verb("rm", "Remove containers", "container rm, container remove, rm", () => import("./verbs/rm.ts")),
   verb("start", "Start stopped containers", "container start, start", () => import("./verbs/start.ts")),
-  verb("stop", "Stop running containers", "container stop, stop", () => import("./verbs/stop.ts")),
+  verb("stats", "Show what containers use, live", "container stats, stats", () => import("./verbs/stats.ts")),
+  verb("stop", "Stop running containers", "container stop, stop", actions("stop")),
   verb("top", "Show the processes of a container", "container top, top", () => import("./verbs/top.ts")),
-  verb("wait", "Wait until containers stop, then print their exit codes", "container wait, wait", () => import("./verbs/wait.ts")),
+  verb("unpause", "Let paused containers go on", "container unpause, unpause", actions("unpause")),
+  verb("update", "Change the limits of containers", "container update, update", () => import("./verbs/update.ts")),
+  verb("wait", "Wait until containers stop, then print their exit codes", "container wait, wait", actions("wait")),
 ];
 
 const image: readonly Entry[] = [
@@ -42,7 +58,12 @@ const image: readonly Entry[] = [
 ];
 
 const rmi = verb("rmi", "Remove images", "image rm, image remove, rmi", () => import("./verbs/rmi.ts"));
-const inspect = verb("inspect", "Show all that is known of containers, images and networks", "", () => import("./verbs/inspect.ts"));
+const inspect = verb(
+  "inspect",
+  "Show all that is known of containers, images, networks and volumes",
+  "",
+  () => import("./verbs/inspect.ts"),
+);
 
 const groups: readonly Entry[] = [
   {
@@ -54,6 +75,7 @@ const groups: readonly Entry[] = [
       ...container.map((entry) => (entry.name === "rm" ? { ...entry, aliases: ["remove"] } : entry)),
       { ...ps, name: "ls", aliases: ["list", "ps"] },
       verb("inspect", "Show all that is known of containers", "", () => import("./verbs/inspect-container.ts")),
+      verb("prune", "Remove all stopped containers", "", prune("containers")),
     ],
   },
   {
@@ -65,12 +87,31 @@ const groups: readonly Entry[] = [
       { ...images, name: "ls", aliases: ["list"] },
       { ...rmi, name: "rm", aliases: ["remove"] },
       verb("inspect", "Show all that is known of images", "", () => import("./verbs/inspect-image.ts")),
+      verb("prune", "Remove unused images", "", prune("images")),
+    ],
+  },
+  {
+    name: "volume",
+    summary: "Manage volumes",
+    usage: "COMMAND",
+    entries: [
+      verb("create", "Create a volume", "", volumes("create")),
+      verb("inspect", "Show all that is known of volumes", "", volumes("inspect")),
+      verb("ls", "List volumes", "volume ls, volume list", volumes("ls"), { aliases: ["list"] }),
+      verb("prune", "Remove unused volumes", "", prune("volumes")),
+      verb("rm", "Remove volumes", "volume rm, volume remove", volumes("rm"), { aliases: ["remove"] }),
     ],
   },
   {
     name: "system",
     summary: "Manage the engine",
-    entries: [info, events, verb("shutdown", "End the daemon; containers go on running", "", () => import("./verbs/shutdown.ts"))],
+    entries: [
+      info,
+      events,
+      verb("df", "Show what takes how much space", "", () => import("./verbs/df.ts")),
+      verb("prune", "Remove unused data", "", prune("system")),
+      verb("shutdown", "End the daemon; containers go on running", "", () => import("./verbs/shutdown.ts")),
+    ],
   },
 ];
 

@@ -60,7 +60,7 @@ function prune(value: unknown, key = ""): unknown {
 const showAsked = (asked: readonly Asked[]): unknown[] =>
   asked.map((one) => {
     const filters = one.query["filters"];
-    return prune({ ...one, query: { ...one.query, ...(filters === undefined ? {} : { filters: JSON.parse(filters) }) } });
+    return prune({ ...one, query: { ...one.query, ...(filters === undefined || filters === "" ? {} : { filters: JSON.parse(filters) }) } });
   });
 
 const id = "a".repeat(64);
@@ -86,7 +86,7 @@ describe("like docker", () => {
   interface Options {
     readonly input?: string;
     /** What is asked on the way may differ: berth gets along with less. */
-    readonly anyRequests?: true;
+    readonly anyRequests?: boolean;
   }
 
   const same = async (script: Script, args: readonly string[], options: Options = {}): Promise<void> => {
@@ -461,6 +461,114 @@ describe("like docker", () => {
   const happening: Script = { "GET /events": { text: event } };
   for (const format of ["", "json", "{{json .}}", "{{.Type}} {{.TimeNano}} {{.Actor.Attributes.name}} {{.ID}}", "{{.Foo}}"])
     test(`events --format ${format}`, () => same(happening, ["events", "--since", "1000", "--format", format]));
+
+  const volume = {
+    CreatedAt: "2026-11-21T10:00:00Z",
+    Driver: "local",
+    Labels: { a: "1" },
+    Mountpoint: "/m",
+    Name: "v10",
+    Options: null,
+    Scope: "local",
+    UsageData: { RefCount: 1, Size: 1234567 },
+  };
+  const moment = (system: number, used: number): unknown => ({
+    cpu_usage: { total_usage: used, percpu_usage: [1, 2] },
+    system_cpu_usage: system,
+    online_cpus: 2,
+  });
+  const stats = {
+    name: "/web",
+    id,
+    read: "2026-11-21T10:00:00Z",
+    cpu_stats: moment(2_000_000_000, 500_000_000),
+    precpu_stats: moment(1_000_000_000, 400_000_000),
+    memory_stats: { usage: 50_000_000, limit: 100_000_000, stats: { inactive_file: 5_000_000 } },
+    networks: { eth0: { rx_bytes: 1500, tx_bytes: 999 }, eth1: { rx_bytes: 1, tx_bytes: 1 } },
+    blkio_stats: {
+      io_service_bytes_recursive: [
+        { major: 8, minor: 0, op: "read", value: 4096 },
+        { major: 8, minor: 0, op: "Write", value: 123456789 },
+      ],
+    },
+    pids_stats: { current: 7 },
+  };
+  const tall = { "PUT /containers/web/archive": done, "HEAD /containers/web/archive": refused("") };
+  const objects: Script = {
+    ...Object.fromEntries(["pause", "unpause"].map((verb) => [`POST /containers/a/${verb}`, done])),
+    ...Object.fromEntries(["pause", "unpause"].map((verb) => [`POST /containers/b/${verb}`, refused("No such container: b")])),
+    "POST /containers/a/update": { json: { Warnings: ["slow"] } },
+    "POST /containers/c/update": { json: { Warnings: null } },
+    "POST /containers/b/update": refused("No such container: b"),
+    "GET /containers/a/changes": {
+      json: [
+        { Path: "/etc", Kind: 0 },
+        { Path: "/etc/x", Kind: 1 },
+        { Path: "/y", Kind: 2 },
+      ],
+    },
+    "GET /containers/b/changes": { json: null },
+    "GET /containers/a/export": { text: "TAR", type: "application/octet-stream" },
+    "GET /containers/b/export": refused("No such container: b"),
+    "POST /commit": { json: { Id: `sha256:${id}` }, status: 201 },
+    "POST /containers/prune": { json: { ContainersDeleted: [id, "b"], SpaceReclaimed: 123456 } },
+    "POST /networks/prune": { json: { NetworksDeleted: null } },
+    "POST /volumes/prune": { json: { VolumesDeleted: ["v"], SpaceReclaimed: 1500 } },
+    "POST /images/prune": { json: { ImagesDeleted: [{ Untagged: "a:b" }, { Deleted: "sha256:x" }], SpaceReclaimed: 1 } },
+    "POST /build/prune": { json: { CachesDeleted: ["c"], SpaceReclaimed: 10 } },
+    "POST /volumes/create": { json: volume, status: 201 },
+    "GET /volumes": { json: { Volumes: [volume, { ...volume, Name: "v9", UsageData: undefined, Labels: null }], Warnings: null } },
+    "GET /volumes/v": { json: volume },
+    "GET /volumes/w": refused("get w: no such volume"),
+    "GET /containers/v/json": refused("No such container: v"),
+    "GET /images/v/json": refused("No such image: v:latest"),
+    "GET /networks/v": refused("network v not found"),
+    "DELETE /volumes/v": done,
+    "DELETE /volumes/w": { failure: 409, message: "remove w: volume is in use" },
+    "GET /containers/json": { json: [{ Id: id, Names: ["/web"], State: "running" }] },
+    [`GET /containers/${id.slice(0, 12)}/stats`]: { text: `${JSON.stringify(stats)}\n` },
+    "GET /containers/web/stats": { text: `${JSON.stringify(stats)}\n` },
+    "GET /containers/b/stats": refused("No such container: b"),
+    "GET /system/df": {
+      json: {
+        LayersSize: 10_000_000,
+        Images: [
+          { Id: `sha256:${id}`, RepoTags: ["b:x"], RepoDigests: [], Created: now, Size: 4261550, SharedSize: 1000, Containers: 1 },
+          { Id: `sha256:${"b".repeat(64)}`, RepoTags: null, RepoDigests: null, Created: now, Size: 1500000, SharedSize: 0, Containers: 0 },
+        ],
+        Containers: [
+          { Id: id, Names: ["/web"], Image: "b:x", Command: "sh", Created: now, State: "running", Status: "Up 1 second", SizeRw: 1500 },
+          { Id: id, Names: ["/db"], Image: "b:x", Command: "sh", Created: now, State: "exited", Status: "Exited", SizeRw: 500 },
+        ],
+        Volumes: [volume, { ...volume, Name: "free", UsageData: { Size: 1000, RefCount: 0 } }],
+        BuildCache: [],
+      },
+    },
+  };
+  const objectLines = `
+    pause a|pause a b|unpause a|unpause b|pause
+    update a|update -m 32m --cpus 1.5 a c|update --restart on-failure:3 a b|update --restart x:y:z a|update --pids-limit 0 c|update -c 5 --cpuset-cpus 0 --blkio-weight 10 --memory-swap -1 c
+    diff a|diff b|diff nosuch|diff|export a|export b|export -o /nonexistent/x a|export -o / a
+    commit a|commit -a me -m hi -c ENV=1 -c CMD=x a x/y:z|commit -p=false a x|commit a X|commit a x@sha256:${id}
+    container prune -f|container prune|container prune --filter until=1h --filter label!=x -f
+    image prune -f|image prune -af --filter label=x|image prune|image prune -a
+    volume prune -f|volume prune -af|volume prune|volume prune -a|volume prune -a --filter all=1 -f
+    system prune -f|system prune|system prune -a --volumes|system prune --volumes --filter until=1h|system prune -a --volumes --filter label=b --filter label=a -f
+    volume create|volume create v|volume create -d local -o type=tmpfs -o o=size=1m --label a=b v|volume create --name x v|volume create --label =x v
+    volume ls|volume ls -q|volume ls -f dangling=true --format json|volume ls --format {{.Name}}:{{.Labels}}:{{json .}}|volume ls --format {{.Name}}{{.Mountpoint}}{{.Scope}}{{.Links}}{{.Size}}|volume list --format raw|volume ls x
+    volume inspect v|volume inspect v w|volume inspect -f {{.Mountpoint}}{{.Options}}{{.Labels}} v|volume inspect
+    inspect v|inspect --type volume v w|inspect --type volume -f {{.UsageData.Size}} v
+    volume rm v|volume rm v w|volume rm -f v|volume rm|volume nosuch
+    stats --no-stream|stats --no-stream -a --no-trunc|stats --no-stream web|stats --no-stream b|stats --no-stream b web|stats b
+    stats --no-stream --format json web|stats --no-stream --format {{.Container}}:{{.CPUPerc}}:{{.MemUsage}} web
+    system df|system df -v|system df --format json|system df -v --format json|system df --format {{.Type}}{{.Size}}|system df -v --format table|system df x
+    cp|cp a|cp a b|cp a: b:|cp a:/x b:/y|cp /nonexistent/x web:/|cp /nonexistent web:/|cp web:/x /nonexistent/y|cp web:/x /dev/null|cp - web:/x`;
+  for (const words of objectLines.trim().split(/[|\n]\s*/))
+    test(`${words}, asked for nothing else`, () =>
+      same({ ...objects, ...tall }, words.split(" "), { anyRequests: /^stats|^cp|^inspect|prune|^pause a b/.test(words) }));
+  for (const words of ["container prune", "system prune", "volume prune"])
+    for (const answer of ["n\n", "y\n", "Y\n", "yes\n"])
+      test(`${words} answered ${answer.trim()}`, () => same(objects, words.split(" "), { input: answer, anyRequests: true }));
 
   const logs: Answer = {
     text: Buffer.concat([frame(1, "o\n"), frame(2, "e\n")]).toString("latin1"),

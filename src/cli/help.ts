@@ -14,6 +14,7 @@ export function usageLine(path: readonly string[], command: Command | undefined)
 
 export function commandHelp(path: readonly string[], entry: Entry, command: Command): string {
   let text = `Usage:  ${usageLine(path, command)}\n\n${entry.summary}\n`;
+  if (command.details !== undefined) text += `\n${command.details.join("\n")}\n`;
   if ((entry.paths ?? []).length > 1) text += `\nAliases:\n  ${(entry.paths ?? []).map((one) => `${program} ${one}`).join(", ")}\n`;
   const flags = command.flags.filter((flag) => flag.hidden !== true && flag.name !== "help");
   if (flags.length > 0) text += `\nOptions:\n${flagHelp(command.usage.includes("[ARG...]") ? command.flags : flags, columns())}\n`;

@@ -4,6 +4,7 @@ import { defaultHost } from "../client/address.ts";
 import { EngineClient } from "../client/engine-client.ts";
 import { type Command, type Context, type Entry, ExitError, RunError } from "./command.ts";
 import { commands } from "./commands.ts";
+import { Configuration } from "./configuration.ts";
 import type { FlagSpec, FlagValues } from "./flags/flag.ts";
 import { FlagError, parseFlags } from "./flags/parse-flags.ts";
 import { globalFlags } from "./global-flags.ts";
@@ -19,14 +20,16 @@ function contextOf(flags: FlagValues): Context {
     if (flags.changed(name)) throw new ExitError(1, `--${name} is not supported: use a unix socket, or tcp:// inside a tunnel`);
   const host = hosts[0] ?? process.env["BERTH_HOST"] ?? process.env["DOCKER_HOST"];
   const named = host === undefined || host === "" ? undefined : host;
+  const configuration = new Configuration(flags.string("config"));
   let client: EngineClient | undefined;
   const connect = (): EngineClient => {
-    client ??= new EngineClient(named ?? defaultHost);
+    client ??= new EngineClient(named ?? defaultHost, configuration.headers());
     return client;
   };
   return {
     host: named,
     debug: flags.bool("debug"),
+    configuration: () => configuration,
     client: connect,
     startedClient: () => {
       const started = connect();
@@ -56,7 +59,7 @@ async function find(words: readonly string[]): Promise<Found | undefined> {
       if (entry !== undefined && word.startsWith("-")) return { path, entry, rest: words.slice(at) };
       const { program } = await help();
       const above = [program, ...path].join(" ");
-      const usage = path.length === 0 ? "" : `Usage:  ${above}\n\n`;
+      const usage = path.length === 0 ? "" : `Usage:  ${[above, entry?.usage ?? ""].join(" ").trimEnd()}\n\n`;
       throw new ExitError(1, `${program}: unknown command: ${above} ${word}\n\n${usage}Run '${above} --help' for more information`);
     }
     path.push(word);
@@ -105,7 +108,8 @@ async function runCommand(found: Found, context: Context): Promise<number> {
         flagErrorStatus,
         `unknown ${asked.startsWith("--") ? "flag: " : "shorthand flag: "}${asked}\n\nUsage:  ${name} COMMAND\n\nRun '${name} --help' for more information`,
       );
-    context.out(groupHelp(path, entry));
+    // Who asked for nothing in particular has made a mistake.
+    (asked === undefined ? context.err : context.out)(groupHelp(path, entry));
     return 0;
   }
   const { command } = await entry.load();

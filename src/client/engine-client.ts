@@ -72,8 +72,11 @@ export class EngineClient {
   /** Called when nobody answers at the address, before the call is tried once more: it may start a daemon. */
   whenNotRunning: (() => Promise<void>) | undefined;
 
-  /** `host`: as `-H` takes it. */
-  constructor(host: string) {
+  readonly #headers: Readonly<Record<string, string>>;
+
+  /** `host`: as `-H` takes it. `headers` go with every request. */
+  constructor(host: string, headers: Readonly<Record<string, string>> = {}) {
+    this.#headers = headers;
     this.address = parseAddress(host);
     // Berth's own socket has Berth behind it, of this very checkout; others are asked what they speak.
     if (host === defaultHost) this.#version = Promise.resolve(apiVersion);
@@ -100,7 +103,7 @@ export class EngineClient {
     const type = json !== undefined ? "application/json" : options.stream !== undefined ? "application/x-tar" : undefined;
     const send = (): Promise<Response> =>
       request(this.address, method, `${prefix}${path}${queryText(options.query ?? {})}`, {
-        headers: { ...(type === undefined ? {} : { "Content-Type": type }), ...options.headers },
+        headers: { ...this.#headers, ...(type === undefined ? {} : { "Content-Type": type }), ...options.headers },
         body: json ?? options.stream,
         signal: options.signal,
       });

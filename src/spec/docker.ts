@@ -1,5 +1,6 @@
 /** The Docker Engine API's types, from Docker Inc.'s own SDK. Types only: none of its code is in Berth. */
 export type {
+  BuildCache,
   BuildPruneResponse,
   ContainerConfig,
   ContainerCreateRequest,
@@ -16,6 +17,7 @@ export type {
   EventMessage,
   ExecConfig,
   ExecInspectResponse,
+  FilesystemChange,
   HealthConfig,
   HistoryResponseItem,
   HostConfig,

@@ -60,6 +60,10 @@ export class FlagValues {
     return this.#given.has(name);
   }
 
+  anyChanged(): boolean {
+    return this.#given.size > 0;
+  }
+
   has(name: string): boolean {
     return this.#specs.has(name);
   }

@@ -22,19 +22,9 @@ const int = (name: string, help: string, more: Partial<FlagSpec> = {}): FlagSpec
 const bytes = (name: string, help: string, more: Partial<FlagSpec> = {}): FlagSpec => ({ name, type: "bytes", help, ...more });
 const duration = (name: string, help: string): FlagSpec => ({ name, type: "duration", help: `${help} (ms|s|m|h)`, default: "0s" });
 
-export const containerFlags: readonly FlagSpec[] = [
-  list("add-host", "Add a line to /etc/hosts (host:ip)", { check: checkExtraHost }),
-  { name: "annotation", type: "map", many: true, help: "Annotation for the OCI runtime", check: checkAnnotation },
-  list("attach", "Attach to STDIN, STDOUT or STDERR", { short: "a", check: checkAttach }),
+/** The limits that `update` can change too. */
+export const limitFlags: readonly FlagSpec[] = [
   { name: "blkio-weight", type: "uint16", help: "Share of disk I/O, 10 to 1000 (0: unset)", default: "0" },
-  list("blkio-weight-device", "Share of one device's I/O (PATH:WEIGHT)", { check: checkWeightDevice }),
-  list("cap-add", "Add Linux capabilities"),
-  list("cap-drop", "Drop Linux capabilities"),
-  text("cgroup-parent", "Cgroup below which the container's is made"),
-  text("cgroupns", "Cgroup namespace: host or private"),
-  text("cidfile", "Write the container's ID to this file"),
-  int("cpu-count", "Number of processors (Windows only)"),
-  int("cpu-percent", "Percentage of processors (Windows only)"),
   int("cpu-period", "Length of a CPU period in microseconds"),
   int("cpu-quota", "CPU time in each period in microseconds"),
   int("cpu-rt-period", "Length of a real-time period in microseconds"),
@@ -43,6 +33,25 @@ export const containerFlags: readonly FlagSpec[] = [
   { name: "cpus", type: "decimal", help: "Number of CPUs, fractions too" },
   text("cpuset-cpus", "CPUs to run on (0-3, 0,1)"),
   text("cpuset-mems", "Memory nodes to use (0-3, 0,1)"),
+  bytes("memory", "Memory limit", { short: "m" }),
+  bytes("memory-reservation", "Soft memory limit"),
+  bytes("memory-swap", "Limit of memory and swap together: '-1' for unlimited swap"),
+  int("pids-limit", "Number of processes (-1: unlimited)"),
+];
+
+export const containerFlags: readonly FlagSpec[] = [
+  ...limitFlags,
+  list("add-host", "Add a line to /etc/hosts (host:ip)", { check: checkExtraHost }),
+  { name: "annotation", type: "map", many: true, help: "Annotation for the OCI runtime", check: checkAnnotation },
+  list("attach", "Attach to STDIN, STDOUT or STDERR", { short: "a", check: checkAttach }),
+  list("blkio-weight-device", "Share of one device's I/O (PATH:WEIGHT)", { check: checkWeightDevice }),
+  list("cap-add", "Add Linux capabilities"),
+  list("cap-drop", "Drop Linux capabilities"),
+  text("cgroup-parent", "Cgroup below which the container's is made"),
+  text("cgroupns", "Cgroup namespace: host or private"),
+  text("cidfile", "Write the container's ID to this file"),
+  int("cpu-count", "Number of processors (Windows only)"),
+  int("cpu-percent", "Percentage of processors (Windows only)"),
   list("device", "Add a host device"),
   list("device-cgroup-rule", "Add a rule to the list of allowed devices", { check: checkDeviceRule }),
   list("device-read-bps", "Limit reading from a device (bytes per second)", { check: checkThrottleBps }),
@@ -85,9 +94,6 @@ export const containerFlags: readonly FlagSpec[] = [
   text("log-driver", "Log driver"),
   list("log-opt", "Options of the log driver"),
   text("mac-address", "MAC address (such as 92:d0:c6:0a:29:33)"),
-  bytes("memory", "Memory limit", { short: "m" }),
-  bytes("memory-reservation", "Soft memory limit"),
-  bytes("memory-swap", "Limit of memory and swap together: '-1' for unlimited swap"),
   int("memory-swappiness", "How readily memory is swapped out (0 to 100)", { default: "-1" }),
   { name: "mount", type: "mount", many: true, help: "Attach a file system", check: checkMount },
   text("name", "Name of the container"),
@@ -99,7 +105,6 @@ export const containerFlags: readonly FlagSpec[] = [
   flag("oom-kill-disable", "Do not kill the container when memory runs out"),
   int("oom-score-adj", "Adjust the host's choice when memory runs out (-1000 to 1000)"),
   text("pid", "PID namespace"),
-  int("pids-limit", "Number of processes (-1: unlimited)"),
   text("platform", "Platform of the image, where there are several"),
   flag("privileged", "Give the container all privileges"),
   list("publish", "Publish a port to the host", { short: "p" }),

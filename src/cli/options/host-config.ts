@@ -109,37 +109,42 @@ function logConfig(flags: FlagValues): HostConfig["LogConfig"] {
   return { Type: driver as "json-file", Config: pairsToMap(options) };
 }
 
-function resources(flags: FlagValues): HostConfig {
-  const bytes = (name: string): number => flags.number(name);
-  const devices = flags.list("device");
-  const cdi = devices.filter(isCdi);
-  const requests = [...parseGpus(flags.list("gpus")), ...(cdi.length === 0 ? [] : [{ Driver: "cdi", DeviceIDs: cdi }])];
-  const nanoCpus = Math.round(Number(flags.string("cpus") || "0") * 1e9);
+/** The limits that a running container can be given anew. */
+export function limits(flags: FlagValues): HostConfig {
   return {
-    CgroupParent: flags.string("cgroup-parent"),
-    Memory: bytes("memory"),
-    MemoryReservation: bytes("memory-reservation"),
-    MemorySwap: bytes("memory-swap"),
-    MemorySwappiness: flags.number("memory-swappiness"),
-    OomKillDisable: flags.bool("oom-kill-disable"),
-    NanoCpus: nanoCpus,
-    CpuCount: flags.number("cpu-count"),
-    CpuPercent: flags.number("cpu-percent"),
-    CpuShares: flags.number("cpu-shares"),
+    BlkioWeight: flags.number("blkio-weight"),
     CpuPeriod: flags.number("cpu-period"),
     CpuQuota: flags.number("cpu-quota"),
     CpuRealtimePeriod: flags.number("cpu-rt-period"),
     CpuRealtimeRuntime: flags.number("cpu-rt-runtime"),
+    CpuShares: flags.number("cpu-shares"),
     CpusetCpus: flags.string("cpuset-cpus"),
     CpusetMems: flags.string("cpuset-mems"),
+    Memory: flags.number("memory"),
+    MemoryReservation: flags.number("memory-reservation"),
+    MemorySwap: flags.number("memory-swap"),
+    NanoCpus: Math.round(Number(flags.string("cpus") || "0") * 1e9),
     PidsLimit: flags.number("pids-limit"),
-    BlkioWeight: flags.number("blkio-weight"),
+  };
+}
+
+function resources(flags: FlagValues): HostConfig {
+  const devices = flags.list("device");
+  const cdi = devices.filter(isCdi);
+  const requests = [...parseGpus(flags.list("gpus")), ...(cdi.length === 0 ? [] : [{ Driver: "cdi", DeviceIDs: cdi }])];
+  return {
+    ...limits(flags),
+    CgroupParent: flags.string("cgroup-parent"),
+    MemorySwappiness: flags.number("memory-swappiness"),
+    OomKillDisable: flags.bool("oom-kill-disable"),
+    CpuCount: flags.number("cpu-count"),
+    CpuPercent: flags.number("cpu-percent"),
     BlkioWeightDevice: throttles(flags.list("blkio-weight-device")).map(({ Path, Rate }) => ({ Path, Weight: Rate })),
     BlkioDeviceReadBps: throttles(flags.list("device-read-bps")),
     BlkioDeviceWriteBps: throttles(flags.list("device-write-bps")),
     BlkioDeviceReadIOps: throttles(flags.list("device-read-iops")),
     BlkioDeviceWriteIOps: throttles(flags.list("device-write-iops")),
-    IOMaximumBandwidth: bytes("io-maxbandwidth"),
+    IOMaximumBandwidth: flags.number("io-maxbandwidth"),
     IOMaximumIOps: flags.number("io-maxiops"),
     Ulimits: ulimits(flags.list("ulimit")),
     Devices: devices.filter((text) => !isCdi(text)).map(device),

@@ -48,6 +48,8 @@ export const absentImageFields: Readonly<Record<string, unknown>> = {
   "Config.Volumes": {},
 };
 
+export const absentVolumeFields: Readonly<Record<string, unknown>> = { ClusterVolume: null, CreatedAt: "", Status: {}, UsageData: null };
+
 /** Maps of the answers, by path. */
 export const goMapFields: ReadonlySet<string> = new Set([
   "Labels",

@@ -1,5 +1,5 @@
 import { asGoMap, isRecord, Nil } from "../template/values.ts";
-import { absentContainerFields, absentImageFields, goLists, goMapFields } from "./absent-fields-table.ts";
+import { absentContainerFields, absentImageFields, absentVolumeFields, goLists, goMapFields } from "./absent-fields-table.ts";
 
 /**
  * Gives a parsed answer the types that Docker's client has for it, so that a template prints as it does
@@ -13,7 +13,7 @@ function typed(value: unknown, path: string): unknown {
   return goMapFields.has(path) ? asGoMap(object) : object;
 }
 
-export type InspectedKind = "container" | "image" | "network";
+export type InspectedKind = "container" | "image" | "network" | "volume" | "context";
 
 export function typedValue(json: string): unknown {
   const value = typed(JSON.parse(json), "");
@@ -22,9 +22,17 @@ export function typedValue(json: string): unknown {
   return value;
 }
 
+const absentFields: Readonly<Record<InspectedKind, Readonly<Record<string, unknown>>>> = {
+  container: absentContainerFields,
+  image: absentImageFields,
+  network: {},
+  volume: absentVolumeFields,
+  context: {},
+};
+
 /** What Docker's typed answer has in fields that the document leaves out; undefined for fields that it has not. */
 export function absentField(kind: InspectedKind, path: readonly string[]): unknown {
-  const table = kind === "container" ? absentContainerFields : kind === "image" ? absentImageFields : {};
+  const table = absentFields[kind];
   const name = path.join(".");
   if (!Object.hasOwn(table, name)) return undefined;
   const value = table[name];

@@ -57,7 +57,7 @@ export function namedImages(images: readonly ImageSummary[], digests: boolean): 
   });
 }
 
-const sizeOrUnknown = (bytes: number): string => (bytes === -1 ? "N/A" : formatSize(bytes));
+const sizeOrUnknown = (bytes: number): string => (bytes === -1 ? "N/A" : formatSize(bytes, 4));
 
 export const imageShape: ListShape<NamedImage> = {
   typeName: "formatter.imageContext",
@@ -86,7 +86,7 @@ export const imageShape: ListShape<NamedImage> = {
     SharedSize: () => sizeOrUnknown(image.SharedSize),
     Size: () => formatSize(image.Size),
     Tag: () => tag,
-    UniqueSize: () => (image.Size === -1 || image.SharedSize === -1 ? "N/A" : formatSize(image.Size - image.SharedSize)),
+    UniqueSize: () => (image.Size === -1 || image.SharedSize === -1 ? "N/A" : formatSize(image.Size - image.SharedSize, 4)),
     VirtualSize: () => formatSize(image.Size, 4),
   }),
 };

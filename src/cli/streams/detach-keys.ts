@@ -1,4 +1,6 @@
 import { invalidParameter } from "../../base/errors.ts";
+import type { Context } from "../command.ts";
+import type { FlagValues } from "../flags/flag.ts";
 
 const controls = "@abcdefghijklmnopqrstuvwxyz[\\]^_";
 
@@ -18,6 +20,12 @@ export function parseDetachKeys(text: string): Buffer {
 }
 
 export const defaultDetachKeys = "ctrl-p,ctrl-q";
+
+/** As the flag or the configuration has them; empty: the default ones. */
+export function detachKeysOf(context: Context, flags: FlagValues): string {
+  const given = flags.string("detach-keys");
+  return given === "" ? context.configuration().text("detachKeys") : given;
+}
 
 /** Watches typed bytes for the sequence. What may be its beginning is held back until it is known not to be. */
 export class DetachWatch {

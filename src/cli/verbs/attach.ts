@@ -1,6 +1,7 @@
 import type { ContainerInspectResponse } from "../../spec/spec.ts";
 import { attachContainer } from "../attach-container.ts";
 import { type Command, ExitError } from "../command.ts";
+import { detachKeysOf } from "../streams/detach-keys.ts";
 
 export const command: Command = {
   usage: "[OPTIONS] CONTAINER",
@@ -19,7 +20,7 @@ export const command: Command = {
       throw new ExitError(1, "You cannot attach to a restarting container, wait until it is running");
     const status = await attachContainer(client, container, {
       stdin: !flags.bool("no-stdin") && container.Config?.OpenStdin === true,
-      detachKeys: flags.string("detach-keys"),
+      detachKeys: detachKeysOf(context, flags),
       proxySignals: flags.bool("sig-proxy") && container.Config?.Tty !== true,
       condition: "not-running",
       start: undefined,

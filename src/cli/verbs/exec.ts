@@ -4,7 +4,7 @@ import { ExitError } from "../command.ts";
 import { checkEnvironment } from "../flags/check-option.ts";
 import type { FlagSpec, FlagValues } from "../flags/flag.ts";
 import { readEnvironment } from "../options/files.ts";
-import { defaultDetachKeys, parseDetachKeys } from "../streams/detach-keys.ts";
+import { defaultDetachKeys, detachKeysOf, parseDetachKeys } from "../streams/detach-keys.ts";
 import { runSession } from "../streams/session.ts";
 import { checkTerminal, followTerminalSize, rawTerminal, terminalSize } from "../streams/terminal.ts";
 
@@ -24,7 +24,7 @@ async function attached(context: Context, flags: FlagValues, id: string): Promis
   const client = context.client();
   const tty = flags.bool("tty");
   const stdin = flags.bool("interactive");
-  const keys = flags.string("detach-keys");
+  const keys = detachKeysOf(context, flags);
   const size = tty ? terminalSize() : undefined;
   const hijacked = await client.hijack(`/exec/${id}/start`, {
     json: { Detach: false, Tty: tty, ...(size === undefined ? {} : { ConsoleSize: [size.rows, size.columns] }) },
@@ -62,7 +62,7 @@ export const command: Command = {
         AttachStdin: !detach && flags.bool("interactive"),
         AttachStdout: !detach,
         AttachStderr: !detach,
-        DetachKeys: flags.string("detach-keys"),
+        DetachKeys: detachKeysOf(context, flags),
         Env: readEnvironment(flags.list("env-file"), flags.list("env")),
         WorkingDir: flags.string("workdir"),
         Cmd: words,

@@ -22,7 +22,8 @@ export const command: Command = {
     const images = await client.json<ImageSummary[]>("GET", "/images/json", {
       query: { all: flags.bool("all"), filters: filtersQuery(flags, name === undefined ? [] : [["reference", name]]) },
     });
-    const format = flags.string("format");
+    const given = flags.string("format");
+    const format = given === "" && !flags.bool("quiet") ? context.configuration().text("imagesFormat") : given;
     const digests = flags.bool("digests") || /\.Digest\b/.test(format);
     const shape = flags.bool("digests") ? { ...imageShape, table: tableWithDigests } : imageShape;
     const options = { format, quiet: flags.bool("quiet"), truncate: !flags.bool("no-trunc") };

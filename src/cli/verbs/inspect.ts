@@ -4,14 +4,23 @@ import { type Command, ExitError } from "../command.ts";
 import { inspectFormatFlag } from "../flags/list-flags.ts";
 import { type Inspected, inspectObjects } from "../inspect-objects.ts";
 
-type Kind = Inspected["kind"];
+type Kind = Exclude<Inspected["kind"], "context">;
 
-const kinds: readonly Kind[] = ["container", "image", "network"];
+const kinds: readonly Kind[] = ["container", "image", "network", "volume"];
 
-export const pathOf = (kind: Kind, name: string): string => {
-  if (kind === "container") return `/containers/${encodeURIComponent(name)}/json`;
-  return kind === "image" ? `/images/${encodeURI(name)}/json` : `/networks/${encodeURIComponent(name)}`;
-};
+function pathOf(kind: Kind, name: string): string {
+  switch (kind) {
+    case "container":
+      return `/containers/${encodeURIComponent(name)}/json`;
+    case "image":
+      return `/images/${encodeURI(name)}/json`;
+    case "network":
+    case "volume":
+      return `/${kind}s/${encodeURIComponent(name)}`;
+  }
+}
+
+const kindNames = kinds.map((kind) => JSON.stringify(kind)).join(", ");
 
 async function find(client: EngineClient, name: string, wanted: readonly Kind[], size: boolean): Promise<Inspected> {
   for (const kind of wanted) {
@@ -33,14 +42,13 @@ export const command: Command = {
   flags: [
     inspectFormatFlag,
     { name: "size", short: "s", type: "bool", help: "Show the sizes of a container's files" },
-    { name: "type", type: "string", help: "Look only at objects of this type (container, image, network)" },
+    { name: "type", type: "string", help: "Look only at objects of this type (container, image, network, volume)" },
   ],
   async run(context, flags, names) {
     const type = flags.string("type");
-    if (flags.changed("type") && type === "") throw new ExitError(1, 'type is empty: must be one of "container", "image", "network"');
+    if (flags.changed("type") && type === "") throw new ExitError(1, `type is empty: must be one of ${kindNames}`);
     const wanted = kinds.filter((kind) => type === "" || kind === type);
-    if (wanted.length === 0)
-      throw new ExitError(1, `unknown type: ${JSON.stringify(type)}: must be one of "container", "image", "network"`);
+    if (wanted.length === 0) throw new ExitError(1, `unknown type: ${JSON.stringify(type)}: must be one of ${kindNames}`);
     const client = context.client();
     return inspectObjects(context, names, flags.string("format"), (name) => find(client, name, wanted, flags.bool("size")));
   },

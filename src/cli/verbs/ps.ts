@@ -23,7 +23,12 @@ export const command: Command = {
     const limit = flags.bool("latest") && flags.number("last") === -1 ? 1 : flags.number("last");
     const size = flags.bool("size");
     const shape = size ? { ...containerShape, table: tableWithSize } : containerShape;
-    const options = { format: flags.string("format"), quiet: flags.bool("quiet"), truncate: !flags.bool("no-trunc") };
+    const format = flags.string("format");
+    const options = {
+      format: format === "" && !flags.bool("quiet") ? context.configuration().text("psFormat") : format,
+      quiet: flags.bool("quiet"),
+      truncate: !flags.bool("no-trunc"),
+    };
     const wantsSize = size || (!["", "json"].includes(options.format) && listTemplate(shape, options).template.uses("Size"));
     const client = context.startedClient();
     const containers = await client.json<ContainerSummary[]>("GET", "/containers/json", {

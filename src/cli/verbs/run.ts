@@ -7,7 +7,7 @@ import type { FlagSpec, FlagValues } from "../flags/flag.ts";
 import { containerFlags } from "../options/container-flags-table.ts";
 import { containerRequest } from "../options/container-request.ts";
 import { registerWait } from "../register-wait.ts";
-import { defaultDetachKeys, parseDetachKeys } from "../streams/detach-keys.ts";
+import { defaultDetachKeys, detachKeysOf, parseDetachKeys } from "../streams/detach-keys.ts";
 import { runSession, type SessionEnd } from "../streams/session.ts";
 import { proxySignals } from "../streams/signal-proxy.ts";
 import { checkTerminal, followTerminalSize, rawTerminal, terminalSize } from "../streams/terminal.ts";
@@ -68,7 +68,7 @@ class Run {
   async attached(): Promise<number> {
     const { AttachStdin: stdin = false, AttachStdout: stdout = false, AttachStderr: stderr = false, Tty: tty = false } = this.#request;
     const client = this.#client;
-    const keys = this.#flags.string("detach-keys");
+    const keys = detachKeysOf(this.#context, this.#flags);
     const id = await createContainer(this.#context, client, this.#flags, this.#request);
     using _signals = this.#flags.bool("sig-proxy") ? proxySignals(client, id) : undefined;
     if (!stdout && !stderr) this.#context.out(`${id}\n`);

@@ -3,6 +3,7 @@ import type { ContainerInspectResponse } from "../../spec/spec.ts";
 import { attachContainer } from "../attach-container.ts";
 import { type Command, type Context, ExitError } from "../command.ts";
 import type { FlagValues } from "../flags/flag.ts";
+import { detachKeysOf } from "../streams/detach-keys.ts";
 
 async function startAll(context: Context, names: readonly string[]): Promise<number> {
   const client = context.client();
@@ -25,7 +26,7 @@ async function startAttached(context: Context, flags: FlagValues, name: string):
   const container = await client.json<ContainerInspectResponse>("GET", `/containers/${encodeURIComponent(name)}/json`);
   const status = await attachContainer(client, container, {
     stdin: flags.bool("interactive") && container.Config?.OpenStdin === true,
-    detachKeys: flags.string("detach-keys"),
+    detachKeys: detachKeysOf(context, flags),
     proxySignals: container.Config?.Tty !== true,
     condition: container.HostConfig?.AutoRemove === true ? "removed" : "next-exit",
     start: () => client.send("POST", `/containers/${container.Id}/start`),

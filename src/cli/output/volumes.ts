@@ -1,0 +1,52 @@
+import { formatSize } from "../../base/units.ts";
+import type { Volume } from "../../spec/spec.ts";
+import { showLabels } from "./containers.ts";
+import type { ListShape } from "./format-list.ts";
+
+const unknown = "N/A";
+
+export const volumeShape: ListShape<Volume> = {
+  typeName: "formatter.volumeContext",
+  table: "{{.Driver}}\t{{.Name}}",
+  quiet: "{{.Name}}",
+  raw: "name: {{.Name}}\ndriver: {{.Driver}}\n",
+  headers: {
+    Availability: "AVAILABILITY",
+    Driver: "DRIVER",
+    Group: "GROUP",
+    Labels: "LABELS",
+    Links: "LINKS",
+    Mountpoint: "MOUNTPOINT",
+    Name: "VOLUME NAME",
+    Scope: "SCOPE",
+    Size: "SIZE",
+    Status: "STATUS",
+  },
+  fields: (volume) => ({
+    // Of volumes of a cluster, which there are none of here.
+    Availability: () => unknown,
+    Driver: () => volume.Driver,
+    Group: () => unknown,
+    Label: () => (name: unknown) => volume.Labels?.[String(name)] ?? "",
+    Labels: () => showLabels(volume.Labels),
+    Links: () => (volume.UsageData === undefined || volume.UsageData === null ? unknown : String(volume.UsageData.RefCount)),
+    Mountpoint: () => volume.Mountpoint,
+    Name: () => volume.Name,
+    Scope: () => volume.Scope,
+    Size: () => (volume.UsageData === undefined || volume.UsageData === null ? unknown : formatSize(volume.UsageData.Size, 4)),
+    Status: () => unknown,
+  }),
+};
+
+/** Names as people sort them: runs of digits by their value. */
+export function byName(a: Volume, b: Volume): number {
+  const parts = (text: string): string[] => text.match(/\d+|\D+/g) ?? [];
+  const [left, right] = [parts(a.Name), parts(b.Name)];
+  for (let at = 0; at < Math.min(left.length, right.length); at++) {
+    const [one = "", two = ""] = [left[at], right[at]];
+    if (one === two) continue;
+    const numbers = /^\d/.test(one) && /^\d/.test(two) ? Number(one) - Number(two) : 0;
+    return numbers !== 0 ? numbers : one < two ? -1 : 1;
+  }
+  return left.length - right.length;
+}

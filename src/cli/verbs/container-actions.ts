@@ -1,0 +1,47 @@
+/** Verbs that do one thing to each of the containers named, all at once, and print the names of those that did it. */
+import type { Query } from "../../client/engine-client.ts";
+import type { ContainerWaitResponse } from "../../spec/spec.ts";
+import type { Command } from "../command.ts";
+import { eachTarget } from "../each-target.ts";
+import type { FlagSpec, FlagValues } from "../flags/flag.ts";
+import { stopFlags, stopQuery } from "../flags/stop-flags.ts";
+
+function action(name: string, flags: readonly FlagSpec[] = [], queryOf: (flags: FlagValues) => Query = () => ({})): Command {
+  return {
+    usage: `${flags.length > 0 ? "[OPTIONS] " : ""}CONTAINER [CONTAINER...]`,
+    args: { least: 1 },
+    completes: "containers",
+    flags,
+    async run(context, values, names) {
+      const client = context.client();
+      const query = queryOf(values);
+      if (values.has("time") && values.changed("time")) context.out("Flag --time has been deprecated, use --timeout instead\n");
+      return eachTarget(context, names, async (container) => {
+        await client.send("POST", `/containers/${encodeURIComponent(container)}/${name}`, { query });
+        return container;
+      });
+    },
+  };
+}
+
+const signalFlag: FlagSpec = { name: "signal", short: "s", type: "string", help: "Signal to send" };
+
+export const pause: Command = action("pause");
+export const unpause: Command = action("unpause");
+export const stop: Command = action("stop", stopFlags, stopQuery);
+export const restart: Command = action("restart", stopFlags, stopQuery);
+export const kill: Command = action("kill", [signalFlag], (flags) => ({ signal: flags.string("signal") }));
+
+export const wait: Command = {
+  usage: "CONTAINER [CONTAINER...]",
+  args: { least: 1 },
+  completes: "containers",
+  flags: [],
+  async run(context, _flags, names) {
+    const client = context.client();
+    return eachTarget(context, names, async (name) => {
+      const result = await client.json<ContainerWaitResponse>("POST", `/containers/${encodeURIComponent(name)}/wait`);
+      return String(result.StatusCode);
+    });
+  },
+};
