@@ -119,8 +119,9 @@ export class EngineClient {
 
   /** One call; the caller reads the body or closes it. @throws EngineError for a status of 400 and above */
   async call(method: string, path: string, options: CallOptions = {}): Promise<Response> {
-    // Our newest version is tried right away; only a stream, which cannot be sent twice, has the daemon asked before.
-    const known = this.#version !== undefined || options.stream !== undefined;
+    // Our newest version is tried right away. Before a stream, which cannot be sent twice, and before HEAD, whose
+    // refusal does not say why, the daemon is asked.
+    const known = this.#version !== undefined || options.stream !== undefined || method === "HEAD";
     const response = await this.#request(known ? await this.version() : apiVersion, method, path, options);
     if (response.status < 400) return response;
     let error: EngineError;

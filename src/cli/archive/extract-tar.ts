@@ -14,7 +14,7 @@ import {
   utimesSync,
   writeSync,
 } from "node:fs";
-import { dirname, join, normalize } from "node:path";
+import { dirname, join, normalize, resolve } from "node:path";
 import { forbidden, invalidParameter } from "../../base/errors.ts";
 import { fileError } from "./file-error.ts";
 import type { TarEntry } from "./tar-header.ts";
@@ -30,7 +30,7 @@ class Extraction {
   readonly #checked: Set<string> = new Set();
 
   constructor(root: string) {
-    this.#root = root;
+    this.#root = resolve(root);
   }
 
   /** Makes the directory that an entry is in. A link that the archive brought must not lead out of the destination. */

@@ -1,4 +1,4 @@
-import { lstatSync, statSync } from "node:fs";
+import { type Stats, statSync } from "node:fs";
 import { dirname } from "node:path";
 import {
   absolute,
@@ -11,6 +11,7 @@ import {
   splitEntry,
 } from "../archive/copy-rules.ts";
 import { extractTar } from "../archive/extract-tar.ts";
+import { fileError } from "../archive/file-error.ts";
 import { TarReader } from "../archive/tar-reader.ts";
 import { writeTar } from "../archive/write-tar.ts";
 import { type Command, type Context, ExitError } from "../command.ts";
@@ -57,7 +58,12 @@ function checkOutputPath(path: string): void {
   const parent = dirname(path.replace(/(?<=.)\/+\.?$/, ""));
   if (statSync(parent, { throwIfNoEntry: false }) === undefined)
     throw new ExitError(1, `invalid output path: directory ${JSON.stringify(parent)} does not exist`);
-  const found = lstatSync(path, { throwIfNoEntry: false });
+  let found: Stats | undefined;
+  try {
+    found = statSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    throw fileError("stat", path, error);
+  }
   if (found?.isCharacterDevice() === true || found?.isBlockDevice() === true)
     throw new ExitError(1, `invalid output path: ${JSON.stringify(path)} must be a directory or a regular file: got a device`);
 }
