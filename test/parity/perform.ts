@@ -1,0 +1,56 @@
+/** Runs the script's groups against an engine. */
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { busyboxRootfs, command, type Result } from "../daemon.ts";
+import { type Folders, Normaliser } from "./normalise.ts";
+import type { Group } from "./script.ts";
+import type { StepResult } from "./transcript.ts";
+
+export interface Engine {
+  readonly host: string;
+  readonly folders: Folders;
+}
+
+/** Both engines are asked in the words of the API that the reference speaks: what was added later is no difference. */
+const apiVersion = "1.45";
+
+function environment(engine: Engine): Record<string, string> {
+  return { DOCKER_HOST: engine.host, DOCKER_API_VERSION: apiVersion, DOCKER_CLI_HINTS: "false", LC_ALL: "C", TZ: "UTC" };
+}
+
+function shell(engine: Engine, line: string, cwd = "/", input: string | Uint8Array = ""): Promise<Result> {
+  const script = 'cd "$1" && eval "$2"';
+  return command("timeout", ["-s", "KILL", "30", "sh", "-c", script, "sh", cwd, line], { env: environment(engine), input });
+}
+
+/** The image that every group starts with; nothing else is there. */
+async function prepare(engine: Engine): Promise<void> {
+  if ((await shell(engine, "docker image inspect busybox:latest")).status === 0) return;
+  const imported = await shell(engine, "docker import - busybox:latest", "/", await busyboxRootfs());
+  if (imported.status !== 0) throw new Error(`docker import: ${imported.stderr}`);
+}
+
+const leftovers = `docker ps -aq | xargs -r docker rm -fv; docker volume ls -q | xargs -r docker volume rm -f;
+  docker images --format '{{.Repository}}:{{.Tag}}' | grep -vx busybox:latest | grep -v '<none>' | xargs -r docker rmi -f;
+  docker images -qf dangling=true | xargs -r docker rmi -f`;
+
+/** @returns what each step printed, and what the group left behind although it should clear up after itself. */
+export async function perform(engine: Engine, group: Group): Promise<{ steps: StepResult[]; left: string }> {
+  await prepare(engine);
+  mkdirSync("/var/tmp/berth-parity", { recursive: true });
+  const work = mkdtempSync("/var/tmp/berth-parity/run-");
+  const cwd = join(work, group.name);
+  mkdirSync(cwd);
+  const normaliser = new Normaliser([...engine.folders, [cwd, "<work>"]]);
+  const steps: StepResult[] = [];
+  try {
+    for (const line of group.steps) {
+      normaliser.next();
+      const { stdout, stderr, status } = await shell(engine, line, cwd);
+      steps.push({ command: line, stdout: normaliser.stdout(stdout), stderr: normaliser.stderr(stderr), status });
+    }
+    return { steps, left: (await shell(engine, leftovers)).stdout };
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
