@@ -46,6 +46,7 @@ export class Dispatcher {
   }
 
   async #run(request: IncomingMessage, response: ServerResponse, upgrade: Upgrade | undefined): Promise<void> {
+    log.debug(`handling ${request.method} request`, { method: request.method, "request-url": request.url });
     const found = this.#find(request);
     if (found === undefined) throw invalidParameter("malformed request path");
     const { target, match } = found;

@@ -1,11 +1,17 @@
-/** The daemon's own log: one logfmt line a message on standard error, with dockerd's fields and levels. */
+/** The daemon's own log: a line a message on standard error, logfmt or JSON, with dockerd's fields and levels. */
 export type Level = "debug" | "info" | "warn" | "error" | "fatal";
+export type LogFormat = "text" | "json";
 
 const order: readonly Level[] = ["debug", "info", "warn", "error", "fatal"];
 let threshold: Level = "info";
+let format: LogFormat = "text";
 
 export function setLogLevel(level: Level): void {
   threshold = level;
+}
+
+export function setLogFormat(wanted: LogFormat): void {
+  format = wanted;
 }
 
 export function isLevel(text: string): text is Level {
@@ -21,7 +27,14 @@ export type Fields = Readonly<Record<string, unknown>>;
 
 function write(level: Level, message: string, fields: Fields): void {
   if (order.indexOf(level) < order.indexOf(threshold)) return;
-  let line = `time=${quote(new Date().toISOString())} level=${level} msg=${JSON.stringify(message)}`;
+  const time = new Date().toISOString();
+  const name = level === "warn" ? "warning" : level;
+  if (format === "json") {
+    const plain = Object.entries(fields).map(([key, value]) => [key, value instanceof Error ? value.message : value]);
+    process.stderr.write(`${JSON.stringify({ ...Object.fromEntries(plain), level: name, msg: message, time })}\n`);
+    return;
+  }
+  let line = `time=${quote(time)} level=${name} msg=${JSON.stringify(message)}`;
   for (const [key, value] of Object.entries(fields)) if (value !== undefined) line += ` ${key}=${quote(value)}`;
   process.stderr.write(`${line}\n`);
 }

@@ -78,6 +78,16 @@ function checkFileOnly(key: string, value: unknown): void {
   }
 }
 
+/** By name, `true` or `false`: there is no flag whose kind of value this would be. */
+function features(value: unknown): Value {
+  return Object.fromEntries(
+    Object.entries(value as object).map(([name, entry]) => {
+      if (typeof entry !== "boolean") throw mismatch("features", entry, "bool");
+      return [name, String(entry)];
+    }),
+  );
+}
+
 function textOf(value: Value): string {
   if (Array.isArray(value)) return `[${value.join(" ")}]`;
   if (typeof value === "object")
@@ -103,6 +113,7 @@ function readValues(text: string, given: Values): Values {
     const flag = byKey.get(key);
     if (flag === undefined) {
       checkFileOnly(key, value);
+      if (key === "features") values.set(key, features(value));
       continue;
     }
     const converted = convert(flag, key, value);

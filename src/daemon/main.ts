@@ -1,8 +1,8 @@
 /** The entry: `berthd [OPTIONS]`. */
-import { log, messageOf, setLogLevel } from "../base/base.ts";
-import { openDaemon } from "./open.ts";
+import { log, messageOf, setLogFormat, setLogLevel } from "../base/base.ts";
+import { openDaemon, type RunningDaemon } from "./open.ts";
 import { usage } from "./parse-flags.ts";
-import { explainRefusal, readCommand, type Settings } from "./settings.ts";
+import { explainRefusal, readCommand, reloadSettings, type Settings } from "./settings.ts";
 import { version } from "./version.ts";
 
 /** Settles at the first signal; the second ends the process at once. */
@@ -19,26 +19,34 @@ function signalled(): Promise<string> {
   });
 }
 
-/** SIGHUP: the configuration file is read again. What can change while the daemon runs is how much it logs. */
-function reloadOnHangUp(args: readonly string[]): void {
+/** SIGHUP: the configuration file is read again. One that is wrong changes nothing. */
+function reloadOnHangUp(daemon: RunningDaemon, args: readonly string[], first: Settings): void {
+  let settings = first;
   process.on("SIGHUP", () => {
+    log.info(`Got signal to reload configuration, reloading from: ${settings.configFile}`);
     try {
-      const command = readCommand(args);
-      if (command.run !== "daemon") return;
-      setLogLevel(command.settings.logLevel);
-      log.info("Reloaded configuration", { file: command.settings.configFile, level: command.settings.logLevel });
+      settings = reloadSettings(args, settings);
     } catch (error) {
-      log.error("the configuration is kept: the new one is wrong", { error: messageOf(error) });
+      log.error("Error reloading configuration", { error: messageOf(error) });
+      return;
     }
+    setLogLevel(settings.logLevel);
+    daemon.reload(settings);
+    log.info(`Reloaded configuration: ${JSON.stringify({ ...settings, tls: undefined })}`);
   });
 }
 
 async function runDaemon(settings: Settings, args: readonly string[]): Promise<void> {
+  setLogFormat(settings.logFormat);
   setLogLevel(settings.logLevel);
-  reloadOnHangUp(args);
+  // Until it is up there is nothing to reload, and the signal must not end it.
+  const ignore = (): void => undefined;
+  process.on("SIGHUP", ignore);
   log.info("Starting up", { version: version.version });
   const signal = signalled();
   await using daemon = await openDaemon(settings);
+  reloadOnHangUp(daemon, args, settings);
+  process.off("SIGHUP", ignore);
   const why = await Promise.race([signal, daemon.endAsked.then(() => "the API")]);
   log.info("Shutting down; containers go on", { asked: why });
 }
@@ -57,7 +65,7 @@ async function main(args: readonly string[]): Promise<number> {
         process.stdout.write(`Berth version ${version.version}, build ${version.commit}\n`);
         return 0;
       case "validate":
-        process.stdout.write("configuration OK\n");
+        process.stderr.write("configuration OK\n");
         return 0;
       case "daemon":
         if (process.getuid?.() !== 0) throw new Error("berthd needs to be started with root privileges");

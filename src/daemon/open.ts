@@ -1,15 +1,12 @@
-import { randomUUID } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync } from "node:fs";
 import type { Server } from "node:http";
 import { basename, dirname, join } from "node:path";
-import { apiVersion, type Backends, createApiServer, minimumApiVersion } from "../api/api.ts";
+import { type Backends, createApiServer } from "../api/api.ts";
 import { log, messageOf } from "../base/base.ts";
 import { ContainerStore } from "../containers/containers.ts";
 import { openContent } from "../content/open.ts";
 import { type Engine, openEngine } from "../engine/engine.ts";
 import { openImageBackend } from "../engine/image-backend.ts";
-import { openSystemBackend } from "../engine/system-backend.ts";
-import type { DaemonDescription } from "../engine/system-info.ts";
 import { openEvents } from "../events/bus.ts";
 import { openImages } from "../images/open.ts";
 import { openLinuxKernel } from "../kernel/linux.ts";
@@ -21,7 +18,10 @@ import { openRuntime } from "../runtime/open.ts";
 import { openDatabase } from "../state/state.ts";
 import { type Address, listen, parseHost } from "./listen.ts";
 import { lockDataRoot, writePidFile } from "./lock.ts";
+import { Metrics } from "./metrics.ts";
+import { type OpenedSystem, openSystem } from "./open-system.ts";
 import { engineOptions, networkOptions, runtimeOptions } from "./room-options.ts";
+import { serveMetrics } from "./serve-metrics.ts";
 import type { Settings } from "./settings.ts";
 import { secureServer } from "./tls.ts";
 import { version } from "./version.ts";
@@ -29,6 +29,8 @@ import { version } from "./version.ts";
 export interface RunningDaemon extends AsyncDisposable {
   /** Settles when the API has asked for the end. */
   readonly endAsked: Promise<void>;
+  /** Takes over what can change while it runs: see `reloadSettings`. */
+  reload(settings: Settings): void;
 }
 
 /** Where the C program and the embedded image lie: `build/`, beside the bundle or above the sources. */
@@ -44,13 +46,6 @@ function prepareRoots(settings: Settings): void {
   mkdirSync(dirname(settings.pidFile), { recursive: true, mode: 0o755 });
 }
 
-/** The daemon's identity, the same for ever. */
-function engineId(dataRoot: string): string {
-  const path = join(dataRoot, "engine-id");
-  if (!existsSync(path)) writeFileSync(path, randomUUID(), { mode: 0o600 });
-  return readFileSync(path, "utf8").trim();
-}
-
 /** Of a living process: is it a daemon of ours, or has its number been given to another program? */
 async function isDaemon(pid: number): Promise<boolean> {
   return (await processCommand(pid))?.includes("berthd") ?? true;
@@ -59,24 +54,6 @@ async function isDaemon(pid: number): Promise<boolean> {
 function monitorSockets(execRoot: string): string[] {
   const folder = join(execRoot, "monitors");
   return existsSync(folder) ? readdirSync(folder).map((name) => join(folder, name)) : [];
-}
-
-function describe(settings: Settings, storageDriver: string, warnings: readonly string[]): DaemonDescription {
-  return {
-    id: engineId(settings.dataRoot),
-    ...version,
-    dataRoot: settings.dataRoot,
-    storageDriver,
-    logDriver: settings.logDriver,
-    cgroupParent: settings.cgroupParent ?? "/berth",
-    debug: settings.debug,
-    labels: settings.labels,
-    defaultRuntime: "runc",
-    insecureRegistries: settings.insecureRegistries,
-    registryMirrors: settings.registryMirrors,
-    addressPools: settings.network.addressPools,
-    warnings,
-  };
 }
 
 function exposureWarnings(addresses: readonly Address[], settings: Settings): string[] {
@@ -90,10 +67,9 @@ function exposureWarnings(addresses: readonly Address[], settings: Settings): st
   );
 }
 
-interface Rooms {
+interface Rooms extends Omit<OpenedSystem, "system"> {
   readonly backends: Backends;
   readonly engine: Engine;
-  readonly endAsked: Promise<void>;
 }
 
 /** Opens every room in the order of the tiers; each is closed by `stack` in the reverse one. */
@@ -116,7 +92,9 @@ async function openRooms(
   const images = await openImages({ database, content, layers, usedBy: (id) => store.usedBy(id), events });
   const networks = await openNetworks({ database, kernel, options: networkOptions(settings) });
   stack.defer(() => networks.close());
-  const runtime = await openRuntime({ kernel, execRoot, options: runtimeOptions(settings) });
+  // One object that a reload changes; the runtime looks at it with each start.
+  const runtimeDefaults = runtimeOptions(settings);
+  const runtime = await openRuntime({ kernel, execRoot, options: runtimeDefaults });
   stack.defer(() => runtime.close());
   const engine = await openEngine({
     store,
@@ -131,29 +109,13 @@ async function openRooms(
     options: engineOptions(settings),
   });
   stack.defer(() => engine.close());
-  const end = Promise.withResolvers<void>();
-  const system = openSystemBackend({
-    daemon: describe(settings, layers.driver, warnings),
-    features: kernel.features,
-    counts: () => engine.counts(),
-    imageCount: () => images.list(new Map()).length,
-    events,
-    usage: {
-      imagesWithSharedSize: async () => images.list(new Map(), { all: false, sharedSize: true }),
-      layersSizeBytes: () => images.layersSizeBytes(),
-      containers: ({ size }) => engine.containers.list({ all: true, limit: 0, size, filters: new Map() }),
-      volumes: async () => [],
-    },
-    closing,
-    apiVersion,
-    minimumApiVersion,
-    stopAll: () => engine.stopAll(),
-    endSoon: () => setImmediate(end.resolve),
-  });
+  const rooms = { kernel, images, layers, engine, events, runtimeDefaults };
+  const { system, ...control } = openSystem({ settings, warnings, closing, rooms });
   const embedded = { "hello-world:latest": { program: join(build, "hello"), name: "hello" } };
   const imageBackend = openImageBackend({ images, layers, embedded });
   const { containers, exec, networks: networkBackend } = engine;
-  return { backends: { containers, exec, images: imageBackend, networks: networkBackend, system }, engine, endAsked: end.promise };
+  const backends = { containers, exec, images: imageBackend, networks: networkBackend, system };
+  return { backends, engine, ...control };
 }
 
 /** Stops listening, lets requests end, then breaks what is left. */
@@ -183,13 +145,20 @@ export async function openDaemon(settings: Settings): Promise<RunningDaemon> {
   const warnings = exposureWarnings(addresses, settings);
   for (const warning of warnings) log.warn(warning.replaceAll(/\s+/g, " "));
   const closing = new AbortController();
-  const { backends, engine, endAsked } = await openRooms(settings, warnings, closing.signal, stack);
+  let shutdownTimeoutSeconds = settings.shutdownTimeoutSeconds;
+  const { engine, endAsked, reload, ...rooms } = await openRooms(settings, warnings, closing.signal, stack);
   const create = settings.tls === undefined ? undefined : await secureServer(settings.tls);
   log.info("Daemon has completed initialization");
+  let { backends } = rooms;
+  if (settings.metricsAddress !== undefined) {
+    const metrics = new Metrics();
+    backends = metrics.timed(backends);
+    stack.use(await serveMetrics(settings.metricsAddress, () => metrics.text(rooms.metricSources)));
+  }
   const servers: Server[] = [];
   stack.defer(async () => {
     // Streams that wait for containers end with the engine's; it closes again, to no effect, in its turn.
-    const closed = servers.map((server) => closeServer(server, settings.shutdownTimeoutSeconds * 1000));
+    const closed = servers.map((server) => closeServer(server, shutdownTimeoutSeconds * 1000));
     closing.abort(new Error("the daemon is shutting down"));
     await engine.close().catch((error: unknown) => log.warn("closing the engine failed", { error: messageOf(error) }));
     await Promise.all(closed);
@@ -202,5 +171,12 @@ export async function openDaemon(settings: Settings): Promise<RunningDaemon> {
     log.info(`API listen on ${name}`);
   }
   const moved = stack.move();
-  return { endAsked, [Symbol.asyncDispose]: () => moved.disposeAsync() };
+  return {
+    endAsked,
+    reload: (next) => {
+      shutdownTimeoutSeconds = next.shutdownTimeoutSeconds;
+      reload(next);
+    },
+    [Symbol.asyncDispose]: () => moved.disposeAsync(),
+  };
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { flags } from "./flag-table.ts";
 import { usage } from "./parse-flags.ts";
-import { explainRefusal, readCommand, type Settings } from "./settings.ts";
+import { explainRefusal, readCommand, reloadAttributes, reloadSettings, type Settings } from "./settings.ts";
 
 const folder = mkdtempSync("/tmp/berth-test-daemon-");
 after(() => rmSync(folder, { recursive: true }));
@@ -164,5 +164,29 @@ describe("daemon.json", () => {
     assert.match(refused({ runtimes: { kata: { path: "/x" } } }), /kata.*not available/);
     assert.match(refused({ ipv6: true }), /cannot be honoured/);
     assert.match(refusal("--config-file", `${folder}/none.json`).text, /open .*none\.json: no such file or directory$/);
+  });
+});
+
+describe("a reload", () => {
+  test("takes over what dockerd takes over; what the file no longer names stays, but for limits of transfers", () => {
+    const path = file({ labels: ["a=b"], "max-concurrent-downloads": 9, mtu: 1400 });
+    const args = ["--config-file", path, "--shutdown-timeout=5"];
+    const first = settings(...args);
+    assert.deepEqual(first.transfers, { maxConcurrentDownloads: 9, maxConcurrentUploads: 5, maxDownloadAttempts: 5 });
+    writeFileSync(path, JSON.stringify({ debug: true, "insecure-registries": ["r:1"], mtu: 1300, features: { buildkit: true } }));
+    const next = reloadSettings(args, first);
+    assert.deepEqual([next.debug, next.logLevel, next.labels, next.insecureRegistries], [true, "debug", ["a=b"], ["r:1"]]);
+    assert.equal(next.network.mtu, 1400);
+    assert.equal(next.shutdownTimeoutSeconds, 5);
+    assert.equal(next.transfers.maxConcurrentDownloads, 3);
+    assert.equal(reloadAttributes(next, "private")["features"], "map[buildkit:true]");
+    assert.equal(reloadAttributes(next, "private")["default-shm-size"], "67108864");
+    writeFileSync(path, JSON.stringify({ "shutdown-timeout": 9 }));
+    assert.throws(
+      () => reloadSettings(args, next),
+      /both as a flag and in the configuration file: shutdown-timeout: \(from flag: 5, from file: 9\)/,
+    );
+    writeFileSync(path, JSON.stringify({ "registry-mirrors": ["ftp://x"] }));
+    assert.throws(() => reloadSettings(args, next), /invalid mirror: unsupported scheme "ftp" in "ftp:\/\/x"/);
   });
 });

@@ -1,6 +1,6 @@
 import { homedir } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
-import { isLevel, type Level, messageOf, parseBytes } from "../base/base.ts";
+import { isLevel, type Level, type LogFormat, messageOf, parseBytes } from "../base/base.ts";
 import { readConfigFile } from "./config-file.ts";
 import { flags } from "./flag-table.ts";
 import { parseFlags, UsageError, type Value, type Values } from "./parse-flags.ts";
@@ -25,6 +25,7 @@ export interface Settings {
   readonly configFile: string;
   readonly group: string | undefined;
   readonly logLevel: Level;
+  readonly logFormat: LogFormat;
   readonly debug: boolean;
   readonly storageDriver: "erofs" | "overlay2" | undefined;
   readonly cgroupParent: string | undefined;
@@ -34,9 +35,20 @@ export interface Settings {
   readonly insecureRegistries: readonly string[];
   readonly registryMirrors: readonly string[];
   readonly shutdownTimeoutSeconds: number;
+  /** `--metrics-addr`, as it was given. */
+  readonly metricsAddress: string | undefined;
+  readonly transfers: TransferLimits;
+  /** daemon.json's `features`. */
+  readonly features: Readonly<Record<string, boolean>>;
   readonly tls: TlsSettings | undefined;
   readonly network: NetworkSettings;
   readonly containers: ContainerDefaults;
+}
+
+export interface TransferLimits {
+  readonly maxConcurrentDownloads: number;
+  readonly maxConcurrentUploads: number;
+  readonly maxDownloadAttempts: number;
 }
 
 export interface TlsSettings {
@@ -74,6 +86,14 @@ export interface ContainerDefaults {
 
 export type Command = { readonly run: "help" | "version" } | { readonly run: "validate" | "daemon"; readonly settings: Settings };
 
+/** What dockerd calls them when they are wrong. */
+const numberNames: Readonly<Record<string, string>> = {
+  mtu: "default MTU",
+  "max-concurrent-downloads": "max concurrent downloads",
+  "max-concurrent-uploads": "max concurrent uploads",
+  "max-download-attempts": "max download attempts",
+};
+
 /** Reads a merged source of values by kind. */
 class Reader {
   readonly #values: Values;
@@ -95,7 +115,7 @@ class Reader {
   number(name: string): number | undefined {
     const value = this.#values.get(name);
     if (typeof value !== "number") return undefined;
-    if (value < 0) throw new Error(`invalid ${name}: ${value}`);
+    if (value < 0) throw new Error(`invalid ${numberNames[name] ?? name}: ${value}`);
     return value;
   }
 
@@ -159,9 +179,37 @@ function parsePool(text: string): AddressPool {
 
 function parseLevel(reader: Reader): Level {
   if (reader.flag("debug", false)) return "debug";
-  const text = reader.text("log-level") ?? "info";
+  const given = reader.text("log-level") ?? "info";
+  const text = ({ warning: "warn", trace: "debug", panic: "fatal" } as const)[given] ?? given;
   if (!isLevel(text)) throw new Error(`unable to parse logging level: ${text}`);
   return text;
+}
+
+function parseFormat(reader: Reader): LogFormat {
+  const text = reader.text("log-format") ?? "text";
+  if (text !== "text" && text !== "json") throw new Error(`unknown log format: ${text}`);
+  return text;
+}
+
+function transfersOf(reader: Reader): TransferLimits {
+  return {
+    maxConcurrentDownloads: reader.number("max-concurrent-downloads") || 3,
+    maxConcurrentUploads: reader.number("max-concurrent-uploads") || 5,
+    maxDownloadAttempts: reader.number("max-download-attempts") || 5,
+  };
+}
+
+/** @throws Error in dockerd's words */
+function checkMirrors(mirrors: readonly string[]): readonly string[] {
+  for (const mirror of mirrors) {
+    if (!URL.canParse(mirror)) throw new Error(`invalid mirror: ${JSON.stringify(mirror)} is not a valid URI`);
+    const { protocol, search, hash, username } = new URL(mirror);
+    if (protocol !== "http:" && protocol !== "https:")
+      throw new Error(`invalid mirror: unsupported scheme ${JSON.stringify(protocol.slice(0, -1))} in ${JSON.stringify(mirror)}`);
+    if (search !== "" || hash !== "") throw new Error(`invalid mirror: unexpected query or fragment in ${JSON.stringify(mirror)}`);
+    if (username !== "") throw new Error(`invalid mirror: username/password not allowed in URI ${JSON.stringify(mirror)}`);
+  }
+  return mirrors;
 }
 
 function parseLabels(labels: readonly string[]): readonly string[] {
@@ -241,6 +289,7 @@ function settingsOf(values: Values, configFile: string): Settings {
     configFile,
     group: reader.text("group"),
     logLevel: parseLevel(reader),
+    logFormat: parseFormat(reader),
     debug: reader.flag("debug", false),
     storageDriver: reader.text("storage-driver") as "erofs" | "overlay2" | undefined,
     cgroupParent: reader.text("cgroup-parent"),
@@ -248,13 +297,18 @@ function settingsOf(values: Values, configFile: string): Settings {
     logOptions: reader.map("log-opt"),
     labels: parseLabels(reader.list("label")),
     insecureRegistries: reader.list("insecure-registry"),
-    registryMirrors: reader.list("registry-mirror"),
+    registryMirrors: checkMirrors(reader.list("registry-mirror")),
     shutdownTimeoutSeconds: reader.number("shutdown-timeout") ?? 15,
+    metricsAddress: reader.text("metrics-addr"),
+    transfers: transfersOf(reader),
+    features: Object.fromEntries(Object.entries(reader.map("features")).map(([name, value]) => [name, value === "true"])),
     tls: tlsOf(reader),
     network: networkOf(reader),
     containers: containersOf(reader),
   };
 }
+
+const defaultConfigFile = "/etc/berth/daemon.json";
 
 /**
  * What the command line asks for.
@@ -264,11 +318,64 @@ export function readCommand(args: readonly string[]): Command {
   const given = parseFlags(args);
   if (given.get("help") === true) return { run: "help" };
   if (given.get("version") === true) return { run: "version" };
+  const { settings } = readSettings(given);
+  return { run: given.get("validate") === true ? "validate" : "daemon", settings };
+}
+
+function readSettings(given: Values): { readonly settings: Settings; readonly inFile: ReadonlySet<string> } {
   const named = given.get("config-file");
-  const configFile = typeof named === "string" ? resolve(named) : "/etc/berth/daemon.json";
+  const configFile = typeof named === "string" ? resolve(named) : defaultConfigFile;
   const fromFile = readConfigFile(configFile, named !== undefined, given);
-  const fromFlags = settingsOf(new Map([...fromFile, ...given]), configFile);
-  return { run: given.get("validate") === true ? "validate" : "daemon", settings: fromFlags };
+  return { settings: settingsOf(new Map([...fromFile, ...given]), configFile), inFile: new Set(fromFile.keys()) };
+}
+
+/**
+ * The settings after a SIGHUP: the configuration file is read again, and what dockerd takes over while it runs is taken
+ * over. What the file does not name stays as it is, but for the limits of transfers, which go back to their defaults.
+ * @throws Error when the file is wrong; nothing changes then
+ */
+export function reloadSettings(args: readonly string[], current: Settings): Settings {
+  const { settings: next, inFile } = readSettings(parseFlags(args));
+  const has = (name: string): boolean => inFile.has(name);
+  const verbosity = has("debug") || has("log-level") ? { debug: next.debug, logLevel: next.logLevel } : {};
+  return {
+    ...current,
+    ...verbosity,
+    transfers: next.transfers,
+    ...(has("label") ? { labels: next.labels } : {}),
+    ...(has("insecure-registry") ? { insecureRegistries: next.insecureRegistries } : {}),
+    ...(has("registry-mirror") ? { registryMirrors: next.registryMirrors } : {}),
+    ...(has("shutdown-timeout") ? { shutdownTimeoutSeconds: next.shutdownTimeoutSeconds } : {}),
+    ...(has("features") ? { features: next.features } : {}),
+    containers: {
+      ...current.containers,
+      ...(has("default-shm-size") ? { shmSizeBytes: next.containers.shmSizeBytes } : {}),
+      ...(has("default-cgroupns-mode") ? { cgroupNamespace: next.containers.cgroupNamespace } : {}),
+    },
+  };
+}
+
+/** The attributes of the event `daemon reload`, dockerd's. `cgroupNamespace`: what is used when none is set. */
+export function reloadAttributes(settings: Settings, cgroupNamespace: "private" | "host"): Readonly<Record<string, string>> {
+  const features = Object.entries(settings.features).sort(([a], [b]) => (a < b ? -1 : 1));
+  return {
+    debug: String(settings.debug),
+    "default-cgroupns-mode": settings.containers.cgroupNamespace ?? cgroupNamespace,
+    "default-ipc-mode": "private",
+    "default-runtime": "runc",
+    "default-shm-size": String(settings.containers.shmSizeBytes ?? 64 * 1024 * 1024),
+    features: `map[${features.map(([name, value]) => `${name}:${value}`).join(" ")}]`,
+    "insecure-registries": JSON.stringify(settings.insecureRegistries),
+    labels: JSON.stringify(settings.labels),
+    "live-restore": "true",
+    "max-concurrent-downloads": String(settings.transfers.maxConcurrentDownloads),
+    "max-concurrent-uploads": String(settings.transfers.maxConcurrentUploads),
+    "max-download-attempts": String(settings.transfers.maxDownloadAttempts),
+    "network-diagnostic-port": "0",
+    "registry-mirrors": JSON.stringify(settings.registryMirrors),
+    runtimes: "runc:runc",
+    "shutdown-timeout": String(settings.shutdownTimeoutSeconds),
+  };
 }
 
 /** What to print of a failure of {@link readCommand}, and the exit code. */

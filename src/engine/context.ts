@@ -24,7 +24,8 @@ export class EngineContext {
   readonly events: Events;
   readonly store: ContainerStore;
   readonly readLog: ReadLog;
-  readonly defaults: HostDefaults;
+  /** What a reload of the configuration may change. */
+  defaults: HostDefaults;
   /** The daemon's `--stop-timeout`, seconds. */
   readonly stopTimeoutSeconds: number;
   readonly dataRoot: string;

@@ -80,6 +80,10 @@ export interface Engine {
   readonly networks: EngineNetworks;
   /** How many there are, for `info`. */
   counts(): { readonly running: number; readonly paused: number; readonly stopped: number };
+  /** Probes of health checks since the start. */
+  healthChecks(): { readonly run: number; readonly failed: number };
+  /** Takes over new defaults for containers that are created from now on. */
+  reload(options: EngineOptions): void;
   /** Stops all containers, for a daemon that goes away with them. */
   stopAll(): Promise<void>;
   /** Ends streams and waits; containers go on. */
@@ -130,16 +134,16 @@ const stopTimeoutSeconds = 10;
 /** Opens the engine: sweeps what no record owns, and adopts what still runs. */
 export async function openEngine(parts: EngineParts): Promise<Engine> {
   const options = parts.options ?? {};
-  const defaults: HostDefaults = {
+  const defaultsOf = (given: EngineOptions): HostDefaults => ({
     cgroupVersion: parts.kernel.features.cgroupVersion,
-    runtime: options.runtime ?? "runc",
-    logDriver: options.logDriver ?? "json-file",
-    logOptions: options.logOptions ?? {},
-    shmSizeBytes: options.shmSizeBytes ?? shmSizeBytes,
-  };
+    runtime: given.runtime ?? "runc",
+    logDriver: given.logDriver ?? "json-file",
+    logOptions: given.logOptions ?? {},
+    shmSizeBytes: given.shmSizeBytes ?? shmSizeBytes,
+  });
   const context = new EngineContext({
     ...parts,
-    defaults,
+    defaults: defaultsOf(options),
     stopTimeoutSeconds: options.stopTimeoutSeconds ?? stopTimeoutSeconds,
     mountPointsLayer: await makeMountPointsLayer(parts.dataRoot),
   });
@@ -164,6 +168,10 @@ export async function openEngine(parts: EngineParts): Promise<Engine> {
       prune: (filters) => pruneNetworks(context, filters),
     },
     counts: () => countStates(context),
+    healthChecks: () => context.healthChecks,
+    reload: (next) => {
+      context.defaults = defaultsOf(next);
+    },
     stopAll: () => stopAll(context),
     close: () => close(context),
   };

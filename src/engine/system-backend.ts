@@ -32,22 +32,8 @@ export interface EngineSystem {
 }
 
 export function openSystemBackend(ports: SystemPorts): EngineSystem {
-  let eventReaders = 0;
-
-  async function* filtered(
-    source: AsyncIterable<EventMessage>,
-    filters: ReadonlyMap<string, readonly string[]>,
-  ): AsyncGenerator<EventMessage> {
-    eventReaders++;
-    try {
-      for await (const message of source) if (matchesFilters(message, filters)) yield message;
-    } finally {
-      eventReaders--;
-    }
-  }
-
   return {
-    info: () => systemInfo({ ...ports, eventReaders: () => eventReaders }),
+    info: () => systemInfo({ ...ports, eventReaders: () => ports.events.readers }),
     version: async () => versionOf(ports),
     diskUsage: (parts) => diskUsage(ports.usage, parts),
     pruneBuildCache: async () => {
@@ -67,7 +53,16 @@ export function openSystemBackend(ports: SystemPorts): EngineSystem {
   };
 }
 
-function versionOf({ daemon, apiVersion, minimumApiVersion }: SystemPorts): SystemVersion {
+async function* filtered(
+  source: AsyncIterable<EventMessage>,
+  filters: ReadonlyMap<string, readonly string[]>,
+): AsyncGenerator<EventMessage> {
+  for await (const message of source) if (matchesFilters(message, filters)) yield message;
+}
+
+function versionOf(ports: SystemPorts): SystemVersion {
+  const { apiVersion, minimumApiVersion } = ports;
+  const daemon = ports.daemon();
   const about = {
     GitCommit: daemon.commit,
     // The language's version, where Docker's clients look for it.

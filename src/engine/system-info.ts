@@ -3,6 +3,7 @@ import { nowNanos } from "../base/base.ts";
 import { type CgroupSupport, probeCgroups, readCgroupLayout } from "../kernel/cgroups.ts";
 import { describeHost, fileSystemOf } from "../kernel/host-description.ts";
 import type { KernelFeatures } from "../kernel/kernel.ts";
+import { ownProcess } from "../kernel/own-process.ts";
 import type { SystemInfo } from "../spec/spec.ts";
 
 /** What the daemon was started with, as far as `docker info` shows it. */
@@ -33,7 +34,8 @@ export interface Counts {
 }
 
 export interface InfoSources {
-  readonly daemon: DaemonDescription;
+  /** As it is now: a reload changes it. */
+  readonly daemon: () => DaemonDescription;
   readonly features: KernelFeatures;
   readonly counts: () => Counts;
   readonly imageCount: () => number;
@@ -82,9 +84,10 @@ function proxies(): Partial<SystemInfo> {
 
 function registries(daemon: DaemonDescription): Partial<SystemInfo> {
   const isRange = (text: string): boolean => /\/\d+$/.test(text);
+  const mirrors = daemon.registryMirrors.map((mirror) => `${mirror.replace(/\/+$/, "")}/`);
   const index = (Name: string, Secure: boolean, Official: boolean): object => ({
     Name,
-    Mirrors: Official ? daemon.registryMirrors : [],
+    Mirrors: Official ? mirrors : [],
     Secure,
     Official,
   });
@@ -97,7 +100,7 @@ function registries(daemon: DaemonDescription): Partial<SystemInfo> {
         "docker.io": index("docker.io", true, true),
         ...Object.fromEntries(insecure.map((name) => [name, index(name, false, false)])),
       },
-      Mirrors: [...daemon.registryMirrors],
+      Mirrors: mirrors,
     },
   };
 }
@@ -108,9 +111,11 @@ const noSwarm = { NodeID: "", NodeAddr: "", LocalNodeState: "inactive", ControlA
 
 /** The answer of `GET /info`. */
 export async function systemInfo(sources: InfoSources): Promise<SystemInfo> {
-  const { daemon, features } = sources;
-  const [host, support, backing] = await Promise.all([
+  const { features } = sources;
+  const daemon = sources.daemon();
+  const [host, own, support, backing] = await Promise.all([
     describeHost(),
+    ownProcess(),
     readCgroupLayout().then((layout) => probeCgroups(layout, daemon.cgroupParent)),
     fileSystemOf(daemon.dataRoot),
   ]);
@@ -133,8 +138,9 @@ export async function systemInfo(sources: InfoSources): Promise<SystemInfo> {
     ...resourceSupport(support, features.cgroupVersion),
     IPv4Forwarding: host.ipv4Forwarding,
     Debug: daemon.debug,
-    NFd: 0,
-    NGoroutines: 0,
+    NFd: own.openFiles,
+    // What a goroutine would wait for.
+    NGoroutines: process.getActiveResourcesInfo().length,
     SystemTime: new Date(Number(seconds / 1_000_000n)).toISOString(),
     LoggingDriver: daemon.logDriver,
     NEventsListener: sources.eventReaders(),

@@ -33,12 +33,22 @@ class EventBus implements Events {
   readonly #stored: Entry[] = [];
   readonly #readers: Set<Reader> = new Set();
   #lastNanos = 0n;
+  #published = 0;
+
+  get published(): number {
+    return this.#published;
+  }
+
+  get readers(): number {
+    return this.#readers.size;
+  }
 
   publish(type: Parameters<Events["publish"]>[0], action: string, id: string, attributes: Readonly<Record<string, string>>): void {
     // Two events never have the same time, so that a client can go on where it was.
     const now = nowNanos();
     const nanos = now > this.#lastNanos ? now : this.#lastNanos + 1n;
     this.#lastNanos = nanos;
+    this.#published++;
     const entry = { nanos, message: messageOf(type, action, id, attributes, nanos) };
     this.#stored.push(entry);
     if (this.#stored.length > storedEvents) this.#stored.shift();

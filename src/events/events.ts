@@ -6,6 +6,10 @@ import { nowNanos } from "../base/base.ts";
 import type { EventMessage } from "../spec/spec.ts";
 
 export interface Events {
+  /** How many events there were since the start. */
+  readonly published: number;
+  /** How many read events now. */
+  readonly readers: number;
   publish(
     type: "container" | "image" | "network" | "volume" | "builder" | "daemon",
     action: string,

@@ -1,8 +1,9 @@
 /** What is about the daemon as a whole: disk usage, prune, and answers about what this version does not have. */
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { after, before, describe, test } from "node:test";
-import { busyboxRootfs, Daemon, importBusybox } from "../daemon.ts";
+import { busyboxRootfs, command, Daemon, eventually, importBusybox, projectRoot } from "../daemon.ts";
 
 interface Answer {
   readonly status: number;
@@ -150,4 +151,191 @@ describe("what this version does not have", () => {
       assert.ok(status === 200 || typeof (answer.body as { message: unknown }).message === "string");
     }
   });
+});
+
+describe("the configuration file", () => {
+  const folder = mkdtempSync("/var/tmp/berth-test-config-");
+  const file = `${folder}/daemon.json`;
+  const write = (content: object | string): void => writeFileSync(file, typeof content === "string" ? content : JSON.stringify(content));
+  after(() => rmSync(folder, { recursive: true }));
+
+  test("is read again at SIGHUP: info shows it, an event tells it, and a wrong one changes nothing", async () => {
+    write({ labels: ["a=b"] });
+    const daemon = await Daemon.start(["--config-file", file]);
+    const info = (format: string): Promise<string> => daemon.ok("info", "-f", format);
+    const reload = async (content: object | string, told: RegExp): Promise<void> => {
+      const before = daemon.log.length;
+      write(content);
+      process.kill(daemon.pid, "SIGHUP");
+      await eventually(String(told), async () => (told.test(daemon.log.slice(before)) ? true : undefined));
+    };
+    try {
+      await importBusybox(daemon);
+      assert.equal(await info("{{.Debug}} {{.Labels}}"), "false [a=b]");
+      const since = Math.floor(Date.now() / 1000) - 1;
+      await reload(
+        {
+          debug: true,
+          labels: ["a=c", "d=e"],
+          "insecure-registries": ["r:5000"],
+          "registry-mirrors": ["https://m"],
+          "max-concurrent-downloads": 7,
+          "shutdown-timeout": 33,
+          "default-shm-size": "1m",
+          features: { buildkit: true },
+        },
+        /Reloaded configuration/,
+      );
+      assert.equal(await info("{{.Debug}} {{.Labels}} {{.RegistryConfig.Mirrors}}"), "true [a=c d=e] [https://m/]");
+      assert.match(await info("{{json .RegistryConfig.IndexConfigs}}"), /"r:5000":\{[^}]*"Secure":false/);
+      assert.equal(await daemon.ok("run", "--rm", "busybox", "sh", "-c", "df -k /dev/shm | tail -1 | awk '{print $2}'"), "1024");
+      const event = await daemon.ok(
+        "events",
+        "--since",
+        String(since),
+        "--until",
+        String(Math.ceil(Date.now() / 1000)),
+        "--filter",
+        "type=daemon",
+      );
+      assert.match(event, /daemon reload [0-9a-f-]+ \(.*debug=true/);
+      for (const attribute of [
+        'labels=["a=c","d=e"]',
+        "max-concurrent-downloads=7",
+        "shutdown-timeout=33",
+        "features=map[buildkit:true]",
+        "name=",
+      ])
+        assert.ok(event.includes(attribute), `${attribute}: ${event}`);
+
+      await reload(
+        { debug: "yes" },
+        /Error reloading configuration.*cannot unmarshal string into Go struct field Config.debug of type bool/,
+      );
+      await reload({ labels: ["a=b", "a=c"] }, /conflict labels for a=c and a=b/);
+      await reload({ nonsense: 1 }, /the following directives don't match any configuration option: nonsense/);
+      await reload({ "max-concurrent-downloads": -1 }, /invalid max concurrent downloads: -1/);
+      await reload("{", /unable to configure the Berth daemon with file/);
+      assert.equal(await info("{{.Debug}} {{.Labels}}"), "true [a=c d=e]");
+
+      await reload({ debug: false }, /Reloaded configuration/);
+      assert.equal(await info("{{.Debug}} {{.Labels}}"), "false [a=c d=e]");
+    } finally {
+      await daemon.close();
+    }
+  });
+
+  test("is checked by --validate, without a daemon", async () => {
+    const validate = (content: object | string, ...args: string[]): ReturnType<typeof command> => {
+      write(content);
+      return command(`${projectRoot}/berthd`, ["--validate", "--config-file", file, ...args]);
+    };
+    assert.deepEqual(await validate({ debug: true, "log-format": "json" }), { status: 0, stdout: "", stderr: "configuration OK\n" });
+    for (const [content, args, message] of [
+      [
+        { debug: true },
+        ["-D"],
+        /the following directives are specified both as a flag and in the configuration file: debug: \(from flag: true, from file: true\)/,
+      ],
+      [{ "log-level": "loud" }, [], /unable to parse logging level: loud/],
+      [{ "log-format": "xml" }, [], /unknown log format: xml/],
+      [{ nonsense: 1 }, [], /don't match any configuration option: nonsense/],
+      ["[]", [], /cannot unmarshal array into Go value of type config.Config/],
+    ] as const) {
+      const refused = await validate(content as object, ...args);
+      assert.equal(refused.status, 1);
+      assert.match(refused.stderr, message);
+    }
+    const help = await command(`${projectRoot}/berthd`, ["--help"]);
+    assert.match(help.stdout, /--metrics-addr string +Set default address and port to serve the metrics api on/);
+  });
+
+  test("sets the form of the log", async () => {
+    const daemon = await Daemon.start(["--log-format", "json", "--log-level", "debug"]);
+    try {
+      const lines = daemon.log
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line) as Record<string, string>);
+      assert.ok(
+        lines.some(
+          ({ level, msg, time }) =>
+            level === "info" && msg === "Daemon has completed initialization" && !Number.isNaN(Date.parse(time ?? "")),
+        ),
+      );
+      assert.ok(lines.some(({ level }) => level === "debug"));
+    } finally {
+      await daemon.close();
+    }
+  });
+});
+
+describe("metrics", () => {
+  test("are served in Prometheus' form under dockerd's names, while the daemon lives", async () => {
+    const port = 30_000 + (process.pid % 10_000);
+    const daemon = await Daemon.start(["--metrics-addr", `127.0.0.1:${port}`]);
+    const read = async (): Promise<string> => {
+      const answer = await fetch(`http://127.0.0.1:${port}/metrics`);
+      assert.equal(answer.headers.get("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+      return await answer.text();
+    };
+    const value = (text: string, name: string): number => {
+      const line = text.split("\n").find((found) => found.startsWith(`${name} `));
+      assert.ok(line, `${name} is not there`);
+      return Number(line.slice(name.length + 1));
+    };
+    try {
+      await importBusybox(daemon);
+      await daemon.ok("run", "-d", "--name", "lives", "busybox", "sleep", "100");
+      await daemon.ok("run", "--rm", "busybox", "true");
+      const text = await read();
+      for (const line of text.trimEnd().split("\n"))
+        assert.match(line, /^(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? [-+\d.e]+)$/);
+      assert.equal(value(text, 'engine_daemon_container_states_containers{state="running"}'), 1);
+      assert.equal(value(text, 'engine_daemon_container_states_containers{state="stopped"}'), 0);
+      assert.equal(value(text, 'engine_daemon_container_actions_seconds_count{action="create"}'), 2);
+      assert.equal(value(text, 'engine_daemon_container_actions_seconds_count{action="start"}'), 2);
+      assert.equal(value(text, 'engine_daemon_container_actions_seconds_bucket{action="start",le="+Inf"}'), 2);
+      assert.ok(value(text, 'engine_daemon_container_actions_seconds_sum{action="start"}') > 0);
+      assert.ok(value(text, "engine_daemon_events_total") >= 8);
+      assert.ok(value(text, "process_resident_memory_bytes") > 1e6);
+      assert.ok(value(text, "process_open_fds") > 5);
+      assert.match(text, /^engine_daemon_engine_info\{architecture="x86_64",.*graphdriver="erofs".*\} 1$/m);
+      await daemon.ok("rm", "-f", "lives");
+      assert.equal(value(await read(), 'engine_daemon_container_actions_seconds_count{action="delete"}'), 1);
+      const elsewhere = await fetch(`http://127.0.0.1:${port}/`);
+      assert.deepEqual([elsewhere.status, await elsewhere.text()], [404, "404 page not found\n"]);
+      const second = await command(`${projectRoot}/berthd`, ["--metrics-addr", `127.0.0.1:${port}`, "--bridge", "none", ...roots(daemon)]);
+      assert.match(second.stderr, new RegExp(`failed to start metrics server: listen tcp 127.0.0.1:${port}: bind: address already in use`));
+    } finally {
+      await daemon.close();
+    }
+    await assert.rejects(read());
+  });
+
+  test("need an address", async () => {
+    const daemon = await Daemon.start();
+    try {
+      for (const [address, why] of [
+        ["nonsense", "address nonsense: missing port in address"],
+        ["127.0.0.1:99999", "listen tcp: address 99999: invalid port"],
+      ] as const) {
+        const refused = await command(`${projectRoot}/berthd`, ["--metrics-addr", address, "--bridge", "none", ...roots(daemon)]);
+        assert.equal(refused.status, 1);
+        assert.ok(refused.stderr.trimEnd().endsWith(`failed to start metrics server: ${why}`), refused.stderr);
+      }
+    } finally {
+      await daemon.close();
+    }
+  });
+
+  /** Roots of a second daemon, removed with the first's. */
+  const roots = (daemon: Daemon): string[] => [
+    "--data-root",
+    `${daemon.dataRoot}/second`,
+    "--exec-root",
+    `${daemon.execRoot}/second`,
+    "--cgroup-parent",
+    "/berth-test-second",
+  ];
 });
