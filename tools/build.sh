@@ -29,8 +29,10 @@ cat >"$fresh"/berth.cjs <<'END'
 require("node:module").enableCompileCache(`${__dirname}/../cache`);
 require("./berth-main.cjs");
 END
+# CommonJS libraries inside ask for Node's modules by require, which a module has not.
+require='import{createRequire as berthRequire}from"node:module";const require=berthRequire(import.meta.url);'
 # shellcheck disable=SC2086 # a list of words
-[ -z "$entries" ] || bundle $entries --splitting --format=esm --chunk-names=chunk-[hash]
+[ -z "$entries" ] || bundle $entries --splitting --format=esm --chunk-names=chunk-[hash] --banner:js="$require"
 
 # Chunks first, each file in one step: what runs meanwhile finds whole files, old or new.
 find build/dist -name 'chunk-*.js' -mmin +60 -exec rm -f {} +

@@ -4,6 +4,7 @@ import { cancelled } from "../base/base.ts";
 import { bodyStream, readJson } from "./body.ts";
 import { takeConnection } from "./hijack.ts";
 import { Query } from "./query.ts";
+import { acceptWebSocket } from "./web-socket.ts";
 
 export interface CallParts {
   readonly request: IncomingMessage;
@@ -94,6 +95,11 @@ export class Call {
   /** Takes the connection from HTTP: the answer's head is sent, what follows is the caller's, both ways. */
   hijack(type: string): Duplex {
     return takeConnection(this.request, this.response, this.#upgrade, type);
+  }
+
+  /** As {@link hijack}, over a WebSocket. `multiplexed`: what is written has stream headers that the client is not to see. */
+  webSocket(multiplexed: boolean): Promise<Duplex> {
+    return acceptWebSocket(this.request, this.response, this.#upgrade, multiplexed);
   }
 
   get upgraded(): boolean {

@@ -1,5 +1,6 @@
+import type { Duplex } from "node:stream";
 import { invalidParameter, log, messageOf } from "../../base/base.ts";
-import type { ContainerBackend } from "../backend.ts";
+import type { ContainerBackend, StreamSession } from "../backend.ts";
 import type { Call } from "../call.ts";
 import { streamType } from "../content-types.ts";
 import { createRequest } from "../create-request.ts";
@@ -60,7 +61,25 @@ async function attach(containers: Containers, call: Call): Promise<void> {
     stream: query.flag("stream"),
     ...query.option("detachKeys", "detachKeys"),
   });
-  const io = call.hijack(call.upgraded ? streamType(call, session.tty) : streamType.raw);
+  await serve(call, session, call.hijack(call.upgraded ? streamType(call, session.tty) : streamType.raw));
+}
+
+async function attachWebSocket(containers: Containers, call: Call): Promise<void> {
+  const { query } = call;
+  // Before 1.42 all three streams were attached, whatever was asked for.
+  const flag = (name: string): boolean => call.minor < 42 || query.flag(name);
+  const session = await containers.attach(call.param("name"), {
+    stdin: flag("stdin"),
+    stdout: flag("stdout"),
+    stderr: flag("stderr"),
+    logs: query.flag("logs"),
+    stream: query.flag("stream"),
+    ...query.option("detachKeys", "detachKeys"),
+  });
+  await serve(call, session, await call.webSocket(!session.tty));
+}
+
+async function serve(call: Call, session: StreamSession, io: Duplex): Promise<void> {
   try {
     await session.run(io);
   } catch (error) {
@@ -162,6 +181,7 @@ export function containerRoutes(containers: Containers): Route[] {
     { method: "POST", pattern: "/containers/{name}/start", handler: (call) => start(containers, call) },
     { method: "POST", pattern: "/containers/{name}/wait", handler: (call) => wait(containers, call) },
     { method: "POST", pattern: "/containers/{name}/attach", handler: (call) => attach(containers, call), hijacks: true },
+    { method: "GET", pattern: "/containers/{name}/attach/ws", handler: (call) => attachWebSocket(containers, call), hijacks: true },
     ...actions(containers),
   ];
 }
