@@ -84,10 +84,14 @@ static const struct signature {
 	{ OP_BIND_PORT, "bind-port", "1s2" },              /* IPPROTO_*, address, port */
 	{ OP_OVERLAY, "overlay", "lssl" },                 /* lower, upper, work, options */
 	{ OP_ROOT_DIRECTORY, "root-directory", "s" },      /* path */
-	{ OP_OPEN_TREE, "open-tree", "4s1" },              /* slot, source, recursive */
+	{ OP_OPEN_TREE, "open-tree", "4ss11" },            /* slot, source, subpath, recursive, engine only */
 	{ OP_OOM_COUNTER, "oom-counter", "ss" },           /* path, key */
 	{ OP_NETLINK, "netlink", "2bww" },                 /* protocol, message, offsets of namespace fds, errnos to ignore */
-	{ OP_MOUNT, "mount", "sss4l111" },                 /* type, source, target, MOUNT_ATTR_*, options, copy up, create, optional */
+	{ OP_IMAGE_TREE, "image-tree", "4ls" },            /* slot, lower, subpath */
+	{ OP_MOUNT_AT, "mount-at", "sss4s" },              /* place, device, type, MS_*, data */
+	{ OP_UNMOUNT_AT, "unmount-at", "s" },              /* place */
+	{ OP_COPY_UP, "copy-up", "lss" },                  /* lower, path, target */
+	{ OP_MOUNT, "mount", "sss4l111" },                 /* type, source, target, MOUNT_ATTR_*, options, FILL_*, create, optional */
 	{ OP_ATTACH_TREE, "attach-tree", "4s14414" },      /* slot, target, create, set, clear, recursive, propagation */
 	{ OP_MOUNT_ATTRIBUTES, "mount-attributes", "s441" }, /* target, set, clear, recursive */
 	{ OP_READONLY_PATH, "readonly-path", "s" },
@@ -173,7 +177,7 @@ bool next_op(struct ops *ops, struct op *op)
 bool is_netlink_op(uint8_t code) { return code == OP_NETLINK; }
 bool is_host_op(uint8_t code) { return code < OP_MOUNT; }
 bool is_process_op(uint8_t code) { return code >= OP_NEW_SESSION; }
-bool is_init_op(uint8_t code) { return code >= OP_NETLINK; }
+bool is_init_op(uint8_t code) { return code == OP_NETLINK || code >= OP_MOUNT; }
 
 bool read_launch_plan(struct reader *from, struct launch_plan *plan)
 {

@@ -25,7 +25,7 @@ struct words {
 	uint32_t count;
 };
 
-enum { OP_TEXTS = 3, OP_NUMBERS = 6, OP_LISTS = 2, OP_WORDS = 2 };
+enum { OP_TEXTS = 4, OP_NUMBERS = 6, OP_LISTS = 2, OP_WORDS = 2 };
 
 /* One decoded operation; which fields it has, and in which order, is its signature. */
 struct op {

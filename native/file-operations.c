@@ -5,10 +5,7 @@
 #include "kernel-calls.h"
 #include "native.h"
 #include <dirent.h>
-#include <sys/ioctl.h>
-#include <linux/fs.h>
 #include <stdio.h>
-#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
@@ -76,34 +73,6 @@ static bool apply_meta(int parent, const char *name, struct meta meta)
 	close(fd);
 	errno = error;
 	return ok;
-}
-
-/* Copies a range: shared where the file system can, else inside the kernel, else through memory. */
-static bool copy_range(int from, off_t from_at, int to, off_t to_at, uint64_t length)
-{
-	/* For little, reading and writing costs less than asking the file systems what they can do for each other. */
-	bool in_kernel = length > sizeof scratch;
-	while (length > 0) {
-		size_t part = length > (1 << 30) ? 1 << 30 : (size_t)length;
-		ssize_t n;
-		if (in_kernel) {
-			n = copy_file_range(from, &from_at, to, &to_at, part, 0);
-			if (n < 0 && (errno == EXDEV || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP)) {
-				in_kernel = false;
-				continue;
-			}
-		} else {
-			n = pread(from, scratch, part < sizeof scratch ? part : sizeof scratch, from_at);
-			if (n > 0 && pwrite(to, scratch, (size_t)n, to_at) != n) return false;
-			from_at += n;
-			to_at += n;
-		}
-		if (n < 0 && errno == EINTR) continue;
-		if (n == 0) errno = ENODATA;
-		if (n <= 0) return false;
-		length -= (uint64_t)n;
-	}
-	return true;
 }
 
 /* A new name takes the place of anything but a directory that is there. @returns false when there is nothing to be done */
@@ -298,67 +267,4 @@ bool run_file_operations(struct reader *from, struct failure *failure)
 	for (uint32_t i = 0; i < count; i++)
 		if (!run_one(&place, from, failure)) return false;
 	return true;
-}
-
-static bool copy_entry(int from, int to, const char *name);
-
-/* Copies what one directory has into another, without crossing mounts: names, contents, owners, modes, times. */
-bool copy_tree_contents(int from, int to)
-{
-	int fd = openat(from, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-	bool ok = directory != NULL;
-	for (struct dirent *entry; ok && (entry = readdir(directory)) != NULL;)
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) ok = copy_entry(from, to, entry->d_name);
-	int error = errno;
-	if (directory != NULL) closedir(directory);
-	else if (fd >= 0) close(fd);
-	errno = error;
-	return ok;
-}
-
-static bool copy_below(int from, int to, const char *name)
-{
-	if (mkdirat(to, name, 0700) != 0) return false;
-	int in = sys_openat2(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, RESOLVE_BENEATH | RESOLVE_NO_XDEV);
-	int out = openat(to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	bool ok = in < 0 ? errno == EXDEV : out >= 0 && copy_tree_contents(in, out);
-	int error = errno;
-	if (in >= 0) close(in);
-	if (out >= 0) close(out);
-	errno = error;
-	return ok;
-}
-
-static bool copy_file(int from, int to, const char *name, uint64_t size)
-{
-	int in = openat(from, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	int out = openat(to, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	bool ok = in >= 0 && out >= 0 && copy_range(in, 0, out, 0, size);
-	int error = errno;
-	if (in >= 0) close(in);
-	if (out >= 0) close(out);
-	errno = error;
-	return ok;
-}
-
-static bool copy_entry(int from, int to, const char *name)
-{
-	struct stat status;
-	char target[4096];
-	bool ok;
-	if (fstatat(from, name, &status, AT_SYMLINK_NOFOLLOW) != 0) return errno == ENOENT;
-	if (S_ISDIR(status.st_mode)) {
-		ok = copy_below(from, to, name);
-	} else if (S_ISREG(status.st_mode)) {
-		ok = copy_file(from, to, name, (uint64_t)status.st_size);
-	} else if (S_ISLNK(status.st_mode)) {
-		ssize_t n = readlinkat(from, name, target, sizeof target - 1);
-		if (n >= 0) target[n] = 0;
-		ok = n >= 0 && symlinkat(target, to, name) == 0;
-	} else {
-		ok = mknodat(to, name, status.st_mode, status.st_rdev) == 0;
-	}
-	struct meta meta = { .mode = status.st_mode, .uid = status.st_uid, .gid = status.st_gid, .time = status.st_mtim };
-	return ok && apply_meta(to, name, meta);
 }

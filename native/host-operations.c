@@ -153,7 +153,7 @@ static bool open_slot(const struct op *op, struct prepared *prepared, struct fai
 {
 	uint64_t slot = op->number[0];
 	if (slot >= SLOTS || prepared->slots[slot] >= 0) return fail(failure, op->name, EINVAL, "slot %u", (unsigned)slot);
-	return make_bind_source(prepared, (uint32_t)slot, op->text[0], op->number[1] != 0, failure);
+	return op->code == OP_IMAGE_TREE ? make_image_tree(op, prepared, failure) : make_bind_source(op, prepared, failure);
 }
 
 static bool remember_oom_counter(const struct op *op, struct prepared *prepared, struct failure *failure)
@@ -184,7 +184,8 @@ static bool run_container_op(const struct op *op, struct prepared *prepared, str
 	switch (op->code) {
 	case OP_OVERLAY: return make_overlay(op, prepared, failure);
 	case OP_ROOT_DIRECTORY: return make_root_directory(op, prepared, failure);
-	case OP_OPEN_TREE: return open_slot(op, prepared, failure);
+	case OP_OPEN_TREE:
+	case OP_IMAGE_TREE: return open_slot(op, prepared, failure);
 	case OP_OOM_COUNTER: return remember_oom_counter(op, prepared, failure);
 	case OP_BIND_PORT: return bind_port(op, prepared, failure);
 	default: return fail(failure, op->name, ENOSYS, "not an operation on the host");
@@ -203,6 +204,9 @@ bool run_host_op(const struct op *op, struct prepared *prepared, struct failure 
 	case OP_RMDIR: return remove_directory(op, failure);
 	case OP_UNLINK: return unlink(path) == 0 || errno == ENOENT || fail(failure, op->name, errno, "%s", path);
 	case OP_DEVICE_PROGRAM: return attach_device_program(op, failure);
+	case OP_MOUNT_AT: return mount_at(op, failure);
+	case OP_UNMOUNT_AT: return unmount_at(op, failure);
+	case OP_COPY_UP: return copy_image_directory(op, failure);
 	case OP_NETLINK: return run_netlink_op(op, prepared == NULL ? -1 : prepared->network, failure);
 	default: return run_container_op(op, prepared, failure);
 	}

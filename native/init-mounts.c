@@ -10,14 +10,15 @@ enum create { CREATE_NONE, CREATE_DIRECTORY, CREATE_FILE };
 
 static bool is_one_of(const char *text, const char *a, const char *b) { return strcmp(text, a) == 0 || strcmp(text, b) == 0; }
 
-/* A copy of what the image has at the target, for tmpfs mounts that ask for it: contents, and owner and mode of the top. */
+/* What a new file system gets of the directory that it covers, by the plan. */
+enum { FILL_NOTHING, FILL_COPY, FILL_MODE };
+
+/* A copy of what the image has at the target, for tmpfs mounts that ask for it. */
 static bool copy_up(int target, int tree)
 {
-	struct stat status;
 	int from = openat(target, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int to = openat(tree, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool ok = from >= 0 && to >= 0 && fstat(from, &status) == 0 && copy_tree_contents(from, to) &&
-	          fchown(to, status.st_uid, status.st_gid) == 0;
+	bool ok = from >= 0 && to >= 0 && copy_tree(from, to);
 	int error = errno;
 	if (from >= 0) close(from);
 	if (to >= 0) close(to);
@@ -25,10 +26,17 @@ static bool copy_up(int target, int tree)
 	return ok;
 }
 
+/* A tmpfs without a mode of its own has that of the directory it covers. */
+static bool keep_mode(int target, int tree)
+{
+	struct stat status;
+	return fstat(target, &status) == 0 && fchmodat(tree, ".", status.st_mode & 07777, 0) == 0;
+}
+
 static bool mount_new(struct init_context *context, const struct op *op, struct failure *failure)
 {
 	const char *type = op->text[0], *source = op->text[1], *target_path = op->text[2];
-	bool copy = op->number[1] != 0, optional = op->number[3] != 0;
+	bool optional = op->number[3] != 0;
 	/*
 	 * procfs and sysfs go where they are named or nowhere: a link there would make the masks and read-only paths of the
 	 * plan protect another place than the one that programs use (CVE-2023-27561).
@@ -40,11 +48,15 @@ static bool mount_new(struct init_context *context, const struct op *op, struct 
 		if (target < 0 && errno != ENOENT) return fail(failure, op->name, errno, "%s", target_path);
 		if (target >= 0) close(target);
 	}
-	if (op->number[2] == CREATE_NONE) target = open_inside(context->root, target_path, O_PATH, 0);
-	else target = make_inside(context->root, target_path, op->number[2] == CREATE_DIRECTORY, 0755);
+	bool (*fill)(int covered, int root) = op->number[1] == FILL_COPY ? copy_up : op->number[1] == FILL_MODE ? keep_mode : NULL;
+	target = op->number[2] == CREATE_NONE || fill == keep_mode ? open_inside(context->root, target_path, O_PATH, 0) : -1;
+	if (target < 0 && op->number[2] != CREATE_NONE) {
+		if (fill == keep_mode) fill = NULL; /* there is nothing that it covers */
+		target = make_inside(context->root, target_path, op->number[2] == CREATE_DIRECTORY, 0755);
+	}
 	if (target < 0) return fail(failure, op->name, errno, "%s", target_path);
 	struct new_mount new = { type, source, op->list[0], (unsigned)op->number[0], context->root, target_path };
-	bool ok = mount_on(&new, target, copy ? copy_up : NULL);
+	bool ok = mount_on(&new, target, fill);
 	int error = errno;
 	close(target);
 	if (!ok && optional && (error == EPERM || error == ENODEV || error == EINVAL)) return true;

@@ -84,8 +84,11 @@ bool netlink_in(pid_t pid, int protocol, uint8_t *message, size_t length, struct
 
 /* file-operations.c */
 bool run_file_operations(struct reader *from, struct failure *failure);
-bool copy_tree_contents(int from, int to);
 bool remove_tree(int parent, const char *name);
+
+/* copy-tree.c */
+bool copy_range(int from, off_t from_at, int to, off_t to_at, uint64_t length);
+bool copy_tree(int from, int to);
 
 /* host-operations.c */
 enum { SLOTS = 512, PORTS = 4096, OOM_TEXT = 512 };
@@ -109,7 +112,15 @@ void close_stage(void);
 bool reopen_stage(struct prepared *prepared);
 bool make_overlay(const struct op *op, struct prepared *prepared, struct failure *failure);
 bool make_root_directory(const struct op *op, struct prepared *prepared, struct failure *failure);
-bool make_bind_source(struct prepared *prepared, uint32_t slot, const char *source, bool recursive, struct failure *failure);
+bool make_bind_source(const struct op *op, struct prepared *prepared, struct failure *failure);
+bool make_image_tree(const struct op *op, struct prepared *prepared, struct failure *failure);
+int open_lower(struct list lower, char *place, size_t size, struct failure *failure);
+void close_lower(const char *place);
+
+/* volume-mounts.c: what volumes need in the engine's own mount namespace */
+bool mount_at(const struct op *op, struct failure *failure);
+bool unmount_at(const struct op *op, struct failure *failure);
+bool copy_image_directory(const struct op *op, struct failure *failure);
 
 /* resolve.c: paths inside a root, never out of it */
 int open_inside(int root, const char *path, uint64_t flags, uint64_t more_resolve);

@@ -14,6 +14,7 @@ export const tiers: Readonly<Record<string, number>> = {
   layers: 3,
   networks: 3,
   runtime: 3,
+  volumes: 3,
   images: 4,
   containers: 4,
   engine: 6,

@@ -27,6 +27,9 @@ import type {
   SystemDataUsageResponse,
   SystemInfo,
   SystemVersion,
+  Volume,
+  VolumeCreateOptions,
+  VolumePruneResponse,
 } from "../spec/spec.ts";
 
 /** Decoded `filters` parameter: key → values. The backend refuses keys that it does not know. */
@@ -151,6 +154,15 @@ export interface NetworkBackend {
 }
 
 export type UsagePart = "container" | "image" | "volume" | "build-cache";
+
+export interface VolumeBackend {
+  create(request: VolumeCreateOptions): Promise<Volume>;
+  inspect(name: string): Promise<Volume>;
+  /** @throws Conflict when a container has it */
+  remove(name: string, options: { force: boolean }): Promise<void>;
+  list(filters: Filters): Promise<Volume[]>;
+  prune(filters: Filters): Promise<VolumePruneResponse>;
+}
 
 export interface SystemBackend {
   info(): Promise<SystemInfo>;

@@ -177,6 +177,10 @@ export const createShape: Fields = {
   },
 };
 
+export const volumeCreateShape: Fields = {
+  fields: { Name: "string", Driver: "string", DriverOpts: textMap, Labels: textMap, ClusterVolumeSpec: { fields: {} } },
+};
+
 export const execShape: Fields = {
   fields: {
     User: "string",

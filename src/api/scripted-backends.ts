@@ -38,6 +38,7 @@ export class TestServer implements AsyncDisposable {
       images: scripted("images", answers.images ?? {}, calls),
       networks: scripted("networks", answers.networks ?? {}, calls),
       system: scripted("system", answers.system ?? {}, calls),
+      volumes: scripted("volumes", answers.volumes ?? {}, calls),
     };
     this.#server = createApiServer(backends, { version: "1.2.3" });
   }

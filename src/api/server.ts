@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import type { ContainerBackend, ExecBackend, ImageBackend, NetworkBackend, SystemBackend } from "./backend.ts";
+import type { ContainerBackend, ExecBackend, ImageBackend, NetworkBackend, SystemBackend, VolumeBackend } from "./backend.ts";
 import { Dispatcher } from "./dispatch.ts";
 import { closeGracefully, keepEarlyBytes } from "./hijack.ts";
 import { Router } from "./router.ts";
@@ -11,6 +11,7 @@ import { imageRoutes } from "./routes/images.ts";
 import { networkRoutes } from "./routes/networks.ts";
 import { systemRoutes } from "./routes/system.ts";
 import { unavailableRoutes } from "./routes/unavailable.ts";
+import { volumeRoutes } from "./routes/volumes.ts";
 
 export interface Backends {
   readonly containers: ContainerBackend;
@@ -18,6 +19,7 @@ export interface Backends {
   readonly images: ImageBackend;
   readonly networks: NetworkBackend;
   readonly system: SystemBackend;
+  readonly volumes: VolumeBackend;
 }
 
 export interface ApiOptions {
@@ -40,6 +42,7 @@ export function createApiServer(backends: Backends, options: ApiOptions): Server
     ...execRoutes(backends.exec),
     ...imageRoutes(backends.images),
     ...networkRoutes(backends.networks),
+    ...volumeRoutes(backends.volumes),
     ...unavailableRoutes(),
   ]);
   const dispatcher = new Dispatcher(router, `Berth/${options.version} (linux)`);

@@ -1,5 +1,5 @@
 /**
- * What every room may use: errors, ids, digests, references, units, times, the log. Pure values and
+ * What every room may use: errors, ids, digests, references, units, times, the log, a lock. Pure values and
  * functions; nothing here opens a file or keeps state (the log's level apart).
  */
 export * from "./digest.ts";
@@ -7,6 +7,7 @@ export * from "./duration.ts";
 export * from "./errors.ts";
 export * from "./ids.ts";
 export * from "./log.ts";
+export * from "./mutex.ts";
 export * from "./reference.ts";
 export * from "./time.ts";
 export * from "./units.ts";

@@ -51,6 +51,7 @@ function record(name: string, state: ContainerState = newState, config: Containe
       config,
       hostConfig: host,
       endpoints: {},
+      mounts: [],
       mountPoints: [],
       path: "sh",
       args: [],

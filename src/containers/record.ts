@@ -1,5 +1,6 @@
 import type { ContainerId, Digest } from "../base/base.ts";
 import type { ContainerConfig, EndpointSettings, HostConfig, MountPoint, NetworkSettings } from "../spec/spec.ts";
+import type { ContainerMount } from "../volumes/volumes.ts";
 import type { Health } from "./health.ts";
 import type { ContainerState } from "./state.ts";
 
@@ -13,6 +14,8 @@ export interface ContainerSettings {
   readonly hostConfig: HostConfig;
   /** Network name → what was asked for. */
   readonly endpoints: Readonly<Record<string, EndpointSettings>>;
+  /** What it has mounted besides its own file system, and the same as inspect lists it. */
+  readonly mounts: readonly ContainerMount[];
   readonly mountPoints: readonly MountPoint[];
   /** What is executed: entrypoint and command in one. */
   readonly path: string;

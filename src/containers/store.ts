@@ -83,13 +83,22 @@ export class ContainerStore {
     );
   }
 
-  /** The containers that were made of an image, for `rmi` and for the counts of `images`. */
+  /** The containers that were made of an image or have it mounted, for `rmi` and for the counts of `images`. */
   usedBy(imageId: Digest): { readonly id: ContainerId; readonly name: string; readonly running: boolean }[] {
     const uses = [];
     for (const { id, name, settings, status } of this.#byId.values()) {
-      if (settings.imageId === imageId) uses.push({ id, name, running: isActive(status.state) });
+      const isMounted = settings.mounts.some((mount) => mount.type === "image" && mount.imageId === imageId);
+      if (settings.imageId === imageId || isMounted) uses.push({ id, name, running: isActive(status.state) });
     }
     return uses;
+  }
+
+  /** The containers that have a volume, running or not. */
+  usersOf(volume: string): ContainerId[] {
+    const users: ContainerId[] = [];
+    for (const { id, settings } of this.#byId.values())
+      if (settings.mounts.some((mount) => mount.type === "volume" && mount.name === volume)) users.push(id);
+    return users;
   }
 
   add(record: ContainerRecord): ContainerRecord {

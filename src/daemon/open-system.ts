@@ -13,6 +13,7 @@ import type { Kernel } from "../kernel/kernel.ts";
 import { ownProcess } from "../kernel/own-process.ts";
 import type { Layers } from "../layers/layers.ts";
 import type { RuntimeOptions } from "../runtime/runtime.ts";
+import type { Volumes } from "../volumes/volumes.ts";
 import type { MetricSources } from "./metrics.ts";
 import { engineOptions, runtimeOptions } from "./room-options.ts";
 import { reloadAttributes, type Settings } from "./settings.ts";
@@ -27,6 +28,7 @@ export interface SystemParts {
     readonly kernel: Kernel;
     readonly images: Images;
     readonly layers: Layers;
+    readonly volumes: Volumes;
     readonly engine: Engine;
     readonly events: Events;
     /** One object that a reload changes; the runtime looks at it with each start. */
@@ -68,7 +70,7 @@ function describe(settings: Settings, storageDriver: string, warnings: readonly 
 }
 
 export function openSystem({ settings, warnings, closing, rooms }: SystemParts): OpenedSystem {
-  const { kernel, images, layers, engine, events } = rooms;
+  const { kernel, images, layers, volumes, engine, events } = rooms;
   const end = Promise.withResolvers<void>();
   let description = describe(settings, layers.driver, warnings);
   const system = openSystemBackend({
@@ -81,7 +83,7 @@ export function openSystem({ settings, warnings, closing, rooms }: SystemParts):
       imagesWithSharedSize: async () => images.list(new Map(), { all: false, sharedSize: true }),
       layersSizeBytes: () => images.layersSizeBytes(),
       containers: ({ size }) => engine.containers.list({ all: true, limit: 0, size, filters: new Map() }),
-      volumes: async () => [],
+      volumes: () => volumes.usage(),
     },
     closing,
     apiVersion,

@@ -16,6 +16,7 @@ import { readLog } from "../logs/read.ts";
 import { openNetworks } from "../networks/open.ts";
 import { openRuntime } from "../runtime/open.ts";
 import { openDatabase } from "../state/state.ts";
+import { openVolumes } from "../volumes/open.ts";
 import { type Address, listen, parseHost } from "./listen.ts";
 import { lockDataRoot, writePidFile } from "./lock.ts";
 import { Metrics } from "./metrics.ts";
@@ -96,6 +97,9 @@ async function openRooms(
   const runtimeDefaults = runtimeOptions(settings);
   const runtime = await openRuntime({ kernel, execRoot, options: runtimeDefaults });
   stack.defer(() => runtime.close());
+  const usedBy = (volume: string): readonly string[] => store.usersOf(volume);
+  const volumes = await openVolumes({ root: join(dataRoot, "volumes"), database, kernel, events, usedBy });
+  stack.defer(() => volumes.close());
   const engine = await openEngine({
     store,
     kernel,
@@ -103,18 +107,19 @@ async function openRooms(
     layers,
     networks,
     runtime,
+    volumes,
     events,
     readLog,
     dataRoot,
     options: engineOptions(settings),
   });
   stack.defer(() => engine.close());
-  const rooms = { kernel, images, layers, engine, events, runtimeDefaults };
+  const rooms = { kernel, images, layers, volumes, engine, events, runtimeDefaults };
   const { system, ...control } = openSystem({ settings, warnings, closing, rooms });
   const embedded = { "hello-world:latest": { program: join(build, "hello"), name: "hello" } };
   const imageBackend = openImageBackend({ images, layers, embedded });
   const { containers, exec, networks: networkBackend } = engine;
-  const backends = { containers, exec, images: imageBackend, networks: networkBackend, system };
+  const backends = { containers, exec, images: imageBackend, networks: networkBackend, volumes: engine.volumes, system };
   return { backends, engine, ...control };
 }
 

@@ -16,6 +16,7 @@ export async function adoptContainers(context: EngineContext): Promise<void> {
   const ended = (await Promise.all(lives.map((live) => adoptOne(context, live)))).filter((live) => live !== undefined);
   const running = new Set(lives.filter((live) => live.run !== undefined).map((live) => live.id));
   await context.networks.reconcile(running);
+  await context.volumes.reconcile(volumesOf(lives.filter((live) => live.run !== undefined)));
   for (const record of [...context.store.list()]) {
     if (record.settings.hostConfig.AutoRemove !== true || isActive(record.status.state)) continue;
     // Created and never started is not ended: its client may be about to start it.
@@ -31,6 +32,16 @@ async function settlePause(context: EngineContext, live: LiveContainer, cgroups:
   if (!isActive(state)) return;
   const frozen = await isFrozen(cgroups);
   if (frozen !== (state.status === "paused")) context.store.update(live.record, { state: frozen ? paused(state) : resumed(state) });
+}
+
+/** Volume → the containers that have it. */
+function volumesOf(lives: readonly LiveContainer[]): Map<string, Set<string>> {
+  const users = new Map<string, Set<string>>();
+  for (const { id, record } of lives) {
+    for (const mount of record.settings.mounts)
+      if (mount.type === "volume") users.set(mount.name, (users.get(mount.name) ?? new Set()).add(id));
+  }
+  return users;
 }
 
 /** @returns the container if it has ended */

@@ -9,6 +9,7 @@ import type { LiveContainer, Run, Waiter } from "./live-container.ts";
 import { publishNetworkEvents } from "./network-events.ts";
 import { removeLocked } from "./remove-container.ts";
 import { scheduleRestart } from "./restart-policy.ts";
+import { detachVolumes } from "./start-mounts.ts";
 
 /** What Docker records when the process was killed and nobody saw how. */
 const lostExitCode = 137;
@@ -83,6 +84,9 @@ async function release(context: EngineContext, live: LiveContainer): Promise<voi
     log.warn("releasing a container's network failed", { container: live.id, error });
   }
   publishNetworkEvents(context, live, "disconnect");
+  await detachVolumes(context, live, true).catch((error: unknown) =>
+    log.warn("unmounting a container's volumes failed", { container: live.id, error }),
+  );
 }
 
 async function afterExit(context: EngineContext, live: LiveContainer, run: Run): Promise<void> {
@@ -97,7 +101,7 @@ async function afterExit(context: EngineContext, live: LiveContainer, run: Run):
 export async function autoRemove(context: EngineContext, live: LiveContainer): Promise<void> {
   await live.lock.run(async () => {
     if (live.removed || isActive(live.record.status.state)) return;
-    await removeLocked(context, live);
+    await removeLocked(context, live, { volumes: true });
   });
 }
 

@@ -8,6 +8,7 @@ import type { Layers } from "../layers/layers.ts";
 import type { LogSource, ReadLogOptions } from "../logs/logs.ts";
 import type { Networks } from "../networks/networks.ts";
 import type { Runtime } from "../runtime/runtime.ts";
+import type { Volumes } from "../volumes/volumes.ts";
 import { type ExecRecord, LiveContainer } from "./live-container.ts";
 import { StatsSampler } from "./stats-sampler.ts";
 
@@ -21,6 +22,7 @@ export class EngineContext {
   readonly layers: Layers;
   readonly networks: Networks;
   readonly runtime: Runtime;
+  readonly volumes: Volumes;
   readonly events: Events;
   readonly store: ContainerStore;
   readonly readLog: ReadLog;
@@ -47,6 +49,7 @@ export class EngineContext {
     this.layers = parts.layers;
     this.networks = parts.networks;
     this.runtime = parts.runtime;
+    this.volumes = parts.volumes;
     this.events = parts.events;
     this.store = parts.store;
     this.readLog = parts.readLog;
@@ -117,6 +120,7 @@ export interface ContextParts {
   readonly layers: Layers;
   readonly networks: Networks;
   readonly runtime: Runtime;
+  readonly volumes: Volumes;
   readonly events: Events;
   readonly store: ContainerStore;
   readonly readLog: ReadLog;

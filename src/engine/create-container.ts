@@ -27,9 +27,18 @@ import {
 import type { Image } from "../images/images.ts";
 import { parseSignal } from "../kernel/signals.ts";
 import type { AttachRequest } from "../networks/networks.ts";
-import type { ContainerConfig, ContainerCreateRequest, ContainerCreateResponse, EndpointSettings, HostConfig } from "../spec/spec.ts";
+import type {
+  ContainerConfig,
+  ContainerCreateRequest,
+  ContainerCreateResponse,
+  EndpointSettings,
+  HostConfig,
+  MountPoint,
+} from "../spec/spec.ts";
+import { type ContainerMount, inspectMounts } from "../volumes/volumes.ts";
 import { attachRequest } from "./attach-request.ts";
 import type { EngineContext } from "./context.ts";
+import { createMounts, dropMounts } from "./create-mounts.ts";
 import { discardState } from "./discard-state.ts";
 import { checkPlatform } from "./platform-check.ts";
 
@@ -83,7 +92,6 @@ function checkConflicts(context: EngineContext, request: ContainerCreateRequest,
       throw conflictingOptions("port publishing and the container type network mode");
     if (Object.keys(request.ExposedPorts ?? {}).length > 0) throw conflictingOptions("port exposing and the container type network mode");
   }
-  if ((host.VolumesFrom?.length ?? 0) > 0) throw notImplemented("--volumes-from: volumes are not supported yet");
   if ((host.Links?.length ?? 0) > 0) throw notImplemented("--link: legacy links are not supported");
   if (host.Runtime !== context.defaults.runtime) throw invalidParameter(`unknown or invalid runtime name: ${host.Runtime}`);
   if (host.UTSMode === "host" && (request.Hostname ?? "") !== "") throw conflictingOptions("hostname and the UTS mode");
@@ -121,6 +129,32 @@ export async function createContainer(
   if (wanted !== undefined) context.store.assertNameFree(wanted);
   if ((request.Image ?? "") === "" && request.Image !== undefined) throw invalidParameter("no command specified");
   const { record, warnings } = prepare(context, request, wanted, options.platform);
+  const { id, settings } = record;
+  const mounts = await createMounts(context, { id, ...settings });
+  try {
+    await createWithMounts(context, request, wanted, {
+      ...record,
+      settings: { ...settings, mounts, mountPoints: listed(context, mounts) },
+    });
+  } catch (error) {
+    await dropMounts(context, id, mounts);
+    throw error;
+  }
+  context.publish(context.liveOf(id), "create");
+  return { Id: id, Warnings: warnings };
+}
+
+function listed(context: EngineContext, mounts: readonly ContainerMount[]): MountPoint[] {
+  return inspectMounts(mounts, (volume) => context.volumes.inspect(volume).Mountpoint);
+}
+
+/** Makes the directory, then the record. */
+async function createWithMounts(
+  context: EngineContext,
+  request: ContainerCreateRequest,
+  wanted: string | undefined,
+  record: ContainerRecord,
+): Promise<void> {
   const statePath = context.statePath(record.id);
   await mkdir(statePath, { mode: 0o710 });
   await Promise.all([mkdir(join(statePath, "upper"), { mode: 0o755 }), mkdir(join(statePath, "work"), { mode: 0o700 })]);
@@ -132,8 +166,8 @@ export async function createContainer(
     context.inBackground("discarding a container's directory", discardState(context, record.id));
     throw error;
   }
-  context.publish(context.liveOf(record.id), "create");
-  return { Id: record.id, Warnings: warnings };
+  // From here on the record says what it has.
+  if (record.settings.mounts.length > 0) context.volumes.release(record.id);
 }
 
 function freeName(context: EngineContext): string {
@@ -167,7 +201,8 @@ function prepare(
       config,
       hostConfig,
       endpoints,
-      mountPoints: context.runtime.mountPoints(config, hostConfig),
+      mounts: [],
+      mountPoints: [],
       path: argv[0] ?? "",
       args: argv.slice(1),
       driver: context.layers.driver,

@@ -22,7 +22,11 @@ import type {
   ExecInspectResponse,
   NetworkInspect,
   NetworkPruneResponse,
+  Volume,
+  VolumeCreateOptions,
+  VolumePruneResponse,
 } from "../spec/spec.ts";
+import type { Volumes } from "../volumes/volumes.ts";
 import { adoptContainers } from "./adopt-containers.ts";
 import { type AttachOptions, attachContainer, type StreamSession } from "./attach-container.ts";
 import { changeConnection, createNetwork, pruneNetworks, removeNetwork } from "./change-networks.ts";
@@ -58,6 +62,7 @@ export interface EngineParts {
   readonly layers: Layers;
   readonly networks: Networks;
   readonly runtime: Runtime;
+  readonly volumes: Volumes;
   readonly events: Events;
   readonly readLog: ReadLog;
   readonly dataRoot: string;
@@ -78,6 +83,7 @@ export interface Engine {
   readonly containers: EngineContainers;
   readonly exec: EngineExec;
   readonly networks: EngineNetworks;
+  readonly volumes: EngineVolumes;
   /** How many there are, for `info`. */
   counts(): { readonly running: number; readonly paused: number; readonly stopped: number };
   /** Probes of health checks since the start. */
@@ -116,6 +122,15 @@ export interface EngineExec {
   start(id: string, options: ExecStartOptions): Promise<StreamSession>;
   resize(id: string, size: WindowSize): Promise<void>;
   inspect(id: string): Promise<ExecInspectResponse>;
+}
+
+/** The room itself, as a client has it. */
+export interface EngineVolumes {
+  create(request: VolumeCreateOptions): Promise<Volume>;
+  inspect(name: string): Promise<Volume>;
+  remove(name: string, options: { force: boolean }): Promise<void>;
+  list(filters: Filters): Promise<Volume[]>;
+  prune(filters: Filters): Promise<VolumePruneResponse>;
 }
 
 export interface EngineNetworks {
@@ -166,6 +181,13 @@ export async function openEngine(parts: EngineParts): Promise<Engine> {
       disconnect: (reference, container) => changeConnection(context, reference, container),
       remove: (reference) => removeNetwork(context, reference),
       prune: (filters) => pruneNetworks(context, filters),
+    },
+    volumes: {
+      create: (request) => parts.volumes.create(request),
+      inspect: async (name) => parts.volumes.inspect(name),
+      remove: (name, options) => parts.volumes.remove(name, options),
+      list: async (filters) => parts.volumes.list(filters),
+      prune: (filters) => parts.volumes.prune(filters),
     },
     counts: () => countStates(context),
     healthChecks: () => context.healthChecks,

@@ -14,6 +14,7 @@ import type { Attachment, Networks } from "../networks/networks.ts";
 import type { RunningContainer, Runtime } from "../runtime/runtime.ts";
 import type { ExecConfig, HostConfig } from "../spec/spec.ts";
 import { type Database, openDatabase } from "../state/state.ts";
+import { openVolumes } from "../volumes/open.ts";
 import { type Engine, type EngineOptions, openEngine } from "./engine.ts";
 
 export class FakeMonitor implements Monitor {
@@ -82,7 +83,7 @@ export class FakeMonitor implements Monitor {
   }
 }
 
-export class FakeRuntime implements Pick<Runtime, "start" | "adopt" | "validate" | "checkLimits" | "mountPoints" | "close"> {
+export class FakeRuntime implements Pick<Runtime, "start" | "adopt" | "validate" | "checkLimits" | "close"> {
   readonly monitors: Map<string, FakeMonitor> = new Map();
   readonly execs: { config: ExecConfig; end: (exitCode: number) => void; stream: Duplex }[] = [];
   readonly adoptable: Map<string, { running?: RunningContainer; exit?: ExitRecord }> = new Map();
@@ -98,10 +99,6 @@ export class FakeRuntime implements Pick<Runtime, "start" | "adopt" | "validate"
   }
 
   async checkLimits(): Promise<string[]> {
-    return [];
-  }
-
-  mountPoints(): [] {
     return [];
   }
 
@@ -239,9 +236,18 @@ export class FakeWorld implements AsyncDisposable {
         this.published.push({ type, action, attributes });
       },
     };
+    const store = new ContainerStore(this.database);
+    const kernel = { features: { cgroupVersion: 1 } } as unknown as Kernel;
     return await openEngine({
-      store: new ContainerStore(this.database),
-      kernel: { features: { cgroupVersion: 1 } } as unknown as Kernel,
+      store,
+      kernel,
+      volumes: await openVolumes({
+        root: join(this.dataRoot, "volumes"),
+        database: this.database,
+        kernel,
+        events: events as unknown as Events,
+        usedBy: (volume) => store.usersOf(volume),
+      }),
       images: fakeImages(),
       layers: {
         driver: "erofs",

@@ -1,9 +1,8 @@
-import type { ContainerId, ExecId } from "../base/base.ts";
+import { type ContainerId, type ExecId, Mutex } from "../base/base.ts";
 import type { ContainerRecord } from "../containers/containers.ts";
 import type { ExecSession, ExitRecord, Monitor } from "../kernel/kernel.ts";
 import type { RunningContainer } from "../runtime/runtime.ts";
 import type { ExecConfig } from "../spec/spec.ts";
-import { Mutex } from "./mutex.ts";
 
 /** One run of a container, from its launch to the end of what follows its exit. */
 export interface Run {

@@ -18,6 +18,7 @@ import { type NetworkOptions, openNetworks } from "../networks/open.ts";
 import { openRuntime } from "../runtime/open.ts";
 import type { ContainerCreateRequest } from "../spec/spec.ts";
 import { openDatabase } from "../state/state.ts";
+import { openVolumes } from "../volumes/open.ts";
 import { type Engine, openEngine } from "./engine.ts";
 
 const run = promisify(execFile);
@@ -75,7 +76,9 @@ export class RealWorld implements AsyncDisposable {
     const images = await openImages({ database, content, layers, events, usedBy: (id) => store.usedBy(id) });
     const networks = await openNetworks({ database, kernel, options: this.network });
     const runtime = await openRuntime({ kernel, execRoot, options: { cgroupParent: `/berth-test-${process.pid}` } });
-    const engine = await openEngine({ store, kernel, images, layers, networks, runtime, events, readLog, dataRoot });
+    const usedBy = (volume: string): readonly string[] => store.usersOf(volume);
+    const volumes = await openVolumes({ root: join(dataRoot, "volumes"), database, kernel, events, usedBy });
+    const engine = await openEngine({ store, kernel, images, layers, networks, runtime, volumes, events, readLog, dataRoot });
     if (images.list(new Map()).length === 0) {
       await images.import(Readable.from([await busyboxTar(this.folder)]), {
         reference: withDefaultTag(parseReference("busybox")),
@@ -85,6 +88,7 @@ export class RealWorld implements AsyncDisposable {
     }
     const close = async (): Promise<void> => {
       await engine.close();
+      await volumes.close();
       await runtime.close();
       await networks.close();
       await kernel[Symbol.asyncDispose]();

@@ -4,7 +4,7 @@ import { conflict, formatNanos, isEngineError, log, notFound, notModified, nowNa
 import { isActive, logFileOf, started, startFailed } from "../containers/containers.ts";
 import type { Monitor } from "../kernel/kernel.ts";
 import type { Attachment } from "../networks/networks.ts";
-import type { NetworkPlan, RunningContainer, StartRequest } from "../runtime/runtime.ts";
+import type { NetworkPlan, RunningContainer, StartRequest, UserMount } from "../runtime/runtime.ts";
 import { attachRequest } from "./attach-request.ts";
 import { followRun } from "./container-exit.ts";
 import type { EngineContext } from "./context.ts";
@@ -15,6 +15,7 @@ import { publishNetworkEvents } from "./network-events.ts";
 import { removeLocked } from "./remove-container.ts";
 import { abandonRestart } from "./restart-policy.ts";
 import { readRootFile } from "./root-file.ts";
+import { detachVolumes, publishVolumeMounts, startMounts } from "./start-mounts.ts";
 
 const sigkill = 9;
 /** What Docker records when not even the program was looked for. */
@@ -39,7 +40,7 @@ export async function startLocked(context: EngineContext, live: LiveContainer, o
     context.store.update(live.record, { state: startFailed(live.record.status.state, exitCode, error.message) });
     for (const pending of live.pending) pending.abandon();
     if (live.record.settings.hostConfig.AutoRemove === true) {
-      await removeLocked(context, live).catch((suppressed: unknown) =>
+      await removeLocked(context, live, { volumes: true }).catch((suppressed: unknown) =>
         log.warn("removing a container that did not start failed", { suppressed }),
       );
     }
@@ -81,9 +82,10 @@ async function launch(context: EngineContext, live: LiveContainer): Promise<void
     await attaching.catch(() => undefined);
     await context.networks.detach(live.id);
   });
-  const [lower, attachment] = await Promise.all([context.layers.lower(settings.layers), attaching]);
+  cleanup.defer(() => detachVolumes(context, live, false));
+  const [lower, attachment, mounts] = await Promise.all([context.layers.lower(settings.layers), attaching, startMounts(context, live)]);
   const files = await filesFor(context, attachment, joined.network);
-  const running = await context.runtime.start(startRequest(context, live, lower, attachment, joined, files));
+  const running = await context.runtime.start(startRequest(context, live, { lower, mounts }, attachment, joined, files));
   const [{ pid }] = await Promise.all([running.monitor.launched, connectPending(live, running.monitor)]);
   // Whoever came in the meantime is taken along too; from the next line on, new ones go to the monitor themselves.
   while (live.pending.size > 0) await connectPending(live, running.monitor);
@@ -126,6 +128,7 @@ async function go(
     throw failure;
   }
   startHealthChecks(context, live);
+  publishVolumeMounts(context, live);
   publishNetworkEvents(context, live, "connect");
   context.publish(live, "start");
   tell(true);
@@ -186,7 +189,7 @@ function networkPlan(attachment: Attachment, joined: LiveContainer | undefined):
 function startRequest(
   context: EngineContext,
   live: LiveContainer,
-  lower: readonly string[],
+  root: { readonly lower: readonly string[]; readonly mounts: readonly UserMount[] },
   attachment: Attachment,
   joined: Joined,
   files: Files,
@@ -201,7 +204,8 @@ function startRequest(
     config: settings.config,
     hostConfig: settings.hostConfig,
     statePath,
-    lower: [context.mountPointsLayer, ...lower],
+    lower: [context.mountPointsLayer, ...root.lower],
+    mounts: root.mounts,
     hostname: (network ?? live).record.settings.config.Hostname ?? "",
     network: networkPlan(attachment, network),
     ...files,

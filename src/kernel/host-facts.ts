@@ -22,6 +22,8 @@ export interface HostFacts {
   readonly thermalPaths: readonly string[];
   readonly apparmor: boolean;
   readonly seccomp: boolean;
+  /** mount_setattr(2) is there (Linux 5.12): a tree of mounts can be changed at once. */
+  readonly recursiveAttributes: boolean;
   /** Namespaced sysctls exist that let unprivileged users ping and bind low ports. */
   readonly pingGroupRange: boolean;
   readonly unprivilegedPortStart: boolean;
@@ -52,6 +54,11 @@ async function exists(path: string): Promise<boolean> {
   return (await readFile(path).catch(() => undefined)) !== undefined;
 }
 
+function hasMountSetattr(): boolean {
+  const [major = 0, minor = 0] = release().split(".").map(Number.parseFloat);
+  return process.env["BERTH_CLASSIC_MOUNT"] === undefined && (major > 5 || (major === 5 && minor >= 12));
+}
+
 /** Makes `cgroupParent` on the way: only a group below the root shows all the files that a group can have. */
 export async function readHostFacts(cgroupParent: string): Promise<HostFacts> {
   const cgroups = await readCgroupLayout();
@@ -72,6 +79,7 @@ export async function readHostFacts(cgroupParent: string): Promise<HostFacts> {
     memoryNodes: await list("cpuset.mems"),
     thermalPaths: await thermalPaths(),
     apparmor: await hasAppArmor(),
+    recursiveAttributes: hasMountSetattr(),
     seccomp: /^Seccomp:/m.test(await text("/proc/self/status")),
     pingGroupRange: await exists("/proc/sys/net/ipv4/ping_group_range"),
     unprivilegedPortStart: await exists("/proc/sys/net/ipv4/ip_unprivileged_port_start"),

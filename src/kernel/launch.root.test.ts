@@ -141,7 +141,10 @@ function launches(classic: boolean): void {
     };
     const stages: [string, PlanChanges, number?][] = [
       ["write", { prepare: [...(made.prepare ?? []), { op: "write", path: `${cgroup}/nosuch`, data: "1" }] }],
-      ["open-tree", { prepare: [...(made.prepare ?? []), { op: "open-tree", slot: 0, source: "/no/such/source", recursive: true }] }],
+      [
+        "open-tree",
+        { prepare: [...(made.prepare ?? []), { op: "open-tree", slot: 0, source: "/no/such/source", subpath: "", recursive: true }] },
+      ],
       ["join", { ...made, clone: { join: [{ path: "/no/such/namespace", flag: namespace.network }] } }],
       ["cgroup", { ...made, clone: { cgroup1: ["/no/such/cgroup"] } }],
       ["clone", { ...made, clone: { newNamespaces: namespace.pid } }],
@@ -259,7 +262,7 @@ function launches(classic: boolean): void {
     restore();
     restore = swap("tmp", "../../../../../../../../../etc");
     const tree: PlanChanges = {
-      prepare: [{ op: "open-tree", slot: 0, source: sentinel, recursive: true }],
+      prepare: [{ op: "open-tree", slot: 0, source: sentinel, subpath: "", recursive: true }],
       mounts: [
         ...usualMounts,
         { op: "attach-tree", slot: 0, target: "/tmp/new/deep", create: "auto", set: 1, clear: 0, recursive: !classic, propagation: 0 },
@@ -302,7 +305,7 @@ function launches(classic: boolean): void {
       attributes: 0,
       options: ["size=1m"],
       create: "directory",
-      copyUp: true,
+      fill: "copy",
     };
     assert.equal(
       await bench.sh("cat /data/link; stat -c %a /data/sub/file; stat -f -c %T /data", { mounts: [...usualMounts, copyUp] }),

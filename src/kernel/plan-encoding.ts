@@ -85,6 +85,7 @@ export class ByteWriter {
 }
 
 const ipProtocols = { tcp: 6, udp: 17, sctp: 132 } as const;
+const fillKinds = { copy: 1, mode: 2 } as const;
 const createKinds = { none: 0, directory: 1, file: 2 } as const;
 
 function encodeNetlink(to: ByteWriter, op: NetlinkOp): void {
@@ -123,7 +124,24 @@ function encodeHostOp(to: ByteWriter, op: HostOp): void {
       to.u8(8).text(op.path);
       return;
     case "open-tree":
-      to.u8(9).u32(op.slot).text(op.source).u8(op.recursive);
+      to.u8(9)
+        .u32(op.slot)
+        .text(op.source)
+        .text(op.subpath)
+        .u8(op.recursive)
+        .u8(op.engineOnly === true);
+      return;
+    case "image-tree":
+      to.u8(12).u32(op.slot).list(op.lower).text(op.subpath);
+      return;
+    case "mount-at":
+      to.u8(13).text(op.place).text(op.device).text(op.type).u32(op.flags).text(op.data);
+      return;
+    case "unmount-at":
+      to.u8(14).text(op.place);
+      return;
+    case "copy-up":
+      to.u8(15).list(op.lower).text(op.path).text(op.target);
       return;
     case "oom-counter":
       to.u8(10).text(op.path).text(op.key);
@@ -212,7 +230,7 @@ function encodeMountOp(to: ByteWriter, op: MountOp): void {
       return;
     case "mount":
       to.u8(32).text(op.type).text(op.source).text(op.target).u32(op.attributes).list(op.options);
-      to.u8(op.copyUp === true)
+      to.u8(op.fill === undefined ? 0 : fillKinds[op.fill])
         .u8(createKinds[op.create])
         .u8(op.optional === true);
       return;

@@ -90,7 +90,35 @@ export type HostOp =
   /** A directory of the host as root file system (a bind clone of it). */
   | { readonly op: "root-directory"; readonly path: string }
   /** Opens a bind source, as a detached clone of its mount tree, in the host's mount namespace, into `slot`. */
-  | { readonly op: "open-tree"; readonly slot: number; readonly source: string; readonly recursive: boolean }
+  | {
+      readonly op: "open-tree";
+      readonly slot: number;
+      readonly source: string;
+      /** Below `source`, and never out of it by a link; "": the source itself. */
+      readonly subpath: string;
+      readonly recursive: boolean;
+      /** Look for it in the engine's own mount namespace instead. */
+      readonly engineOnly?: boolean;
+    }
+  /** The file system of layers (topmost first), read-only, as a detached tree, or the directory `subpath` of it, into `slot`. */
+  | { readonly op: "image-tree"; readonly slot: number; readonly lower: readonly string[]; readonly subpath: string }
+  /** mount(2) in the engine's own mount namespace; is something mounted there already, that stays. */
+  | {
+      readonly op: "mount-at";
+      readonly place: string;
+      readonly device: string;
+      readonly type: string;
+      /** MS_*. */
+      readonly flags: number;
+      readonly data: string;
+    }
+  /** The opposite; not mounted is fine. */
+  | { readonly op: "unmount-at"; readonly place: string }
+  /**
+   * Copies the directory `path` of a file system of layers into the directory `target` if that is empty, with all
+   * metadata. Fails with ENOENT or ENOTDIR when there is no such directory, before it looks at `target`; "": no copy.
+   */
+  | { readonly op: "copy-up"; readonly lower: readonly string[]; readonly path: string; readonly target: string }
   /** Where to read the count of OOM kills at the end: the number after `key` in the file at `path`. */
   | { readonly op: "oom-counter"; readonly path: string; readonly key: string }
   | NetlinkOp;
@@ -112,7 +140,6 @@ export type InitOp =
   | NetlinkOp
   /**
    * Mounts a new file system at `target` (resolved inside the root). `flags`: MOUNT_ATTR_*; `options`: fsconfig strings.
-   * `fromCopy`: tmpcopyup, the target's content is copied into the new tmpfs.
    */
   | {
       readonly op: "mount";
@@ -121,7 +148,8 @@ export type InitOp =
       readonly target: string;
       readonly attributes: number;
       readonly options: readonly string[];
-      readonly copyUp?: boolean;
+      /** `copy`: it gets what the target holds; `mode`: the target's mode, if the target was there before. */
+      readonly fill?: "copy" | "mode";
       /** What to create when the target is missing. */
       readonly create: "directory" | "file" | "none";
       /** EPERM/ENODEV/EINVAL is passed over (mqueue in some kernels). */

@@ -12,9 +12,10 @@ import type { ExitRecord, Kernel } from "../kernel/kernel.ts";
 import { openLinuxKernel } from "../kernel/linux.ts";
 import { readProcesses } from "../kernel/procfs.ts";
 import type { ContainerConfig, ExecConfig, HostConfig } from "../spec/spec.ts";
+import { bind } from "./examples.test.ts";
 import { explainFailure } from "./explain-failure.ts";
 import { openRuntime } from "./open.ts";
-import type { RunningContainer, Runtime, StartRequest } from "./runtime.ts";
+import type { RunningContainer, Runtime, StartRequest, UserMount } from "./runtime.ts";
 
 const native = resolve(import.meta.dirname, "../../build/berth-native");
 const skip = process.getuid?.() !== 0 ? "needs root" : existsSync(native) ? false : `${native} is not built`;
@@ -91,6 +92,7 @@ describe("containers", { skip }, () => {
       hostConfig: hostConfig ?? {},
       statePath,
       lower: [lower],
+      mounts: [],
       hostname: "box",
       network: { namespace: "private", prepare: [], hostNetwork: [], containerNetwork: [], cleanup: [] },
       hosts: "127.0.0.1\tlocalhost\n",
@@ -267,12 +269,17 @@ describe("containers", { skip }, () => {
     writeFileSync(join(source, "file"), "from the host\n");
     const hostConfig: HostConfig = {
       ReadonlyRootfs: true,
-      Tmpfs: { "/tmp": "size=1m" },
-      Binds: [`${source}:/data:ro`, `${source}/below:/rw`, `${source}/made:/made`, `${source}/file:/etc/one`],
     };
+    const mounts: UserMount[] = [
+      { type: "tmpfs", target: "/tmp", options: ["noexec", "nosuid", "nodev", "size=1m"] },
+      bind(source, "/data", { writable: false }),
+      bind(join(source, "below"), "/rw"),
+      bind(join(source, "made"), "/made", { createSource: true }),
+      bind(join(source, "file"), "/etc/one"),
+    ];
     const script =
       "touch /x 2>/dev/null || echo ro; touch /tmp/y && echo tmp; cat /data/file /etc/one; touch /data/z 2>/dev/null || echo ro; touch /rw/z && echo rw; mount | grep -c ' /tmp type tmpfs (rw,nosuid,nodev,noexec'";
-    assert.equal(await sh(script, { hostConfig }), "ro\ntmp\nfrom the host\nfrom the host\nro\nrw\n1");
+    assert.equal(await sh(script, { hostConfig, request: { mounts } }), "ro\ntmp\nfrom the host\nfrom the host\nro\nrw\n1");
     assert.ok(existsSync(join(source, "below/z")) && existsSync(join(source, "made")));
   });
 
@@ -336,7 +343,7 @@ describe("containers", { skip }, () => {
     assert.match(await words({ config: { Cmd: ["true"], WorkingDir: "/etc/passwd" } }), /not a directory/);
     assert.match(await words({ config: { Cmd: ["true"], WorkingDir: "/proc/self/fd/3" } }), /runc create failed/);
     assert.match(
-      await words({ config: { Cmd: ["true"] }, hostConfig: { Binds: ["/etc/passwd:/tmp"] } }),
+      await words({ config: { Cmd: ["true"] }, request: { mounts: [bind("/etc/passwd", "/tmp")] } }),
       /Are you trying to mount a directory onto a file/,
     );
     await withContainer({}, async (container) => {

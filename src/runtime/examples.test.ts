@@ -10,7 +10,7 @@ import type { ContainerConfig, HostConfig, RuntimeSpec } from "../spec/spec.ts";
 import { containerDevices } from "./devices.ts";
 import { launchPlan } from "./plan.ts";
 import { containerResources } from "./resources.ts";
-import type { RuntimeOptions, StartRequest } from "./runtime.ts";
+import type { RuntimeOptions, StartRequest, UserMount } from "./runtime.ts";
 import { containerSpec } from "./spec.ts";
 import { resolveUser } from "./users.ts";
 
@@ -53,6 +53,7 @@ export function hostFacts(version: 1 | 2, support: Partial<CgroupSupport> = {}):
     thermalPaths: ["/sys/devices/system/cpu/cpu0/thermal_throttle"],
     apparmor: false,
     seccomp: true,
+    recursiveAttributes: true,
     pingGroupRange: true,
     unprivilegedPortStart: true,
     kcore: true,
@@ -74,6 +75,10 @@ export interface Example {
   readonly request?: Partial<StartRequest>;
 }
 
+export function bind(source: string, target: string, more: Partial<Extract<UserMount, { type: "bind" }>> = {}): UserMount {
+  return { type: "bind", source, target, writable: true, readonly: "recursive", recursive: true, propagation: "rprivate", ...more };
+}
+
 export function startRequest({ config, hostConfig, request }: Example = {}): StartRequest {
   return {
     containerId,
@@ -81,6 +86,7 @@ export function startRequest({ config, hostConfig, request }: Example = {}): Sta
     hostConfig: hostConfig ?? {},
     statePath: "/var/lib/berth/containers/x",
     lower: ["/layers/a"],
+    mounts: [],
     hostname: "c0ffee000000",
     network: { namespace: "private", prepare: [], hostNetwork: [], containerNetwork: [], cleanup: [] },
     hosts: "127.0.0.1\tlocalhost\n",

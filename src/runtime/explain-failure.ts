@@ -112,6 +112,8 @@ function explainLaunch({ stage, errno: number, message }: LaunchFailure): Explai
       );
     case "open-tree":
       return byWords(`${duringInit}: error mounting ${JSON.stringify(message)}: ${words}: unknown`);
+    case "subpath":
+      return byWords(subpathWords(message, number));
     // move_mount(2) has no other word for a file on a directory, or a directory on a file, than EINVAL; mount(2) had ENOTDIR.
     case "attach-tree":
       return byWords(`${duringInit}: ${mountWords(message, number === errno.EINVAL ? errno.ENOTDIR : number)}: unknown`);
@@ -140,6 +142,12 @@ function explainLaunch({ stage, errno: number, message }: LaunchFailure): Explai
     default:
       return explained(`${created}: ${stage}${message === "" ? "" : ` ${message}`}: ${words}: unknown`, "System");
   }
+}
+
+/** `message`: the path below a volume or in an image. */
+function subpathWords(message: string, number: number): string {
+  if (number === errno.EXDEV || number === errno.ELOOP) return `path concatenation escapes the base directory: ${message}`;
+  return `cannot access path ${message}: ${errnoText(number)}`;
 }
 
 /** `message`: `0.0.0.0:8080/tcp`. */

@@ -41,6 +41,9 @@ const clearWords: Readonly<Record<string, number>> = {
 /** Words that the kernel's own defaults say already. */
 const silentWords = new Set(["defaults", "newinstance", "norelatime", "nostrictatime", "async", "notmpcopyup"]);
 
+/** Words of ours, for what OCI has none. As with fstab(5), `x-` says that they are nothing for the kernel. */
+export const extension = { subpath: "x-berth.subpath=", engineOnly: "x-berth.engine-only" } as const;
+
 export interface MountWords {
   readonly set: number;
   readonly clear: number;
@@ -50,6 +53,10 @@ export interface MountWords {
   readonly propagation: number;
   readonly bind: "none" | "single" | "recursive";
   readonly copyUp: boolean;
+  /** Below the source of a bind or an image. */
+  readonly subpath: string;
+  /** The source is to be looked for in the engine's own mount namespace. */
+  readonly engineOnly: boolean;
   /** For the file system itself. */
   readonly options: readonly string[];
 }
@@ -61,12 +68,16 @@ export function readMountWords(words: readonly string[]): MountWords {
   let propagation = 0;
   let bind: MountWords["bind"] = "none";
   let copyUp = false;
+  let subpath = "";
+  let engineOnly = false;
   const options: string[] = [];
   for (const word of words) {
     const deep = word.startsWith("r") ? word.slice(1) : "";
     if (word === "bind") bind = "single";
     else if (word === "rbind") bind = "recursive";
     else if (word === "tmpcopyup") copyUp = true;
+    else if (word.startsWith(extension.subpath)) subpath = word.slice(extension.subpath.length);
+    else if (word === extension.engineOnly) engineOnly = true;
     else if (Object.hasOwn(setWords, word)) set |= setWords[word] ?? 0;
     else if (Object.hasOwn(clearWords, word)) clear |= clearWords[word] ?? 0;
     else if (Object.hasOwn(propagationFlags, word)) propagation = propagationFlags[word] ?? 0;
@@ -79,7 +90,7 @@ export function readMountWords(words: readonly string[]): MountWords {
       recursive = true;
     } else if (!silentWords.has(word)) options.push(word);
   }
-  return { set, clear: clear & ~set, recursive, propagation, bind, copyUp, options };
+  return { set, clear: clear & ~set, recursive, propagation, bind, copyUp, subpath, engineOnly, options };
 }
 
 /** Detached trees are taken on the host and attached in the container; a slot joins the two. */
@@ -89,8 +100,30 @@ export interface MountOperations {
 }
 
 function bindOperations(mount: SpecMount, words: MountWords, into: MountOperations): void {
+  const { subpath, engineOnly } = words;
   const slot = into.prepare.length;
-  into.prepare.push({ op: "open-tree", slot, source: mount.source ?? "", recursive: words.bind === "recursive" });
+  into.prepare.push({
+    op: "open-tree",
+    slot,
+    source: mount.source ?? "",
+    subpath,
+    recursive: words.bind === "recursive",
+    ...(engineOnly ? { engineOnly } : {}),
+  });
+  attachSlot(slot, mount, words, into);
+}
+
+/** An overlay without an upper directory: an image. */
+function imageOperations(mount: SpecMount, words: MountWords, into: MountOperations): void {
+  const slot = into.prepare.length;
+  const lower = words.options.filter((option) => option.startsWith(lowerKey)).map((option) => option.slice(lowerKey.length));
+  into.prepare.push({ op: "image-tree", slot, lower, subpath: words.subpath });
+  attachSlot(slot, mount, words, into);
+}
+
+const lowerKey = "lowerdir+=";
+
+function attachSlot(slot: number, mount: SpecMount, words: MountWords, into: MountOperations): void {
   into.init.push({
     op: "attach-tree",
     slot,
@@ -103,6 +136,12 @@ function bindOperations(mount: SpecMount, words: MountWords, into: MountOperatio
   });
 }
 
+/** A tmpfs over a directory that is there has its mode, unless it is given one. */
+function fillOf(type: string, words: MountWords): { fill?: "copy" | "mode" } {
+  if (words.copyUp) return { fill: "copy" };
+  return type === "tmpfs" && !words.options.some((option) => option.startsWith("mode=")) ? { fill: "mode" } : {};
+}
+
 function fileSystemOperation(type: string, mount: SpecMount, words: MountWords): InitOp {
   return {
     op: "mount",
@@ -111,7 +150,7 @@ function fileSystemOperation(type: string, mount: SpecMount, words: MountWords):
     target: mount.destination,
     attributes: words.set,
     options: words.options,
-    ...(words.copyUp ? { copyUp: true } : {}),
+    ...fillOf(type, words),
     create: "directory",
     ...(type === "mqueue" ? { optional: true } : {}),
   };
@@ -163,7 +202,8 @@ export function mountOperations(mounts: readonly SpecMount[], view: CgroupView):
       bindOperations(mount, words.bind === "none" ? { ...words, bind: "single" } : words, operations);
     } else if (mount.type === "cgroup" || mount.type === "cgroup2") {
       if (view.version === 2 || view.hierarchies.length > 0) cgroupOperations(mount, words, view, operations);
-    } else operations.init.push(fileSystemOperation(mount.type ?? "none", mount, words));
+    } else if (mount.type === "overlay") imageOperations(mount, words, operations);
+    else operations.init.push(fileSystemOperation(mount.type ?? "none", mount, words));
   }
   return operations;
 }

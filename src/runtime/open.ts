@@ -6,7 +6,7 @@ import { cgroupDirectories, cgroupParentPath, prepareCgroupParent, removeCgroupP
 import { type HostFacts, readHostFacts } from "../kernel/host-facts.ts";
 import type { ExecSession, ExitRecord, Kernel, LaunchFailure, Monitor } from "../kernel/kernel.ts";
 import { readProcessFile } from "../kernel/process-files.ts";
-import type { ContainerConfig, ExecConfig, HostConfig, MountPoint, RuntimeSpec } from "../spec/spec.ts";
+import type { ContainerConfig, ExecConfig, HostConfig, RuntimeSpec } from "../spec/spec.ts";
 import { checkResources } from "./check-resources.ts";
 import { containerDevices } from "./devices.ts";
 import { execPlan } from "./exec.ts";
@@ -15,10 +15,9 @@ import { limitContainer } from "./limit-container.ts";
 import { ipcMode } from "./namespaces.ts";
 import { launchPlan } from "./plan.ts";
 import { containerResources } from "./resources.ts";
-import type { RunningContainer, Runtime, RuntimeOptions, StartRequest } from "./runtime.ts";
+import type { RunningContainer, Runtime, RuntimeOptions, StartRequest, UserMount } from "./runtime.ts";
 import { cgroupPath, containerSpec, groupsAdded } from "./spec.ts";
 import { boundFiles, sharedShmPath } from "./spec-mounts.ts";
-import { inspectMounts, type UserMount, userMounts } from "./user-mounts.ts";
 import { type AccountFiles, type ResolvedUser, resolveUser } from "./users.ts";
 import { validateContainer } from "./validate.ts";
 
@@ -95,10 +94,6 @@ class LinuxRuntime implements Runtime {
     return warnings;
   }
 
-  mountPoints(_config: ContainerConfig, hostConfig: HostConfig): MountPoint[] {
-    return inspectMounts(userMounts(hostConfig));
-  }
-
   async start(request: StartRequest): Promise<RunningContainer> {
     const { hostConfig } = request;
     const [user, devices] = await Promise.all([
@@ -165,7 +160,7 @@ class LinuxRuntime implements Runtime {
   async #prepareFiles(request: StartRequest): Promise<void> {
     const { statePath, hostConfig } = request;
     const makeSource = async (mount: UserMount): Promise<void> => {
-      if (mount.type !== "bind" || !mount.createSource) return;
+      if (mount.type !== "bind" || mount.createSource !== true) return;
       await mkdir(mount.source, { recursive: true }).catch((error: unknown) => {
         if (errnoOf(error) !== "EEXIST" && errnoOf(error) !== "ENOTDIR") throw error; // a file, socket or device is there: fine
       });
@@ -173,7 +168,7 @@ class LinuxRuntime implements Runtime {
     await Promise.all([
       rm(join(statePath, "exit.json"), { force: true }),
       ...boundFiles(request).map(({ name, content }) => writeFile(join(statePath, name), content, { mode: 0o644 })),
-      ...userMounts(hostConfig).map(makeSource),
+      ...request.mounts.map(makeSource),
       ...(ipcMode(hostConfig) === "shareable" ? [this.#makeSharedMemory(request.containerId)] : []),
     ]);
   }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { InitOp, LaunchPlan } from "../kernel/kernel.ts";
-import { accounts, type Example, hostFacts, planOf, specOf } from "./examples.test.ts";
+import { accounts, bind, type Example, hostFacts, planOf, specOf } from "./examples.test.ts";
 import { execPlan } from "./exec.ts";
 import { readMountWords } from "./mount-operations.ts";
 import { resolveUser } from "./users.ts";
@@ -33,7 +33,7 @@ describe("the launch plan", () => {
       containerNetwork: [],
       cleanup: [],
     };
-    const plan = await planOf({ request: { network }, hostConfig: { Binds: ["/etc:/x"] } });
+    const plan = await planOf({ request: { network, mounts: [bind("/etc", "/x")] } });
     const order = stages(plan.prepare).filter((op, index, all) => all.indexOf(op) === index);
     assert.deepEqual(
       order.filter((op) => ["mkdir", "bind-port", "overlay", "open-tree"].includes(op)),
@@ -116,7 +116,9 @@ describe("the launch plan", () => {
   });
 
   test("mounts: attributes apart from options", async () => {
-    const plan = await planOf({ hostConfig: { Tmpfs: { "/t": "size=1m,exec,ro" } } });
+    const plan = await planOf({
+      request: { mounts: [{ type: "tmpfs", target: "/t", options: ["nosuid", "nodev", "size=1m", "exec", "ro"] }] },
+    });
     assert.deepEqual(mountOn(plan, "/dev"), {
       op: "mount",
       type: "tmpfs",
@@ -141,6 +143,8 @@ describe("the launch plan", () => {
       propagation: 0x8_4000,
       bind: "recursive",
       copyUp: false,
+      subpath: "",
+      engineOnly: false,
       options: [],
     });
     assert.deepEqual(readMountWords(["bind", "ro", "nosuid", "relatime", "shared"]), {
@@ -150,6 +154,8 @@ describe("the launch plan", () => {
       propagation: 0x10_0000,
       bind: "single",
       copyUp: false,
+      subpath: "",
+      engineOnly: false,
       options: [],
     });
     assert.deepEqual(readMountWords(["tmpcopyup", "size=1m", "defaults", "rw"]), {
@@ -159,6 +165,8 @@ describe("the launch plan", () => {
       propagation: 0,
       bind: "none",
       copyUp: true,
+      subpath: "",
+      engineOnly: false,
       options: ["size=1m"],
     });
   });
@@ -178,7 +186,7 @@ describe("the launch plan", () => {
   });
 
   test("whoever binds a /dev of their own gets nothing made in it", async () => {
-    const plan = await planOf({ hostConfig: { Binds: ["/dev:/dev"] } });
+    const plan = await planOf({ request: { mounts: [bind("/dev", "/dev")] } });
     assert.equal(at(plan, "device"), -1);
     assert.equal(mountOn(plan, "/dev/pts"), undefined);
   });

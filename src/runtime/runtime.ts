@@ -8,12 +8,12 @@
  */
 import type { ContainerId } from "../base/base.ts";
 import type { ExecSession, ExitRecord, HostOp, InitOp, JsonFileLog, LaunchFailure, Monitor, NetlinkOp } from "../kernel/kernel.ts";
-import type { ContainerConfig, ExecConfig, HostConfig, MountPoint, RuntimeSpec } from "../spec/spec.ts";
+import type { ContainerConfig, ExecConfig, HostConfig, RuntimeSpec } from "../spec/spec.ts";
 
 export interface Runtime {
   /**
    * Checks what can be checked of a configuration before anything is made: sizes, capabilities, sysctls,
-   * security options, devices, mounts, users. @returns warnings as Docker gives them (`Your kernel does not support …`)
+   * security options, devices, users. @returns warnings as Docker gives them (`Your kernel does not support …`)
    * @throws InvalidParameter with Docker's wording
    */
   validate(config: ContainerConfig, hostConfig: HostConfig): string[];
@@ -23,8 +23,6 @@ export interface Runtime {
    * @throws InvalidParameter with Docker's wording
    */
   checkLimits(hostConfig: HostConfig): Promise<string[]>;
-  /** The mount points that inspect lists, from `Binds`, `Mounts` and `Tmpfs`. */
-  mountPoints(config: ContainerConfig, hostConfig: HostConfig): MountPoint[];
   start(request: StartRequest): Promise<RunningContainer>;
   /** The monitor of a container that an earlier daemon started, or its exit record when it has ended, or neither. */
   adopt(containerId: ContainerId, statePath: string): Promise<{ running?: RunningContainer; exit?: ExitRecord }>;
@@ -49,6 +47,30 @@ export interface RuntimeOptions {
   readonly ulimits?: readonly { readonly Name: string; readonly Soft: number; readonly Hard: number }[];
 }
 
+/** What the user has mounted, found: volumes are directories, images are layers. */
+export type UserMount =
+  | {
+      readonly type: "bind";
+      readonly source: string;
+      readonly target: string;
+      readonly writable: boolean;
+      /** How far read-only goes: `force` is an error where the kernel cannot make the mounts below read-only too. */
+      readonly readonly: "single" | "recursive" | "force";
+      readonly recursive: boolean;
+      /** `rprivate`, `shared`, … */
+      readonly propagation: string;
+      /** A missing source is made, as a directory. */
+      readonly createSource?: boolean;
+      /** Below the source, and not led out of it by links. */
+      readonly subpath?: string;
+      /** The source is to be seen in the engine's own mount namespace only. */
+      readonly engineOnly?: boolean;
+    }
+  /** `options`: fstab words. */
+  | { readonly type: "tmpfs"; readonly target: string; readonly options: readonly string[] }
+  /** The file system of layers, topmost first, read-only. */
+  | { readonly type: "image"; readonly lower: readonly string[]; readonly target: string; readonly subpath: string };
+
 export interface StartRequest {
   readonly containerId: ContainerId;
   readonly config: ContainerConfig;
@@ -57,6 +79,8 @@ export interface StartRequest {
   readonly statePath: string;
   /** Overlay lower directories, topmost first. */
   readonly lower: readonly string[];
+  /** No target twice. */
+  readonly mounts: readonly UserMount[];
   readonly hostname: string;
   readonly network: NetworkPlan;
   /** Contents of the files bound over /etc/hosts, /etc/hostname and /etc/resolv.conf; undefined: leave the image's (host network: the host's). */

@@ -1,10 +1,12 @@
 /** The mounts of a container, in OCI's words: the kernel's file systems, Docker's three files, and what the user asks for. */
 import { join } from "node:path";
+import { invalidParameter } from "../base/base.ts";
+import type { HostFacts } from "../kernel/host-facts.ts";
 import type { HostConfig, SpecMount } from "../spec/spec.ts";
+import { extension } from "./mount-operations.ts";
 import { ipcMode, joinedContainer } from "./namespaces.ts";
-import type { RuntimeOptions, StartRequest } from "./runtime.ts";
+import type { RuntimeOptions, StartRequest, UserMount } from "./runtime.ts";
 import type { SecurityOptions } from "./security-options.ts";
-import { type UserMount, userMounts } from "./user-mounts.ts";
 
 const defaultShmBytes = 64 * 2 ** 20;
 
@@ -60,7 +62,15 @@ export function boundFiles(request: StartRequest): { readonly name: string; read
   return files;
 }
 
-function userMount(one: UserMount): SpecMount {
+/** @throws InvalidParameter when the kernel cannot do what is forced */
+function readonlyWord(one: UserMount & { type: "bind" }, facts: Pick<HostFacts, "recursiveAttributes">): string {
+  if (one.readonly === "force" && !facts.recursiveAttributes)
+    throw invalidParameter("requested recursive read-only mount, but the kernel does not support it: Linux 5.12 or later is needed");
+  return one.readonly !== "single" && one.recursive && facts.recursiveAttributes ? "rro" : "ro";
+}
+
+function userMount(one: UserMount, facts: Pick<HostFacts, "recursiveAttributes">): SpecMount {
+  const subpath = "subpath" in one && one.subpath ? [`${extension.subpath}${one.subpath}`] : [];
   switch (one.type) {
     case "tmpfs":
       return { destination: one.target, type: "tmpfs", source: "tmpfs", options: [...one.options] };
@@ -71,9 +81,18 @@ function userMount(one: UserMount): SpecMount {
         source: one.source,
         options: [
           one.recursive ? "rbind" : "bind",
-          ...(one.writable ? [] : [one.readonlyRecursive && one.recursive ? "rro" : "ro"]),
+          ...(one.writable ? [] : [readonlyWord(one, facts)]),
           one.propagation,
+          ...subpath,
+          ...(one.engineOnly === true ? [extension.engineOnly] : []),
         ],
+      };
+    case "image":
+      return {
+        destination: one.target,
+        type: "overlay",
+        source: "overlay",
+        options: ["ro", ...one.lower.map((path) => `lowerdir+=${path}`), ...subpath],
       };
   }
 }
@@ -81,8 +100,14 @@ function userMount(one: UserMount): SpecMount {
 const depth = (path: string): number => path.split("/").filter(Boolean).length;
 
 /** Parents before what lies in them; what the user mounts takes the place of a default at the same target. */
-export function containerMounts(request: StartRequest, options: RuntimeOptions, security: SecurityOptions, execRoot: string): SpecMount[] {
-  const own = userMounts(request.hostConfig).map(userMount);
+export function containerMounts(
+  request: StartRequest,
+  options: RuntimeOptions,
+  security: SecurityOptions,
+  surroundings: { readonly execRoot: string; readonly facts: Pick<HostFacts, "recursiveAttributes"> },
+): SpecMount[] {
+  const { execRoot, facts } = surroundings;
+  const own = request.mounts.map((one) => userMount(one, facts));
   const files = boundFiles(request).map(
     ({ name, target }): SpecMount => ({
       destination: target,

@@ -5,7 +5,7 @@ import { describe, test } from "node:test";
 import { Ajv } from "ajv";
 import { defaultCapabilities } from "../kernel/capabilities.ts";
 import type { HostConfig, RuntimeSpec } from "../spec/spec.ts";
-import { type Example, hostFacts, specOf } from "./examples.test.ts";
+import { bind, type Example, hostFacts, specOf } from "./examples.test.ts";
 
 const schemas = resolve(import.meta.dirname, "../../../shared/data/oci-runtime");
 const skip = existsSync(schemas) ? false : `${schemas} is not here`;
@@ -37,11 +37,14 @@ const examples: Readonly<Record<string, Example>> = {
   },
   user: { config: { User: "user", WorkingDir: "/srv", Env: ["A=b"] }, hostConfig: { GroupAdd: ["extra", "7"] } },
   mounts: {
-    hostConfig: {
-      Binds: ["/etc:/data:ro,rslave"],
-      Mounts: [{ Type: "tmpfs", Target: "/t", TmpfsOptions: { SizeBytes: 4096, Mode: 0o700 } }],
-      Tmpfs: { "/tmp": "size=1m,exec" },
-      ReadonlyRootfs: true,
+    hostConfig: { ReadonlyRootfs: true },
+    request: {
+      mounts: [
+        bind("/etc", "/data", { writable: false, propagation: "rslave" }),
+        bind("/var/lib/berth/volumes/v/_data", "/v", { subpath: "a/b", engineOnly: true }),
+        { type: "tmpfs", target: "/t", options: ["size=4096", "mode=700"] },
+        { type: "image", target: "/i", lower: ["/layers/b", "/layers/a"], subpath: "bin" },
+      ],
     },
   },
   devices: {
@@ -190,14 +193,26 @@ describe("the runtime spec", () => {
   });
 
   test("mounts: by depth, own ones in place of defaults, read-only to the bottom", async () => {
-    const spec = await specOf({ hostConfig: { Binds: ["/etc:/a/b/c:ro", "/etc:/a", "/etc/hosts:/etc/hosts"], Tmpfs: { "/dev/shm": "" } } });
+    const spec = await specOf({
+      request: {
+        mounts: [
+          bind("/etc", "/a/b/c", { writable: false }),
+          bind("/etc", "/a"),
+          bind("/etc/hosts", "/etc/hosts"),
+          { type: "tmpfs", target: "/dev/shm", options: [] },
+        ],
+      },
+    });
     assert.deepEqual(
       spec.mounts.slice(6).map(({ destination }) => destination),
       ["/a", "/etc/resolv.conf", "/etc/hostname", "/etc/hosts", "/dev/shm", "/a/b/c"],
     );
     assert.deepEqual(mountAt(spec, "/a/b/c")?.options, ["rbind", "rro", "rprivate"]);
     assert.equal(mountAt(spec, "/etc/hosts")?.source, "/etc/hosts");
-    assert.equal((await specOf({ hostConfig: { Binds: ["/etc:/a:rshared"] } })).linux.rootfsPropagation, "shared");
+    assert.equal(
+      (await specOf({ request: { mounts: [bind("/etc", "/a", { propagation: "rshared" })] } })).linux.rootfsPropagation,
+      "shared",
+    );
   });
 
   test("devices: nodes, and rules behind the defaults", async () => {

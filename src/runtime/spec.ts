@@ -153,7 +153,7 @@ export function containerSpec(input: SpecInput): RuntimeSpec {
     privileged: hostConfig.Privileged === true,
     known: facts.capabilities,
   });
-  const mounts = containerMounts(request, options, security, input.execRoot);
+  const mounts = containerMounts(request, options, security, input);
   const ownUts = hostConfig.UTSMode !== "host";
   return {
     ociVersion: "1.2.0",

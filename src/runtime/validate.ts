@@ -13,7 +13,6 @@ import { checkNamespaces, ipcMode } from "./namespaces.ts";
 import { securityOptions } from "./security-options.ts";
 import { checkSysctl } from "./sysctls.ts";
 import { resourceLimits } from "./ulimits.ts";
-import { assertSourcesExist, userMounts } from "./user-mounts.ts";
 import { checkUserSyntax } from "./users.ts";
 
 function checkSecurity(hostConfig: HostConfig, facts: HostFacts): string[] {
@@ -72,7 +71,5 @@ export function validateContainer(config: ContainerConfig, hostConfig: HostConfi
   checkDevices(hostConfig);
   checkSysctls(hostConfig);
   resourceLimits(hostConfig.Ulimits ?? [], []);
-  const warnings = [...checkSecurity(hostConfig, facts), ...checkResources(hostConfig, facts)];
-  assertSourcesExist(userMounts(hostConfig));
-  return warnings;
+  return [...checkSecurity(hostConfig, facts), ...checkResources(hostConfig, facts)];
 }

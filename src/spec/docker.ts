@@ -38,4 +38,7 @@ export type {
   SystemInfo,
   SystemVersion,
   Volume,
+  VolumeCreateOptions,
+  VolumeListResponse,
+  VolumePruneResponse,
 } from "@docker/node-sdk";

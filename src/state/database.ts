@@ -9,11 +9,12 @@ import { DatabaseSync } from "node:sqlite";
 import { schema as containers } from "./containers.ts";
 import { schema as images } from "./images.ts";
 import { schema as networks } from "./networks.ts";
+import { schema as volumes } from "./volumes.ts";
 
 export type Database = DatabaseSync;
 
 /** Each entry is applied once, in order; its index + 1 is then the database's user_version. Append only. */
-const migrations: readonly string[] = [containers + images + networks];
+const migrations: readonly string[] = [containers + images + networks + volumes];
 
 /** Opens or creates the database and brings its schema up to date. `:memory:` for tests. */
 export function openDatabase(path: string): Database {
