@@ -4,10 +4,12 @@ import type { FlagSpec, FlagValues } from "./flags/flag.ts";
 
 /** What a verb is given: how to reach the daemon, and where to write. */
 export interface Context {
-  /** As `-H` or the environment names the daemon; undefined: the default socket. */
+  /** As `-H` or the environment names the daemon; undefined: the context's, or the default socket. */
   readonly host: string | undefined;
   readonly debug: boolean;
   configuration(): Configuration;
+  /** The context in use: `default` where flags or the environment name a host. */
+  contextName(): string;
   /** The client of that host. Nothing is connected before the first call. */
   client(): EngineClient;
   /** The same, which starts a daemon on the default socket if none answers there and the caller may. */

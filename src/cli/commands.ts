@@ -14,6 +14,10 @@ const actions = (name: "pause" | "unpause" | "stop" | "restart" | "kill" | "wait
   command: (await import("./verbs/container-actions.ts"))[name],
 });
 const prune = (name: "containers" | "images" | "volumes" | "system") => async () => ({ command: (await import("./verbs/prune.ts"))[name] });
+const contexts =
+  (name: "create" | "exportContext" | "importContext" | "inspect" | "ls" | "rm" | "show" | "update" | "use") => async () => ({
+    command: (await import("./verbs/contexts.ts"))[name],
+  });
 const volumes = (name: "create" | "ls" | "inspect" | "rm") => async () => ({ command: (await import("./verbs/volumes.ts"))[name] });
 
 const run = verb("run", "Create and run a new container from an image", "container run, run", () => import("./verbs/run.ts"));
@@ -91,6 +95,21 @@ const groups: readonly Entry[] = [
     ],
   },
   {
+    name: "context",
+    summary: "Manage contexts",
+    entries: [
+      verb("create", "Create a context", "", contexts("create")),
+      verb("export", "Export a context to a tar archive FILE or a tar stream on STDOUT.", "", contexts("exportContext")),
+      verb("import", "Import a context from a tar file", "", contexts("importContext")),
+      verb("inspect", "Show all that is known of contexts", "", contexts("inspect")),
+      verb("ls", "List contexts", "context ls, context list", contexts("ls"), { aliases: ["list"] }),
+      verb("rm", "Remove contexts", "context rm, context remove", contexts("rm"), { aliases: ["remove"] }),
+      verb("show", "Print the name of the current context", "", contexts("show")),
+      verb("update", "Update a context", "", contexts("update")),
+      verb("use", "Set the current context", "", contexts("use")),
+    ],
+  },
+  {
     name: "volume",
     summary: "Manage volumes",
     usage: "COMMAND",
@@ -109,6 +128,9 @@ const groups: readonly Entry[] = [
       info,
       events,
       verb("df", "Show what takes how much space", "", () => import("./verbs/df.ts")),
+      verb("dial-stdio", "Join standard input and output to the daemon's socket", "", () => import("./verbs/dial-stdio.ts"), {
+        hidden: true,
+      }),
       verb("prune", "Remove unused data", "", prune("system")),
       verb("shutdown", "End the daemon; containers go on running", "", () => import("./verbs/shutdown.ts")),
     ],

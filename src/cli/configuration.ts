@@ -1,8 +1,8 @@
-import { readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, realpathSync, renameSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { errnoOf, messageOf } from "../base/errors.ts";
-import { ExitError } from "./command.ts";
+import { writeAll } from "./output/write.ts";
 
 /** Names in `config.json` of texts that stand in for a flag. */
 export type ConfiguredText = "currentContext" | "detachKeys" | "imagesFormat" | "psFormat" | "statsFormat" | "volumesFormat";
@@ -24,7 +24,7 @@ export class Configuration {
     return join(this.folder, "config.json");
   }
 
-  /** @throws ExitError for a file that is not JSON */
+  /** A file that cannot be read is told and passed over, as Docker does. */
   content(): Content {
     if (this.#content !== undefined) return this.#content;
     let text = "{}";
@@ -34,9 +34,10 @@ export class Configuration {
       if (errnoOf(error) !== "ENOENT" && errnoOf(error) !== "ENOTDIR" && errnoOf(error) !== "EACCES") throw error;
     }
     try {
-      this.#content = JSON.parse(text) as Content;
+      this.#content = JSON.parse(text === "" ? "{}" : text) as Content;
     } catch (error) {
-      throw new ExitError(1, `parsing config file (${this.path}): ${messageOf(error)}`);
+      writeAll(2, `WARNING: Error loading config file: parsing config file (${this.path}): ${messageOf(error)}\n`);
+      this.#content = {};
     }
     return this.#content;
   }
@@ -45,6 +46,19 @@ export class Configuration {
   text(name: ConfiguredText): string {
     const value = this.content()[name];
     return typeof value === "string" ? value : "";
+  }
+
+  /** Writes the choice of a context down; undefined: none. All else in the file stays as it is. */
+  setCurrentContext(name: string | undefined): void {
+    const { currentContext, ...rest } = this.content();
+    if ((currentContext ?? "") === (name ?? "")) return;
+    this.#content = { auths: {}, ...rest, ...(name === undefined ? {} : { currentContext: name }) };
+    mkdirSync(this.folder, { recursive: true, mode: 0o700 });
+    // The file may be a link to where somebody keeps it.
+    const path = existsSync(this.path) ? realpathSync(this.path) : this.path;
+    const partial = `${path}.${process.pid}.partial`;
+    writeFileSync(partial, JSON.stringify(this.#content, undefined, "\t"), { mode: 0o600 });
+    renameSync(partial, path);
   }
 
   /** Headers that go with every request. */

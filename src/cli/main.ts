@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { isEngineError, messageOf } from "../base/errors.ts";
-import { defaultHost } from "../client/address.ts";
+import { defaultHost, type TlsOptions } from "../client/address.ts";
 import { EngineClient } from "../client/engine-client.ts";
 import { type Command, type Context, type Entry, ExitError, RunError } from "./command.ts";
 import { commands } from "./commands.ts";
@@ -13,27 +13,54 @@ import { writeAll } from "./output/write.ts";
 const help = () => import("./help.ts");
 const flagErrorStatus = 125;
 
-function contextOf(flags: FlagValues): Context {
+/** The host that flags or the environment name. */
+function namedHost(flags: FlagValues): string | undefined {
   const hosts = flags.list("host");
   if (hosts.length > 1) throw new ExitError(1, "specify only one -H");
-  for (const name of ["tls", "tlsverify", "tlscacert", "tlscert", "tlskey", "context"])
-    if (flags.changed(name)) throw new ExitError(1, `--${name} is not supported: use a unix socket, or tcp:// inside a tunnel`);
+  if (hosts.length > 0 && flags.string("context") !== "")
+    throw new ExitError(1, "conflicting options: cannot specify both --host and --context");
   const host = hosts[0] ?? process.env["BERTH_HOST"] ?? process.env["DOCKER_HOST"];
-  const named = host === undefined || host === "" ? undefined : host;
+  return host === "" ? undefined : host;
+}
+
+const usesTls = (flags: FlagValues): boolean =>
+  ["tls", "tlsverify"].some((name) => flags.changed(name)) ||
+  ["DOCKER_TLS", "DOCKER_TLS_VERIFY"].some((name) => (process.env[name] ?? "") !== "");
+
+async function contextOf(flags: FlagValues): Promise<Context> {
+  const host = namedHost(flags);
   const configuration = new Configuration(flags.string("config"));
+  let contextName = flags.string("context");
+  if (contextName === "" && host === undefined) contextName = process.env["DOCKER_CONTEXT"] ?? "";
+  if (contextName === "" && host === undefined) contextName = configuration.text("currentContext");
+  if (contextName === "") contextName = "default";
+  // Few need a context or TLS: what does them is loaded for these only.
+  const store =
+    contextName === "default" ? undefined : new (await import("./contexts/context-store.ts")).ContextStore(configuration.folder);
+  const secured = usesTls(flags) ? (await import("./contexts/tls-flags.ts")).tlsOptions : undefined;
+  const endpoint = (): { host: string; tls: TlsOptions | undefined } => {
+    try {
+      return store?.endpoint(contextName) ?? { host: host ?? defaultHost, tls: secured?.(flags, configuration.folder) };
+    } catch (error) {
+      throw new ExitError(1, `Failed to initialize: unable to resolve docker endpoint: ${messageOf(error)}`);
+    }
+  };
   let client: EngineClient | undefined;
   const connect = (): EngineClient => {
-    client ??= new EngineClient(named ?? defaultHost, configuration.headers());
+    if (client !== undefined) return client;
+    const found = endpoint();
+    client = new EngineClient(found.host, { headers: configuration.headers(), tls: found.tls });
     return client;
   };
   return {
-    host: named,
+    host,
     debug: flags.bool("debug"),
     configuration: () => configuration,
+    contextName: () => contextName,
     client: connect,
     startedClient: () => {
       const started = connect();
-      if (named === undefined && process.getuid?.() === 0)
+      if (host === undefined && store === undefined && process.getuid?.() === 0)
         started.whenNotRunning = async () => (await import("./start-daemon.ts")).startDaemon((text) => writeAll(2, text));
       return started;
     },
@@ -155,7 +182,7 @@ async function main(argv: readonly string[]): Promise<number> {
       `${error.message}\n\nUsage:  ${program} [OPTIONS] COMMAND [ARG...]\n\nRun '${program} --help' for more information`,
     );
   }
-  const context = contextOf(globals.values);
+  const context = await contextOf(globals.values);
   if (globals.values.bool("version")) {
     context.out(`${(await import("./client-version.ts")).versionLine()}\n`);
     return 0;

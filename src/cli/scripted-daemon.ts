@@ -3,7 +3,7 @@
  * the same socket, and must ask the same and print the same. It is no engine and is not in the bundle.
  */
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 
@@ -34,6 +34,8 @@ const parseBody = (text: string): unknown => {
 
 export class ScriptedDaemon implements AsyncDisposable {
   readonly asked: Asked[] = [];
+  /** Of each request, pings too. */
+  readonly headers: IncomingHttpHeaders[] = [];
   script: Script = {};
   readonly host: string;
   readonly #server: Server;
@@ -64,6 +66,7 @@ export class ScriptedDaemon implements AsyncDisposable {
       query: Object.fromEntries(url.searchParams),
       body: parseBody(text),
     };
+    this.headers.push(request.headers);
     if (asked.path !== "/_ping") this.asked.push(asked);
     return asked;
   }

@@ -222,7 +222,17 @@ describe("EngineClient", () => {
 test("addresses", () => {
   assert.deepEqual(parseAddress("tcp://[::1]:99"), { kind: "tcp", host: "::1", port: 99, text: "tcp://[::1]:99" });
   assert.deepEqual(parseAddress("tcp://h"), { kind: "tcp", host: "h", port: 2375, text: "tcp://h" });
-  assert.throws(() => parseAddress("ssh://u@h"), /ssh:\/\/ hosts are not supported/);
+  assert.deepEqual(parseAddress("tcp://h", { verify: true }), {
+    kind: "tcp",
+    host: "h",
+    port: 2376,
+    text: "tcp://h",
+    tls: { verify: true },
+  });
+  const ssh = { kind: "ssh", user: "u", host: "h", port: "22", path: "/run/x.sock", text: "ssh://u@h:22/run/x.sock" };
+  assert.deepEqual(parseAddress("ssh://u@h:22/run/x.sock"), ssh);
+  assert.throws(() => parseAddress("ssh://u:secret@h"), /plain-text password is not supported/);
+  assert.throws(() => parseAddress("ssh://-oProxyCommand=x"), /invalid SSH URL/);
   assert.throws(() => parseAddress("/run/x.sock"), /unable to parse docker host/);
   assert.throws(() => parseAddress("npipe://x"), /protocol not available/);
 });

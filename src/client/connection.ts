@@ -1,5 +1,6 @@
 import { connect, type Socket } from "node:net";
-import { type EngineError, errnoOf, forbidden, systemError, unavailable } from "../base/errors.ts";
+import type { Duplex } from "node:stream";
+import { type EngineError, errnoOf, forbidden, isEngineError, systemError, unavailable } from "../base/errors.ts";
 import type { Address } from "./address.ts";
 import { chunkedBody, sizedBody } from "./http-body.ts";
 import { type Head, headEnd, maxHeadBytes, parseHead } from "./http-head.ts";
@@ -16,7 +17,7 @@ export interface RequestOptions {
 /** An answer whose head has arrived. Read `body` to its end or `close` it. */
 export interface Response extends Head {
   readonly body: AsyncIterable<Buffer>;
-  readonly socket: Socket;
+  readonly socket: Duplex;
   close(): void;
 }
 
@@ -29,7 +30,23 @@ function connectionError(address: Address, error: unknown): EngineError {
   return systemError(`error during connect: ${error instanceof Error ? error.message : String(error)}`, error);
 }
 
-function open(address: Address): Promise<Socket> {
+/** A raw connection to the daemon. @throws Unavailable, Forbidden or System when there is none */
+export async function dial(address: Address): Promise<Duplex> {
+  // What is rare is loaded when it is used.
+  if (address.kind === "ssh") return listened((await import("./ssh-connection.ts")).connectSsh(address));
+  if (address.kind === "unix" || address.tls === undefined) return dialPlain(address);
+  const { connectTls } = await import("./tls-connection.ts");
+  try {
+    return listened(await connectTls(address.host, address.port, address.tls));
+  } catch (error) {
+    throw connectionError(address, error);
+  }
+}
+
+/** Failures are seen by whoever reads; without a listener they would end the process. */
+const listened = (socket: Duplex): Duplex => socket.on("error", () => {});
+
+function dialPlain(address: Exclude<Address, { kind: "ssh" }>): Promise<Socket> {
   // The other side may end its half first (an attached process whose output is over): the writing half stays ours to end.
   const socket =
     address.kind === "unix"
@@ -38,15 +55,14 @@ function open(address: Address): Promise<Socket> {
   return new Promise((resolve, reject) => {
     socket.once("connect", () => {
       socket.removeAllListeners("error");
-      // Failures are seen by whoever reads; without a listener they would end the process.
-      socket.on("error", () => {});
+      listened(socket);
       resolve(socket);
     });
     socket.once("error", (error) => reject(connectionError(address, error)));
   });
 }
 
-function readHead(socket: Socket): Promise<Head> {
+function readHead(socket: Duplex): Promise<Head> {
   return new Promise((resolve, reject) => {
     let data: Buffer = Buffer.alloc(0);
     const done = (): void => {
@@ -55,7 +71,8 @@ function readHead(socket: Socket): Promise<Head> {
     };
     const onEnd = (): void => {
       done();
-      reject(unavailable("the daemon closed the connection before it answered; its log says why"));
+      const failure = socket.errored;
+      reject(isEngineError(failure) ? failure : unavailable("the daemon closed the connection before it answered; its log says why"));
     };
     const onData = (chunk: Buffer): void => {
       data = data.length === 0 ? chunk : Buffer.concat([data, chunk]);
@@ -89,7 +106,7 @@ function readHead(socket: Socket): Promise<Head> {
   });
 }
 
-async function sendChunks(socket: Socket, body: AsyncIterable<Uint8Array>): Promise<void> {
+async function sendChunks(socket: Duplex, body: AsyncIterable<Uint8Array>): Promise<void> {
   const write = (data: Uint8Array | string): Promise<void> =>
     new Promise((resolve, reject) => {
       if (socket.destroyed) reject(new Error("closed"));
@@ -109,8 +126,8 @@ async function sendChunks(socket: Socket, body: AsyncIterable<Uint8Array>): Prom
 
 function headText(address: Address, method: string, path: string, options: RequestOptions): string {
   const { body } = options;
-  // As Docker's own client does: a unix socket has no host name.
-  let text = `${method} ${path} HTTP/1.1\r\nHost: ${address.kind === "unix" ? "api.berth.localhost" : `${address.host}:${address.port}`}\r\nUser-Agent: Berth-Client\r\n`;
+  // As Docker's own client does: a socket has no host name.
+  let text = `${method} ${path} HTTP/1.1\r\nHost: ${address.kind === "tcp" ? `${address.host}:${address.port}` : "api.berth.localhost"}\r\nUser-Agent: Berth-Client\r\n`;
   if (options.headers?.["Connection"] === undefined) text += "Connection: close\r\n";
   for (const [name, value] of Object.entries(options.headers ?? {})) text += `${name}: ${value.replace(/[\r\n]/g, "")}\r\n`;
   if (typeof body === "string" || body instanceof Uint8Array) text += `Content-Length: ${Buffer.byteLength(body)}\r\n`;
@@ -119,11 +136,11 @@ function headText(address: Address, method: string, path: string, options: Reque
   return `${text}\r\n`;
 }
 
-async function* rawBody(socket: Socket): AsyncGenerator<Buffer, void> {
+async function* rawBody(socket: Duplex): AsyncGenerator<Buffer, void> {
   for await (const chunk of socket) yield chunk;
 }
 
-function bodyOf(method: string, head: Head, socket: Socket): AsyncIterable<Buffer> {
+function bodyOf(method: string, head: Head, socket: Duplex): AsyncIterable<Buffer> {
   const length = head.headers.get("content-length");
   if (method === "HEAD" || head.status === 204 || head.status === 304) return sizedBody(socket, 0);
   if (head.headers.get("transfer-encoding")?.toLowerCase() === "chunked") return chunkedBody(socket);
@@ -138,7 +155,7 @@ function bodyOf(method: string, head: Head, socket: Socket): AsyncIterable<Buffe
  */
 export async function request(address: Address, method: string, path: string, options: RequestOptions = {}): Promise<Response> {
   options.signal?.throwIfAborted();
-  const socket = await open(address);
+  const socket = await dial(address);
   const abort = (): void => void socket.destroy();
   options.signal?.addEventListener("abort", abort, { once: true });
   socket.once("close", () => options.signal?.removeEventListener("abort", abort));

@@ -1,6 +1,6 @@
-import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { EngineError, type ErrorCode, httpStatus, isEngineError, systemError } from "../base/errors.ts";
-import { type Address, defaultHost, parseAddress } from "./address.ts";
+import { type Address, defaultHost, parseAddress, type TlsOptions } from "./address.ts";
 import { type Response, request } from "./connection.ts";
 import { jsonLines } from "./json-lines.ts";
 
@@ -24,7 +24,7 @@ export interface CallOptions {
 
 /** A connection that has become a raw stream. `multiplexed`: the daemon said that stdout and stderr come framed. */
 export interface Hijacked {
-  readonly socket: Socket;
+  readonly socket: Duplex;
   readonly multiplexed: boolean | undefined;
 }
 
@@ -65,6 +65,11 @@ async function errorOf(response: Response): Promise<EngineError> {
   return new EngineError(codeOf(response.status), `Error response from daemon: ${message}`);
 }
 
+export interface ClientOptions {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly tls?: TlsOptions | undefined;
+}
+
 /** Calls of the Engine API. Every call rejects with an EngineError whose message is ready to be shown. */
 export class EngineClient {
   readonly address: Address;
@@ -75,9 +80,9 @@ export class EngineClient {
   readonly #headers: Readonly<Record<string, string>>;
 
   /** `host`: as `-H` takes it. `headers` go with every request. */
-  constructor(host: string, headers: Readonly<Record<string, string>> = {}) {
+  constructor(host: string, { headers = {}, tls }: ClientOptions = {}) {
     this.#headers = headers;
-    this.address = parseAddress(host);
+    this.address = parseAddress(host, tls);
     // Berth's own socket has Berth behind it, of this very checkout; others are asked what they speak.
     if (host === defaultHost) this.#version = Promise.resolve(apiVersion);
   }

@@ -56,6 +56,7 @@ function realPath(path: string): string {
   try {
     return realpathSync(path);
   } catch (error) {
+    if (errnoOf(error) === "ENOTDIR") throw invalidParameter("not a directory", error);
     const at = error instanceof Error && "path" in error ? String(error.path) : path;
     throw fileError("lstat", at, error);
   }
@@ -73,8 +74,10 @@ function lstat(path: string): Stats {
 export function localSource(asked: string, follow: boolean): CopyEnd {
   let path: string;
   let calledAs: string | undefined;
-  if (follow) ({ path, calledAs } = followed(asked, realPath(asked)));
-  else {
+  if (follow) {
+    ({ path, calledAs } = followed(asked, realPath(asked)));
+    if (endsWithSlash(path) && !lstat(path).isDirectory()) throw invalidParameter("not a directory");
+  } else {
     const slash = asked.lastIndexOf("/") + 1;
     path = `${realPath(asked.slice(0, slash))}/${asked.slice(slash)}`;
     if (endsWithSlash(asked) && base(asked) !== base(path)) calledAs = base(asked);

@@ -87,7 +87,12 @@ export class TarReader {
   async *data(): AsyncGenerator<Buffer, void> {
     while (this.#left > 0) {
       const part = await this.#some(this.#left);
-      if (part === undefined) throw systemError("unexpected EOF");
+      if (part === undefined) {
+        // Docker's contexts end without the padding of their last file.
+        if (this.#size > 0) throw systemError("unexpected EOF");
+        this.#left = 0;
+        return;
+      }
       this.#left -= part.length;
       const data = part.subarray(0, this.#size);
       this.#size -= data.length;

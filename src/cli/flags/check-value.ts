@@ -72,6 +72,7 @@ export function checkValue(spec: FlagSpec, value: string): string {
     case "string":
     case "list":
     case "strings":
+    case "stringToString":
     case "mount":
     case "network":
     case "ulimit":

@@ -22,6 +22,7 @@ export type FlagType =
   | "map"
   | "filter"
   | "strings"
+  | "stringToString"
   | "int"
   | "uint"
   | "uint16"
