@@ -50,6 +50,7 @@ const plain = (text: string): string =>
     .replaceAll(/DOCKER ENDPOINT */g, "DOCKER ENDPOINT ")
     .replace(/\bdocker\b(?!["])/g, "berth")
     .replaceAll("Docker daemon", "Berth daemon")
+    .replaceAll(/ {3,}/g, "   ")
     .replaceAll(/ +$/gm, "");
 
 async function same(args: readonly string[], env: Record<string, string> = {}): Promise<Result> {
