@@ -20,7 +20,7 @@ export type Driven = Map<string, Set<string>>;
 
 const maxBodyBytes = 32 * 1024 * 1024;
 /** Answers of older versions have fields that this description does not know. */
-const oldestChecked = 44;
+const oldestChecked = 50;
 const streams = /^\/(events|containers\/[^/]+\/stats|images\/create|images\/load|build)$/;
 
 export class ApiRelay {
@@ -210,7 +210,7 @@ class Answer {
   }
 
   finish(): (string | undefined)[] {
-    if (this.#bytes === 0) return [undefined];
+    if (this.#bytes === 0) return this.#isStream ? [] : [undefined];
     if (!this.#isJson || this.#isStream || this.#bytes > maxBodyBytes) return [];
     return [Buffer.concat(this.#text).toString()];
   }

@@ -62,6 +62,10 @@ export interface SummaryOptions {
   readonly sizes?: { readonly rw: number; readonly rootFs: number };
 }
 
+function annotations(given: Readonly<Record<string, string>> | undefined): { Annotations?: Record<string, string> } {
+  return given === undefined || given === null || Object.keys(given).length === 0 ? {} : { Annotations: { ...given } };
+}
+
 /** One entry of `GET /containers/json`. */
 export function summarize(record: ContainerRecord, options: SummaryOptions): ContainerSummary {
   const { settings } = record;
@@ -80,7 +84,7 @@ export function summarize(record: ContainerRecord, options: SummaryOptions): Con
     Labels: settings.config.Labels ?? {},
     State: state.status,
     Status: statusText(state, options.nowMs, record.status.health),
-    HostConfig: { NetworkMode: settings.hostConfig.NetworkMode ?? "" },
+    HostConfig: { NetworkMode: settings.hostConfig.NetworkMode ?? "", ...annotations(settings.hostConfig.Annotations) },
     NetworkSettings: { Networks: options.networks },
     Mounts: [...settings.mountPoints],
   };

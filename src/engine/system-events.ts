@@ -43,7 +43,7 @@ export function matchesFilters(message: EventMessage, filters: Filters): boolean
     matchesAction(filters.get("event"), message.Action ?? "") &&
     exact(filters.get("type"), message.Type ?? "") &&
     exact(filters.get("scope"), message.scope ?? "local") &&
-    ["container", "daemon", "network", "volume", "plugin"].every(byName) &&
+    ["container", "daemon", "network", "volume", "plugin", "node", "service", "secret", "config"].every(byName) &&
     matchesImage(filters.get("image"), message) &&
     matchesLabels(filters.get("label") ?? [], attributes)
   );

@@ -12,7 +12,7 @@ declare global {
 /** How many events are kept for `since`, as in Docker. */
 const storedEvents = 256;
 /** How far a reader may fall behind before it is ended: the daemon's memory is worth more than its events. */
-const queuedEvents = 16 * 1024;
+const queuedEvents = 4096;
 
 interface Entry {
   readonly nanos: bigint;

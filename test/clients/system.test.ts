@@ -153,6 +153,57 @@ describe("what this version does not have", () => {
   });
 });
 
+describe("older clients", () => {
+  let daemon: Daemon;
+  before(async () => {
+    daemon = await Daemon.start();
+    await importBusybox(daemon);
+  });
+  after(() => daemon.close());
+
+  for (const version of ["1.24", "1.30", "1.38", "1.41", "1.43", "1.45", "1.48"]) {
+    test(`of ${version} see what they know`, async () => {
+      const env = { DOCKER_API_VERSION: version };
+      const told = async (...args: string[]): Promise<string> => {
+        const result = await daemon.docker(args, { env });
+        assert.equal(result.status, 0, `${args.join(" ")}: ${result.stderr}`);
+        return result.stdout.trim();
+      };
+      assert.equal(
+        await told("version", "-f", "{{.Client.APIVersion}} {{.Server.APIVersion}} {{.Server.MinAPIVersion}}"),
+        `${version} 1.51 1.24`,
+      );
+      assert.match(await told("info"), /Runtimes: runc\n/);
+      assert.equal(await told("run", "--rm", "busybox", "echo", "hi"), "hi");
+      assert.match(await told("images"), /^busybox +latest /m);
+      if (Number(version.slice(2)) >= 25) assert.match(await told("system", "df"), /^Images +1 +0 /m);
+      await told("create", "--name", "old", "busybox", "true");
+      assert.match(await told("ps", "-a"), /old$/m);
+      assert.equal(await told("inspect", "-f", "{{.Name}} {{.NetworkSettings.IPAddress}}", "old"), "/old");
+      await told("rm", "old");
+    });
+  }
+
+  test("are refused beyond the versions that there are", async () => {
+    for (const [version, message] of [
+      ["1.23", "client version 1.23 is too old. Minimum supported API version is 1.24, please upgrade your client to a newer version"],
+      ["1.52", "client version 1.52 is too new. Maximum supported API version is 1.51"],
+    ] as const)
+      assert.deepEqual(await ask(daemon, "GET", `/v${version}/info`), { status: 400, body: { message } });
+  });
+
+  test("get images as they were", async () => {
+    const inspect = async (version: string): Promise<Record<string, unknown>> =>
+      (await ask(daemon, "GET", `/v${version}/images/busybox/json`)).body as Record<string, unknown>;
+    assert.equal("VirtualSize" in (await inspect("1.44")), false);
+    assert.equal((await inspect("1.43"))["VirtualSize"], (await inspect("1.43"))["Size"]);
+    assert.equal("ContainerConfig" in (await inspect("1.45")), false);
+    assert.equal("ContainerConfig" in (await inspect("1.44")), true);
+    assert.equal("Hostname" in ((await inspect("1.49"))["Config"] as object), true);
+    assert.equal("Hostname" in ((await inspect("1.50"))["Config"] as object), false);
+  });
+});
+
 describe("the configuration file", () => {
   const folder = mkdtempSync("/var/tmp/berth-test-config-");
   const file = `${folder}/daemon.json`;

@@ -6,7 +6,7 @@ import { streamType } from "../content-types.ts";
 import { createRequest } from "../create-request.ts";
 import { closeGracefully } from "../hijack.ts";
 import type { Route } from "../router.ts";
-import { shapeContainer } from "../shape.ts";
+import { shapeContainer, shapeContainerSummary } from "../shape.ts";
 import { sendLines } from "../stream.ts";
 import { updateRequest } from "../update-request.ts";
 import { windowSize } from "../window-size.ts";
@@ -118,7 +118,10 @@ async function list(containers: Containers, call: Call): Promise<void> {
   const { query } = call;
   const limit = query.integer("limit") ?? 0;
   const found = await containers.list({ all: query.flag("all"), limit, size: query.flag("size"), filters: query.filters() });
-  call.json(200, found);
+  call.json(
+    200,
+    found.map((container) => shapeContainerSummary(container, call.minor)),
+  );
 }
 
 async function stats(containers: Containers, call: Call): Promise<void> {

@@ -1,8 +1,8 @@
-import { invalidParameter, nowNanos } from "../../base/base.ts";
+import { invalidParameter } from "../../base/base.ts";
 import type { SystemBackend, UsagePart } from "../backend.ts";
 import type { Call } from "../call.ts";
 import type { Route } from "../router.ts";
-import { shapeUsage } from "../shape.ts";
+import { shapeInfo, shapeUsage } from "../shape.ts";
 import { sendLines } from "../stream.ts";
 
 function ping(call: Call): void {
@@ -22,8 +22,8 @@ async function events(system: SystemBackend, call: Call): Promise<void> {
     throw invalidParameter(`\`since\` time (${call.query.text("since")}) cannot be after \`until\` time (${call.query.text("until")})`);
   }
   const range = { ...(since === undefined ? {} : { since }), ...(until === undefined ? {} : { until }) };
-  // Until a time that has passed means: only what is stored.
-  const stored = until !== undefined && until < nowNanos() && since === undefined ? { since: 0n } : {};
+  // Whoever names an end sees the stored ones too.
+  const stored = until !== undefined && since === undefined ? { since: 0n } : {};
   await sendLines(call, system.events({ ...stored, ...range, filters: call.query.filters() }, call.signal));
 }
 
@@ -51,7 +51,7 @@ export function systemRoutes(system: SystemBackend): Route[] {
     { method: "GET", pattern: "/_ping", handler: ping },
     { method: "HEAD", pattern: "/_ping", handler: ping },
     { method: "GET", pattern: "/version", handler: async (call) => call.json(200, await system.version()) },
-    { method: "GET", pattern: "/info", handler: async (call) => call.json(200, await system.info()) },
+    { method: "GET", pattern: "/info", handler: async (call) => call.json(200, shapeInfo(await system.info(), call.minor)) },
     { method: "GET", pattern: "/system/df", handler: (call) => usage(system, call) },
     { method: "POST", pattern: "/build/prune", handler: (call) => pruneBuildCache(system, call) },
     { method: "GET", pattern: "/events", handler: (call) => events(system, call) },
