@@ -160,7 +160,11 @@ function record(): void {
   }
   const there = Object.entries(kept).filter(([file]) => existsSync(join(root, file)));
   there.sort(([a], [b]) => (a < b ? -1 : 1));
-  writeFileSync(coveragePath, `${JSON.stringify(Object.fromEntries(there), undefined, 1)}\n`);
+  const lines = there.map(([file, asked]) => {
+    const own = Object.entries(asked).map(([endpoint, names]) => `  ${JSON.stringify(endpoint)}: ${JSON.stringify(names)}`);
+    return `${JSON.stringify(file)}: {\n${own.join(",\n")}\n}`;
+  });
+  writeFileSync(coveragePath, `{\n${lines.join(",\n")}\n}\n`);
 }
 
 if (import.meta.main) {
