@@ -59,6 +59,18 @@ describe("create requests", () => {
       CgroupnsMode: "host",
     });
     assert.deepEqual(host({ PidsLimit: 0 }), {});
+    const mount = (one: object, minor: number): unknown => (host({ Mounts: [one] }, minor) as { Mounts: unknown[] }).Mounts[0];
+    const bind = { Type: "bind", ReadOnly: true, BindOptions: { CreateMountpoint: true, ReadOnlyForceRecursive: true } };
+    assert.deepEqual(mount(bind, 44), bind);
+    assert.deepEqual(mount(bind, 43), { ...bind, BindOptions: { CreateMountpoint: true, ReadOnlyNonRecursive: true } });
+    assert.deepEqual(mount({ ...bind, ReadOnly: false }, 41), { ...bind, ReadOnly: false, BindOptions: {} });
+    assert.throws(
+      () => mount({ Type: "volume", VolumeOptions: { Subpath: "a" } }, 44),
+      /^EngineError: VolumeOptions.Subpath needs API v1.45/,
+    );
+    assert.throws(() => mount({ Type: "image", Source: "a" }, 47), /^EngineError: Mount type "Image" needs API v1.48/);
+    const tmpfs = { Type: "tmpfs", TmpfsOptions: { SizeBytes: 1, Options: [["exec"]] } };
+    assert.deepEqual([mount(tmpfs, 46), mount(tmpfs, 45)], [tmpfs, { Type: "tmpfs", TmpfsOptions: { SizeBytes: 1 } }]);
     assert.deepEqual(host({ PidsLimit: -1 }), {});
     assert.deepEqual(host({ PidsLimit: 5, Annotations: { a: "b" } }), { PidsLimit: 5, Annotations: { a: "b" } });
   });

@@ -1,5 +1,6 @@
 import { invalidParameter } from "../base/base.ts";
 import type { ContainerCreateRequest, HostConfig } from "../spec/spec.ts";
+import { mountForVersion } from "./mounts-for-version.ts";
 import { fitFields } from "./request-shape.ts";
 import { createShape } from "./request-shapes-table.ts";
 
@@ -13,6 +14,7 @@ function hostConfigFor(given: HostConfig, minor: number): HostConfig {
   // None and unlimited are the same.
   const pids = config["PidsLimit"];
   if (minor < 40 || (typeof pids === "number" && pids <= 0)) delete config["PidsLimit"];
+  if (given.Mounts) config["Mounts"] = given.Mounts.map((mount) => mountForVersion(mount, minor));
   return config as HostConfig;
 }
 
