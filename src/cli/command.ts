@@ -19,7 +19,7 @@ export interface Context {
 }
 
 /** What a shell offers in place of an argument. */
-export type Completion = "containers" | "images" | "volumes" | "contexts";
+export type Completion = "containers" | "running" | "stopped" | "paused" | "images" | "volumes" | "networks" | "contexts";
 
 export interface Command {
   /** Behind the command's path: `[OPTIONS] CONTAINER`. */
@@ -30,6 +30,12 @@ export interface Command {
   readonly details?: readonly string[];
   /** What the arguments name; undefined: the shell completes files. */
   readonly completes?: Completion;
+  /** Only the first argument is named so; files follow. */
+  readonly completesFirst?: true;
+  /** A colon and a path follow the name. */
+  readonly completesPaths?: true;
+  /** The words are not looked at: no flags, no help. */
+  readonly raw?: true;
   /** False: the first argument ends the flags. */
   readonly interspersed?: false;
   /** Checks the arguments before the flags' meaning; its message is a usage error. */

@@ -18,6 +18,9 @@ const contexts =
   (name: "create" | "exportContext" | "importContext" | "inspect" | "ls" | "rm" | "show" | "update" | "use") => async () => ({
     command: (await import("./verbs/contexts.ts"))[name],
   });
+const completion = (name: "answer" | "bashScript" | "zshScript" | "fishScript") => async () => ({
+  command: (await import("./verbs/completion.ts"))[name],
+});
 const volumes = (name: "create" | "ls" | "inspect" | "rm") => async () => ({ command: (await import("./verbs/volumes.ts"))[name] });
 
 const run = verb("run", "Create and run a new container from an image", "container run, run", () => import("./verbs/run.ts"));
@@ -145,5 +148,15 @@ export const commands: readonly Entry[] = [
   rmi,
   inspect,
   events,
+  {
+    name: "completion",
+    summary: "Print a script that teaches a shell berth's commands, flags and names",
+    entries: [
+      verb("bash", "For bash: source <(berth completion bash)", "", completion("bashScript")),
+      verb("fish", "For fish: berth completion fish | source", "", completion("fishScript")),
+      verb("zsh", "For zsh: source <(berth completion zsh)", "", completion("zshScript")),
+    ],
+  },
+  verb("__complete", "Complete a command line", "", completion("answer"), { hidden: true }),
   { name: "daemon", summary: "Run the daemon in the foreground (berthd)", load: () => import("./verbs/daemon.ts") },
 ];

@@ -5,7 +5,8 @@ import { EngineClient } from "../client/engine-client.ts";
 import { type Command, type Context, type Entry, ExitError, RunError } from "./command.ts";
 import { commands } from "./commands.ts";
 import { Configuration } from "./configuration.ts";
-import type { FlagSpec, FlagValues } from "./flags/flag.ts";
+import { allFlags } from "./flags/all-flags.ts";
+import { FlagValues } from "./flags/flag.ts";
 import { FlagError, parseFlags } from "./flags/parse-flags.ts";
 import { globalFlags } from "./global-flags.ts";
 import { writeAll } from "./output/write.ts";
@@ -87,7 +88,12 @@ async function find(words: readonly string[]): Promise<Found | undefined> {
       const { program } = await help();
       const above = [program, ...path].join(" ");
       const usage = path.length === 0 ? "" : `Usage:  ${[above, entry?.usage ?? ""].join(" ").trimEnd()}\n\n`;
-      throw new ExitError(1, `${program}: unknown command: ${above} ${word}\n\n${usage}Run '${above} --help' for more information`);
+      const near = (await import("./suggest.ts")).suggest(
+        word,
+        entries.map((one) => one.name),
+      );
+      const hint = near === undefined ? "" : `Did you mean '${above} ${near}'?\n\n`;
+      throw new ExitError(1, `${program}: unknown command: ${above} ${word}\n\n${hint}${usage}Run '${above} --help' for more information`);
     }
     path.push(word);
     entry = next;
@@ -95,15 +101,6 @@ async function find(words: readonly string[]): Promise<Found | undefined> {
     entries = next.entries ?? [];
   }
   return entry === undefined ? undefined : { path, entry, rest: [] };
-}
-
-/** The verb's own flags, and those that every verb has. */
-function flagsOf(command: Command): readonly FlagSpec[] {
-  const flags = [...command.flags];
-  if (!flags.some((flag) => flag.name === "help")) flags.push({ name: "help", type: "bool", help: "Print usage", hidden: true });
-  if (flags.some((flag) => flag.name === "format"))
-    flags.push({ name: "json", type: "bool", help: "The same as --format json", hidden: true });
-  return flags;
 }
 
 async function checkArity(path: readonly string[], command: Command, count: number): Promise<void> {
@@ -140,7 +137,8 @@ async function runCommand(found: Found, context: Context): Promise<number> {
     return 0;
   }
   const { command } = await entry.load();
-  const specs = flagsOf(command);
+  if (command.raw === true) return command.run(context, new FlagValues([]), rest);
+  const specs = allFlags(command);
   let parsed: ReturnType<typeof parseFlags>;
   try {
     parsed = parseFlags(specs, rest, command.interspersed !== false);
@@ -148,9 +146,18 @@ async function runCommand(found: Found, context: Context): Promise<number> {
     if (!(error instanceof FlagError)) throw error;
     const { program, usageLine } = await help();
     const name = [program, ...path].join(" ");
+    const near = /^unknown flag: --(.*)$/.exec(error.message)?.[1];
+    const meant =
+      near === undefined
+        ? undefined
+        : (await import("./suggest.ts")).suggest(
+            near,
+            specs.map((spec) => spec.name),
+          );
+    const hint = meant === undefined ? "" : `\n\nDid you mean '--${meant}'?`;
     throw new ExitError(
       flagErrorStatus,
-      `${error.message}\n\nUsage:  ${usageLine(path, command)}\n\nRun '${name} --help' for more information`,
+      `${error.message}${hint}\n\nUsage:  ${usageLine(path, command)}\n\nRun '${name} --help' for more information`,
     );
   }
   const { values, args } = parsed;

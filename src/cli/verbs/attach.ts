@@ -6,6 +6,7 @@ import { detachKeysOf } from "../streams/detach-keys.ts";
 export const command: Command = {
   usage: "[OPTIONS] CONTAINER",
   args: { least: 1, most: 1 },
+  completes: "running",
   flags: [
     { name: "detach-keys", type: "string", help: "Keys that detach from the container" },
     { name: "no-stdin", type: "bool", help: "Do not attach STDIN" },

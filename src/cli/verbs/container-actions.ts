@@ -1,16 +1,21 @@
 /** Verbs that do one thing to each of the containers named, all at once, and print the names of those that did it. */
 import type { Query } from "../../client/engine-client.ts";
 import type { ContainerWaitResponse } from "../../spec/spec.ts";
-import type { Command } from "../command.ts";
+import type { Command, Completion } from "../command.ts";
 import { eachTarget } from "../each-target.ts";
 import type { FlagSpec, FlagValues } from "../flags/flag.ts";
 import { stopFlags, stopQuery } from "../flags/stop-flags.ts";
 
-function action(name: string, flags: readonly FlagSpec[] = [], queryOf: (flags: FlagValues) => Query = () => ({})): Command {
+function action(
+  name: string,
+  completes: Completion,
+  flags: readonly FlagSpec[] = [],
+  queryOf: (flags: FlagValues) => Query = () => ({}),
+): Command {
   return {
     usage: `${flags.length > 0 ? "[OPTIONS] " : ""}CONTAINER [CONTAINER...]`,
     args: { least: 1 },
-    completes: "containers",
+    completes,
     flags,
     async run(context, values, names) {
       const client = context.client();
@@ -26,16 +31,16 @@ function action(name: string, flags: readonly FlagSpec[] = [], queryOf: (flags: 
 
 const signalFlag: FlagSpec = { name: "signal", short: "s", type: "string", help: "Signal to send" };
 
-export const pause: Command = action("pause");
-export const unpause: Command = action("unpause");
-export const stop: Command = action("stop", stopFlags, stopQuery);
-export const restart: Command = action("restart", stopFlags, stopQuery);
-export const kill: Command = action("kill", [signalFlag], (flags) => ({ signal: flags.string("signal") }));
+export const pause: Command = action("pause", "running");
+export const unpause: Command = action("unpause", "paused");
+export const stop: Command = action("stop", "running", stopFlags, stopQuery);
+export const restart: Command = action("restart", "containers", stopFlags, stopQuery);
+export const kill: Command = action("kill", "running", [signalFlag], (flags) => ({ signal: flags.string("signal") }));
 
 export const wait: Command = {
   usage: "CONTAINER [CONTAINER...]",
   args: { least: 1 },
-  completes: "containers",
+  completes: "running",
   flags: [],
   async run(context, _flags, names) {
     const client = context.client();

@@ -145,6 +145,7 @@ export const command: Command = {
   ],
   args: { least: 2, most: 2 },
   completes: "containers",
+  completesPaths: true,
   flags: [
     { name: "archive", short: "a", type: "bool", help: "Archive mode (copy all uid/gid information)" },
     { name: "follow-link", short: "L", type: "bool", help: "Always follow symbol link in SRC_PATH" },

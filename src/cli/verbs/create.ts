@@ -18,6 +18,8 @@ function readRequest(flags: FlagValues, image: string, words: readonly string[])
 export const command: Command = {
   usage: "[OPTIONS] IMAGE [COMMAND] [ARG...]",
   args: { least: 1 },
+  completes: "images",
+  completesFirst: true,
   flags: containerFlags,
   interspersed: false,
   async run(context, flags, [image = "", ...words]) {

@@ -45,6 +45,8 @@ async function attached(context: Context, flags: FlagValues, id: string): Promis
 export const command: Command = {
   usage: "[OPTIONS] CONTAINER COMMAND [ARG...]",
   args: { least: 2 },
+  completes: "running",
+  completesFirst: true,
   flags: execFlags,
   interspersed: false,
   async run(context, flags, [container = "", ...words]) {

@@ -33,6 +33,7 @@ const shape = (human: boolean): ListShape<HistoryResponseItem> => ({
 export const command: Command = {
   usage: "[OPTIONS] IMAGE",
   args: { least: 1, most: 1 },
+  completes: "images",
   flags: [
     formatFlag,
     { name: "human", short: "H", type: "bool", help: "Print sizes and dates for people", default: "true" },

@@ -9,6 +9,7 @@ const tableWithDigests = imageShape.table.replace("{{.Tag}}", "{{.Tag}}\t{{.Dige
 export const command: Command = {
   usage: "[OPTIONS] [REPOSITORY[:TAG]]",
   args: { least: 0, most: 1 },
+  completes: "images",
   flags: [
     { name: "all", short: "a", type: "bool", help: "Show intermediate images too" },
     { name: "digests", type: "bool", help: "Show digests" },

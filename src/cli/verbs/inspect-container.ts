@@ -5,6 +5,7 @@ import { inspectObjects } from "../inspect-objects.ts";
 export const command: Command = {
   usage: "[OPTIONS] CONTAINER [CONTAINER...]",
   args: { least: 1 },
+  completes: "containers",
   flags: [inspectFormatFlag, { name: "size", short: "s", type: "bool", help: "Show the sizes of files" }],
   async run(context, flags, names) {
     const client = context.client();

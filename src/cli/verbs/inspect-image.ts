@@ -5,6 +5,7 @@ import { inspectObjects } from "../inspect-objects.ts";
 export const command: Command = {
   usage: "[OPTIONS] IMAGE [IMAGE...]",
   args: { least: 1 },
+  completes: "images",
   flags: [inspectFormatFlag, platformFlag],
   async run(context, flags, names) {
     const client = context.client();

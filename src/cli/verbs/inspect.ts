@@ -39,6 +39,7 @@ async function find(client: EngineClient, name: string, wanted: readonly Kind[],
 export const command: Command = {
   usage: "[OPTIONS] NAME|ID [NAME|ID...]",
   args: { least: 1 },
+  completes: "containers",
   flags: [
     inspectFormatFlag,
     { name: "size", short: "s", type: "bool", help: "Show the sizes of a container's files" },

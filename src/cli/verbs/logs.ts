@@ -17,6 +17,7 @@ function time(flags: FlagValues, name: string): string {
 export const command: Command = {
   usage: "[OPTIONS] CONTAINER",
   args: { least: 1, most: 1 },
+  completes: "containers",
   flags: [
     { name: "details", type: "bool", help: "Show extra details that were given to the log" },
     { name: "follow", short: "f", type: "bool", help: "Go on with what is printed from now on" },

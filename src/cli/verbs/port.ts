@@ -14,6 +14,7 @@ function byNumbers(a: string, b: string): number {
 export const command: Command = {
   usage: "CONTAINER [PRIVATE_PORT[/PROTO]]",
   args: { least: 1, most: 2 },
+  completes: "containers",
   flags: [],
   async run(context, _flags, [name = "", wanted]) {
     const container = await context.client().json<ContainerInspectResponse>("GET", `/containers/${encodeURIComponent(name)}/json`);

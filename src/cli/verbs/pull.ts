@@ -8,6 +8,7 @@ import { type ProgressMessage, printProgress } from "../output/progress.ts";
 export const command: Command = {
   usage: "[OPTIONS] NAME[:TAG|@DIGEST]",
   args: { least: 1, most: 1 },
+  completes: "images",
   flags: [
     { name: "all-tags", short: "a", type: "bool", help: "Download all tags of the repository" },
     { name: "disable-content-trust", type: "bool", help: "Accepted for compatibility", default: "true", hidden: true },

@@ -5,6 +5,7 @@ import { eachTarget } from "../each-target.ts";
 export const command: Command = {
   usage: "[OPTIONS] CONTAINER [CONTAINER...]",
   args: { least: 1 },
+  completes: "containers",
   flags: [
     { name: "force", short: "f", type: "bool", help: "Remove a running container too (with SIGKILL)" },
     { name: "link", short: "l", type: "bool", help: "Remove the link of that name" },

@@ -5,6 +5,7 @@ import { type Command, ExitError } from "../command.ts";
 export const command: Command = {
   usage: "[OPTIONS] IMAGE [IMAGE...]",
   args: { least: 1 },
+  completes: "images",
   flags: [
     { name: "force", short: "f", type: "bool", help: "Remove it though containers or names use it" },
     { name: "no-prune", type: "bool", help: "Keep its untagged parents" },

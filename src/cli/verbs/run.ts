@@ -105,6 +105,8 @@ function readRequest(flags: FlagValues, image: string, words: readonly string[])
 export const command: Command = {
   usage: "[OPTIONS] IMAGE [COMMAND] [ARG...]",
   args: { least: 1 },
+  completes: "images",
+  completesFirst: true,
   flags: runFlags,
   interspersed: false,
   async run(context, flags, [image = "", ...words]) {

@@ -37,6 +37,7 @@ async function startAttached(context: Context, flags: FlagValues, name: string):
 export const command: Command = {
   usage: "[OPTIONS] CONTAINER [CONTAINER...]",
   args: { least: 1 },
+  completes: "stopped",
   flags: [
     { name: "attach", short: "a", type: "bool", help: "Attach STDOUT and STDERR, and pass signals on" },
     { name: "detach-keys", type: "string", help: "Keys that detach from the container" },

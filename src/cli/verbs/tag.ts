@@ -13,6 +13,7 @@ function targetOf(text: string): Reference {
 export const command: Command = {
   usage: "SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]",
   args: { least: 2, most: 2 },
+  completes: "images",
   flags: [],
   async run(context, _flags, [source = "", target = ""]) {
     const reference = targetOf(target);

@@ -5,6 +5,8 @@ import { alignTable } from "../output/table.ts";
 export const command: Command = {
   usage: "CONTAINER [ps OPTIONS]",
   args: { least: 1 },
+  completes: "running",
+  completesFirst: true,
   flags: [],
   interspersed: false,
   async run(context, _flags, [name = "", ...options]) {

@@ -1,0 +1,76 @@
+/** Every verb has docker's usage line, aliases and flags, with the same letters and types; what is left out is named here. */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { build } from "esbuild";
+
+/** Flags of Docker's that Berth has not, each with the reason. */
+const left: Readonly<Record<string, string>> = {
+  "disable-content-trust": "taken and ignored, so not shown",
+  "kernel-memory": "taken and ignored: no kernel has it any more",
+  "use-api-socket": "experimental in docker",
+  checkpoint: "experimental in docker",
+  "checkpoint-dir": "experimental in docker",
+  cluster: "volumes of a swarm",
+  availability: "volumes of a swarm",
+  group: "volumes of a swarm",
+  "limit-bytes": "volumes of a swarm",
+  "required-bytes": "volumes of a swarm",
+  scope: "volumes of a swarm",
+  secret: "volumes of a swarm",
+  sharing: "volumes of a swarm",
+  "topology-preferred": "volumes of a swarm",
+  "topology-required": "volumes of a swarm",
+  tree: "not yet",
+};
+
+const verbs = `attach commit cp create diff exec export history import inspect kill load logs pause port ps rename restart rm
+  rmi save start stats stop tag top unpause update wait run pull images version info events`.split(/\s+/);
+const inGroups: Readonly<Record<string, string>> = {
+  container: `attach commit cp create diff exec export inspect kill logs ls pause port prune rename restart rm run start stats
+    stop top unpause update wait`,
+  image: "history import inspect load ls prune pull rm save tag",
+  volume: "create inspect ls prune rm",
+  system: "df events info prune dial-stdio",
+  context: "create export import inspect ls rm show update use",
+};
+
+interface Help {
+  readonly usage: string;
+  readonly aliases: string;
+  /** By name: the letter and the type. */
+  readonly flags: Record<string, string>;
+}
+
+function parse(text: string): Help {
+  const flags: Record<string, string> = {};
+  for (const [, letter = "", name = "", type = ""] of text.matchAll(/^ {2}(?: {4}|-(\w), )--([\w-]+)(?: (\w[\w-]*))?(?= {2}|\n|$)/gm))
+    flags[name] = `${letter} ${type}`;
+  const rename = (words: string | undefined): string => (words ?? "").replace(/\bdocker\b/g, "berth");
+  return { usage: rename(/^Usage: +(.*)/.exec(text)?.[1]), aliases: rename(/^Aliases:\n(.*)/m.exec(text)?.[1]), flags };
+}
+
+describe("help like docker's", () => {
+  const folder = mkdtempSync("/tmp/berth-test-help-");
+  const main = join(folder, "berth.cjs");
+  before(() =>
+    build({ entryPoints: [join(import.meta.dirname, "main.ts")], outfile: main, bundle: true, platform: "node", format: "cjs" }),
+  );
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  const paths = [
+    ...verbs.map((verb) => [verb]),
+    ...Object.entries(inGroups).flatMap(([group, names]) => names.split(/\s+/).map((name) => [group, name])),
+  ];
+  for (const path of paths)
+    test(path.join(" "), () => {
+      const docker = parse(execFileSync("docker", [...path, "--help"], { encoding: "utf8" }));
+      const berth = parse(execFileSync(process.execPath, ["--", main, ...path, "--help"], { encoding: "utf8" }));
+      for (const name of Object.keys(left)) if (berth.flags[name] === undefined) delete docker.flags[name];
+      // The kind of a swarm's volume; elsewhere the name means something.
+      if (path.join(" ") === "volume create") delete docker.flags["type"];
+      assert.deepEqual(berth, docker);
+    });
+});
