@@ -190,6 +190,24 @@ static void answer_layers(const struct frame *frame, struct reader *from)
 	else answer(DAEMON, frame->id, false, &failure);
 }
 
+static void answer_datagrams(const struct frame *frame, struct reader *from)
+{
+	struct failure failure;
+	struct writer reply;
+	uint8_t bytes[64];
+	uint32_t taken;
+	const char *path = read_text(from);
+	uint32_t count = (uint32_t)read_number(from, 4);
+	if (!send_datagrams(path, count, from, &taken, &failure)) {
+		answer(DAEMON, frame->id, false, &failure);
+		return;
+	}
+	begin_frame(&reply, bytes, sizeof bytes, frame->id, MSG_OK);
+	put_number(&reply, taken, 4);
+	end_frame(&reply);
+	(void)write_all(DAEMON, reply.bytes, reply.length);
+}
+
 static void serve(const struct frame *frame)
 {
 	struct failure failure;
@@ -199,6 +217,7 @@ static void serve(const struct frame *frame)
 	case MSG_FILES: start_worker(frame); break;
 	case MSG_NETLINK: answer_netlink(frame, &from); break;
 	case MSG_LAUNCH: launch(frame); break;
+	case MSG_DATAGRAMS: answer_datagrams(frame, &from); break;
 	case MSG_MOUNT_EROFS:
 	case MSG_UNMOUNT:
 	case MSG_MOUNTED: answer_layers(frame, &from); break;

@@ -32,6 +32,15 @@ void report_failed(void)
 	send_event(&frame);
 }
 
+void report_rotation(void)
+{
+	uint8_t bytes[64];
+	struct writer frame;
+	begin_frame(&frame, bytes, sizeof bytes, 0, MSG_LOG_ROTATED);
+	end_frame(&frame);
+	send_event(&frame);
+}
+
 static void join_session(struct client *client, struct session *session)
 {
 	client->session = session;
@@ -54,6 +63,34 @@ static void take_control(struct client *client, uint32_t id)
 	if (monitor.state == STATE_FAILED) report_failed();
 }
 
+static bool still_there(const struct client *client, const struct session *session)
+{
+	if (client == monitor.control) return true;
+	for (const struct client *at = session->clients; at != NULL; at = at->next)
+		if (at == client) return true;
+	return false;
+}
+
+/* The answer says where the log ends and the stream begins; with ATTACH_LOG not even half a line is between the two. */
+static void begin_stream(struct client *client, uint32_t id, bool with_log)
+{
+	uint8_t bytes[64];
+	struct writer frame;
+	uint64_t inode, size;
+	log_position(&inode, &size);
+	begin_frame(&frame, bytes, sizeof bytes, id, MSG_OK);
+	put_number(&frame, inode, 8);
+	put_number(&frame, size, 8);
+	end_frame(&frame);
+	client_send(client, 0, frame.bytes, frame.length);
+	for (uint8_t stream = 1; stream <= 2; stream++) {
+		const uint8_t *begun;
+		size_t length = log_unfinished(stream == 2, &begun);
+		if (!still_there(client, &monitor.container)) return;
+		if (with_log && length > 0 && (stream == 1 ? client->wants_stdout : client->wants_stderr)) client_send(client, stream, begun, length);
+	}
+}
+
 static void attach(struct client *client, const struct frame *frame)
 {
 	struct reader from = frame->payload;
@@ -71,7 +108,7 @@ static void attach(struct client *client, const struct frame *frame)
 	client->wants_stderr = flags & ATTACH_STDERR;
 	join_session(client, &monitor.container);
 	watch(&client->source, client->reading ? EPOLLIN : 0);
-	answer_client(client, frame->id, NULL, 0);
+	begin_stream(client, frame->id, flags & ATTACH_LOG);
 }
 
 static void start_session(struct client *client, const struct frame *frame)
@@ -134,6 +171,11 @@ static bool control_request(const struct frame *frame, struct failure *failure)
 		set_window(session->input.fd, rows, columns);
 		return true;
 	}
+	case MSG_LOG_REPLACE: {
+		uint64_t inode = read_number(&from, 8);
+		const char *packed = read_text(&from);
+		return from.bad ? fail(failure, "log", EINVAL, "malformed request") : log_replace(inode, packed, failure);
+	}
 	default: return fail(failure, "request", EINVAL, "unknown request %u", frame->type);
 	}
 }
@@ -165,14 +207,6 @@ static void serve_new(struct client *client, const struct frame *frame)
 	case MSG_NAMESPACE: send_namespace(client, frame->id); break;
 	default: client_drop(client);
 	}
-}
-
-static bool still_there(const struct client *client, const struct session *session)
-{
-	if (client == monitor.control) return true;
-	for (const struct client *at = session->clients; at != NULL; at = at->next)
-		if (at == client) return true;
-	return false;
 }
 
 static void read_requests(struct client *client)

@@ -14,7 +14,7 @@ enum { LINE_MAX_BYTES = 16384, ATTRS_MAX = 32 << 10, OUT = 6 * LINE_MAX_BYTES + 
 static struct {
 	const struct log_plan *plan;
 	int fd;
-	uint64_t size;                 /* of the file, with what is in `out` */
+	uint64_t inode, size;          /* of the file, with what is in `out` */
 	size_t attrs_length;
 	time_t second;
 	char second_text[20];          /* 2006-01-02T15:04:05 of `second` */
@@ -34,6 +34,7 @@ static bool open_file(int more)
 	struct stat status;
 	file.fd = open(file.plan->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | more, 0640);
 	if (file.fd < 0 || fstat(file.fd, &status) != 0) return false;
+	file.inode = status.st_ino;
 	file.size = (uint64_t)status.st_size;
 	return true;
 }
@@ -55,20 +56,57 @@ static void flush(void)
 	out_length = 0;
 }
 
+/* Older files are path.1, path.2, …, each as it was written or, packed by the daemon, with .gz behind. */
+enum { NAME_MAX_BYTES = 4096 + 16 };
+static const char *const forms[] = { "", ".gz" };
+
+static const char *name_of(char *into, uint32_t number, int form)
+{
+	if (number == 0) return file.plan->path;
+	snprintf(into, NAME_MAX_BYTES, "%s.%u%s", file.plan->path, number, forms[form]);
+	return into;
+}
+
+/* The oldest file goes; with one file to keep, a new one takes its name: who still reads the old one loses nothing of it. */
 static void rotate(void)
 {
-	char from[4096 + 16], to[4096 + 16];
-	if (file.plan->max_files <= 1) {
-		if (ftruncate(file.fd, 0) == 0) file.size = 0;
-		return;
-	}
-	for (uint32_t i = file.plan->max_files - 1; i > 0; i--) {
-		snprintf(to, sizeof to, "%s.%u", file.plan->path, i);
-		snprintf(from, sizeof from, i == 1 ? "%s" : "%s.%u", file.plan->path, i - 1);
-		(void)rename(from, to);
-	}
+	char from[NAME_MAX_BYTES], to[NAME_MAX_BYTES];
+	uint32_t oldest = file.plan->max_files <= 1 ? 0 : file.plan->max_files - 1;
+	for (int form = 0; form < 2; form++) (void)unlink(name_of(to, oldest, form));
+	for (uint32_t i = oldest; i > 0; i--)
+		for (int form = 0; form < (i == 1 ? 1 : 2); form++) (void)rename(name_of(from, i - 1, form), name_of(to, i, form));
 	close(file.fd);
-	(void)open_file(O_TRUNC);
+	(void)open_file(0);
+	report_rotation();
+}
+
+/* Replaces the older file that has this inode, whatever its number is by now, with its packed form, or removes it. */
+bool log_replace(uint64_t inode, const char *packed, struct failure *failure)
+{
+	char found[NAME_MAX_BYTES], target[NAME_MAX_BYTES];
+	struct stat status;
+	for (uint32_t i = 1; file.plan != NULL && i < file.plan->max_files; i++)
+		for (int form = 0; form < 2; form++) {
+			if (stat(name_of(found, i, form), &status) != 0 || status.st_ino != inode) continue;
+			if (*packed != 0 && rename(packed, name_of(target, i, 1)) != 0) return fail(failure, "log", errno, "%s", packed);
+			if (*packed == 0 || form == 0) (void)unlink(found);
+			return true;
+		}
+	return fail(failure, "log", ENOENT, "no such file");
+}
+
+/* Where the log stands: the file that is written now, and its length. All zero when there is none. */
+void log_position(uint64_t *inode, uint64_t *size)
+{
+	*inode = file.fd < 0 ? 0 : file.inode;
+	*size = file.fd < 0 ? 0 : file.size;
+}
+
+/* What has come of a line whose end has not. */
+size_t log_unfinished(bool error_stream, const uint8_t **bytes)
+{
+	*bytes = unfinished[error_stream].bytes;
+	return unfinished[error_stream].length;
 }
 
 /* Length of the well-formed UTF-8 sequence at `at`, 0 if there is none (overlong forms and surrogates are none). */

@@ -17,6 +17,9 @@ void unwatch(struct source *source); /* and closes */
 bool log_open(const struct log_plan *plan, struct failure *failure);
 void log_take(bool error_stream, const uint8_t *bytes, size_t length);
 void log_end(void);
+bool log_replace(uint64_t inode, const char *packed, struct failure *failure);
+void log_position(uint64_t *inode, uint64_t *size);
+size_t log_unfinished(bool error_stream, const uint8_t **bytes);
 size_t format_time(char *into, const struct timespec *time);
 struct timespec;
 
@@ -96,6 +99,7 @@ void accept_clients(struct source *source, uint32_t events);
 void send_event(const struct writer *frame);
 void answer_client(struct client *client, uint32_t id, const struct failure *failure, uint32_t pid);
 void report_failed(void);
+void report_rotation(void);
 
 /* monitor.c */
 void container_started(void);

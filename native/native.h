@@ -71,6 +71,9 @@ void free_inbox(struct inbox *inbox);
 /* broker.c */
 int run_broker(int argc, char **argv);
 
+/* datagrams.c */
+bool send_datagrams(const char *path, uint32_t count, struct reader *from, uint32_t *taken, struct failure *failure);
+
 /* mount-space.c: the broker's mount namespaces */
 bool open_mount_space(int adopted, struct failure *failure);
 bool mount_erofs(const char *key, const char *index, struct list devices, char *directory, size_t size, struct failure *failure);

@@ -46,9 +46,10 @@ enum message {
 	MSG_UNMOUNT,      /* str key */
 	MSG_MOUNTED,      /* → OK: list keys */
 	MSG_FILES,        /* str root, u32 count, that many file operations (file-operations.c) */
+	MSG_DATAGRAMS,    /* str path, u32 count, that many blobs → OK: u32 how many were taken */
 	/* anyone of our user → monitor, as first message of a connection */
 	MSG_CONTROL = 16, /* → OK: u8 state, u32 pid; the connection stays for requests and events */
-	MSG_ATTACH,       /* u8 flags → OK; from then on the connection is the stream */
+	MSG_ATTACH,       /* u8 flags → OK: u64 inode and u64 length of the log file then; after that the connection is the stream */
 	MSG_EXEC,         /* the exec plan → OK: u32 pid; from then on the connection is the stream */
 	MSG_NAMESPACE,    /* → OK with a descriptor of the mount namespace that holds the layers */
 	/* daemon → monitor, on the control connection */
@@ -57,6 +58,7 @@ enum message {
 	MSG_RESIZE,       /* u16 rows, u16 columns */
 	MSG_EXEC_RESIZE,  /* str exec id, u16 rows, u16 columns */
 	MSG_EXEC_SIGNAL,  /* str exec id, u32 signal */
+	MSG_LOG_REPLACE,  /* u64 inode of an older log file, str its packed form, or "" to remove it */
 	/* answers */
 	MSG_OK = 64,
 	MSG_FAILURE,      /* str stage, u32 errno, str message */
@@ -66,11 +68,13 @@ enum message {
 	MSG_FAILED,       /* as FAILURE */
 	MSG_EXIT,         /* u8 exit code, u8 signal, u8 oom killed, str finished at */
 	MSG_EXEC_EXIT,    /* str exec id, u8 exit code */
+	MSG_LOG_ROTATED,
 };
 
 enum state { STATE_LAUNCHING, STATE_LAUNCHED, STATE_RUNNING, STATE_FAILED, STATE_EXITED };
 
-enum attach_flag { ATTACH_STDIN = 1, ATTACH_STDOUT = 2, ATTACH_STDERR = 4 };
+/* ATTACH_LOG: the stream begins with what the log has not got of lines that have begun. */
+enum attach_flag { ATTACH_STDIN = 1, ATTACH_STDOUT = 2, ATTACH_STDERR = 4, ATTACH_LOG = 8 };
 
 enum operation {
 	/* on the host */

@@ -1,30 +1,31 @@
-import type { FrameWriter } from "./frame-writer.ts";
+/** What lines are given to. */
+export interface LineSink {
+  /** One line, `start` to `end`, its newline not included. */
+  line(block: Buffer, start: number, end: number): void;
+  /** Nothing more is wanted. */
+  readonly done: boolean;
+}
 
 const newline = 0x0a;
 /** No line is longer: the monitor cuts at 16 KiB, and an escaped byte is six at most. What is longer is damage. */
 const maxLineBytes = 4 * 1024 * 1024;
-/** So much of what was read last is kept, to tell whether a file is still the one that it was. */
-const markBytes = 64;
 
 /** Cuts blocks into lines. A line's end may come with a later block, or never. */
 export class LineFeed {
-  readonly #writer: FrameWriter;
+  readonly #sink: LineSink;
   /** The beginning of a line whose end has not come yet. */
   #rest: Buffer = Buffer.alloc(0);
-  #mark: Buffer = Buffer.alloc(0);
 
-  constructor(writer: FrameWriter) {
-    this.#writer = writer;
+  constructor(sink: LineSink) {
+    this.#sink = sink;
   }
 
-  /** The last bytes that were fed. */
-  get mark(): Buffer {
-    return this.#mark;
+  /** How much has been fed of a line whose end has not come. */
+  get pendingBytes(): number {
+    return this.#rest.length;
   }
 
   feed(block: Buffer): void {
-    this.#mark =
-      block.length >= markBytes ? Buffer.from(block.subarray(-markBytes)) : Buffer.concat([this.#mark, block]).subarray(-markBytes);
     let start = 0;
     if (this.#rest.length > 0) {
       const end = block.indexOf(newline);
@@ -33,11 +34,11 @@ export class LineFeed {
         this.#limit();
         return;
       }
-      this.#writer.line(this.#rest, 0, this.#rest.length);
+      this.#sink.line(this.#rest, 0, this.#rest.length);
       start = end + 1;
     }
-    for (let end = block.indexOf(newline, start); end !== -1 && !this.#writer.done; end = block.indexOf(newline, start)) {
-      this.#writer.line(block, start, end);
+    for (let end = block.indexOf(newline, start); end !== -1 && !this.#sink.done; end = block.indexOf(newline, start)) {
+      this.#sink.line(block, start, end);
       start = end + 1;
     }
     this.#rest = Buffer.from(block.subarray(start));
@@ -45,14 +46,13 @@ export class LineFeed {
 
   /** No more of this file will come: the last line counts if it is whole but for its newline. */
   endOfFile(): void {
-    if (this.#rest.length > 0) this.#writer.line(this.#rest, 0, this.#rest.length);
+    if (this.#rest.length > 0) this.#sink.line(this.#rest, 0, this.#rest.length);
     this.restart();
   }
 
   /** Forgets what has come of a line: another file begins. */
   restart(): void {
     this.#rest = Buffer.alloc(0);
-    this.#mark = Buffer.alloc(0);
   }
 
   #limit(): void {

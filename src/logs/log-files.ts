@@ -1,67 +1,78 @@
 /**
- * The files of one log: `path` is written, `path.1`, `path.2`, … were before it, `.gz` when compressed. A file is
+ * The files of one log: `path` is written, `path.1`, `path.2`, … were before it, `.gz` when packed. A file is
  * held open while it is read, so that it stays the same file when the writer renames or removes it.
  */
 import { type FileHandle, open } from "node:fs/promises";
 import { Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import { createGunzip } from "node:zlib";
 import { errnoOf } from "../base/base.ts";
+import { type PackedDescription, readDescription } from "./packed-file.ts";
 
 const blockBytes = 256 * 1024;
 
 export class LogFile {
   readonly handle: FileHandle;
-  /** Tells files apart, whatever they are called by now. */
+  /** Of the file as it was written, whatever it is called by now and packed or not. */
   readonly inode: bigint;
+  /** Tells files apart: inodes are used again. */
+  readonly identity: string;
+  /** What a packed file says of itself. */
+  readonly packed: PackedDescription | undefined;
   readonly compressed: boolean;
 
-  constructor(handle: FileHandle, inode: bigint, compressed: boolean) {
+  private constructor(handle: FileHandle, identity: string, compressed: boolean, packed: PackedDescription | undefined) {
     this.handle = handle;
-    this.inode = inode;
+    this.identity = packed?.file ?? identity;
+    this.inode = BigInt(this.identity.split("-", 1)[0] ?? 0);
     this.compressed = compressed;
+    this.packed = packed;
   }
 
   /** Undefined when there is none. */
   static async open(path: string): Promise<LogFile | undefined> {
     try {
       const handle = await open(path, "r");
-      const { ino } = await handle.stat({ bigint: true });
-      return new LogFile(handle, ino, path.endsWith(".gz"));
+      const { ino, birthtimeNs } = await handle.stat({ bigint: true });
+      const compressed = path.endsWith(".gz");
+      return new LogFile(handle, `${ino}-${birthtimeNs}`, compressed, compressed ? await readDescription(handle) : undefined);
     } catch (error) {
       if (errnoOf(error) === "ENOENT") return undefined;
       throw error;
     }
   }
 
-  /** What is in it from an offset to its present end. Each block is new and the reader's to keep. */
-  async *blocks(offset: number): AsyncGenerator<Buffer> {
-    yield* this.compressed ? this.#unpacked(offset) : this.#raw(offset);
+  /**
+   * What is in it from an offset to its present end, but not beyond `end`; of a packed file, the unpacked bytes are
+   * counted. Each block is new and the reader's to keep.
+   */
+  async *blocks(offset: number, end: number = Number.POSITIVE_INFINITY): AsyncGenerator<Buffer> {
+    yield* this.compressed ? this.#unpacked(offset, end) : this.#raw(offset, end);
   }
 
-  async *#raw(offset: number): AsyncGenerator<Buffer> {
-    for (let position = offset; ; ) {
-      const block = Buffer.allocUnsafeSlow(blockBytes);
-      const { bytesRead } = await this.handle.read(block, 0, blockBytes, position);
+  async *#raw(offset: number, end: number): AsyncGenerator<Buffer> {
+    for (let position = offset; position < end; ) {
+      const size = Math.min(blockBytes, end - position);
+      const block = Buffer.allocUnsafeSlow(size);
+      const { bytesRead } = await this.handle.read(block, 0, size, position);
       if (bytesRead === 0) return;
       yield block.subarray(0, bytesRead);
       position += bytesRead;
     }
   }
 
-  /** @param offset in the unpacked bytes */
-  async *#unpacked(offset: number): AsyncGenerator<Buffer> {
-    let skip = offset;
-    const packed = Readable.from(this.#raw(0), { objectMode: false });
+  async *#unpacked(offset: number, end: number): AsyncGenerator<Buffer> {
+    const packed = Readable.from(this.#raw(0, Number.POSITIVE_INFINITY), { objectMode: false });
     const unpacked = createGunzip();
     packed.on("error", (error) => unpacked.destroy(error));
     packed.pipe(unpacked);
+    let position = 0;
     try {
       for await (const chunk of unpacked as AsyncIterable<Buffer>) {
-        if (skip >= chunk.length) skip -= chunk.length;
-        else {
-          yield chunk.subarray(skip);
-          skip = 0;
-        }
+        const wanted = chunk.subarray(Math.max(0, offset - position), Math.max(0, Math.min(chunk.length, end - position)));
+        if (wanted.length > 0) yield wanted;
+        position += chunk.length;
+        if (position >= end) return;
       }
     } catch (error) {
       // A file that is not packed to its end, or damaged: what could be read has been.
@@ -81,16 +92,33 @@ export async function openRotated(path: string, n: number): Promise<LogFile | un
   return (await LogFile.open(`${path}.${n}`)) ?? (await LogFile.open(`${path}.${n}.gz`));
 }
 
-/** All files that are there, oldest first. */
-export async function openFiles(path: string): Promise<LogFile[]> {
+/** Files while the writer moves them: a number may be missing for a moment, but not two. */
+async function collect(path: string): Promise<LogFile[]> {
   const newest = await LogFile.open(path);
   const files = newest === undefined ? [] : [newest];
-  for (let n = 1; ; n++) {
+  for (let n = 1, missing = 0; missing < 2; n++) {
     const file = await openRotated(path, n);
-    if (file === undefined) break;
-    // When the writer rotates meanwhile, what was `path` is now `path.1`.
-    if (files.some(({ inode }) => inode === file.inode)) await file.close();
+    missing = file === undefined ? missing + 1 : 0;
+    if (file === undefined) continue;
+    if (files.some(({ identity }) => identity === file.identity)) await file.close();
     else files.unshift(file);
   }
   return files;
+}
+
+const rotationPauseMs = 2;
+const attempts = 20;
+
+/** All files that are there, oldest first. */
+export async function openFiles(path: string): Promise<LogFile[]> {
+  for (let attempt = 1; ; attempt++) {
+    const files = await collect(path);
+    const now = await LogFile.open(path);
+    await now?.close();
+    // When the writer has gone on to another file meanwhile, what was found may be out of order or have a gap.
+    const newest = files.at(-1)?.identity;
+    if (newest === now?.identity || attempt === attempts) return files;
+    await Promise.all(files.map((file) => file.close()));
+    await sleep(rotationPauseMs);
+  }
 }

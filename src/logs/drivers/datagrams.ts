@@ -1,0 +1,18 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { LogPorts } from "../driver.ts";
+
+/** A receiver whose queue is full is asked again after this. */
+const pauseMs = 20;
+/** Small beside what a request may carry. */
+const batchBytes = 1 << 20;
+
+/** Sends datagrams to a unix socket, in order, as fast as the receiver takes them. */
+export async function sendAllDatagrams(ports: LogPorts, path: string, datagrams: readonly Uint8Array[]): Promise<void> {
+  for (let at = 0; at < datagrams.length; ) {
+    let end = at;
+    for (let bytes = 0; end < datagrams.length && (end === at || bytes < batchBytes); end++) bytes += datagrams[end]?.length ?? 0;
+    const taken = await ports.sendDatagrams(path, datagrams.slice(at, end));
+    at += taken;
+    if (at < end) await sleep(pauseMs);
+  }
+}
