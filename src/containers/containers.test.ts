@@ -14,7 +14,6 @@ import {
   generateName,
   type HostDefaults,
   humanDuration,
-  logFileOf,
   mergeConfig,
   newState,
   parseFilters,
@@ -215,21 +214,6 @@ describe("configurations", () => {
     assert.ok(host.MaskedPaths?.includes("/proc/kcore"));
     assert.equal(completeHostConfig({ Privileged: true }, defaults).MaskedPaths, null);
     assert.equal(completeHostConfig({}, { ...defaults, cgroupVersion: 2 }).CgroupnsMode, "private");
-  });
-
-  test("log options", () => {
-    const of = (Type: string, Config: Record<string, string>, config: ContainerConfig = {}) =>
-      logFileOf(config, { LogConfig: { Type, Config } } as HostConfig, "/log");
-    assert.deepEqual(of("json-file", {}), { path: "/log", maxBytes: 0, maxFiles: 1 });
-    assert.deepEqual(of("json-file", { "max-size": "10k", "max-file": "3" }), { path: "/log", maxBytes: 10240, maxFiles: 3 });
-    assert.equal(
-      of("json-file", { labels: "a,b", env: "E" }, { Labels: { a: "1", c: "2" }, Env: ["E=x=y"] })?.attrs,
-      '{"a":"1","E":"x=y"}',
-    );
-    assert.equal(of("none", {}), undefined);
-    assert.throws(() => of("foo", {}), refusal('error looking up logging plugin foo: plugin "foo" not found'));
-    assert.throws(() => of("json-file", { foo: "1" }), refusal("unknown log opt 'foo' for json-file log driver"));
-    assert.throws(() => of("json-file", { "max-size": "zz" }), refusal("invalid size: 'zz'"));
   });
 });
 

@@ -11,7 +11,6 @@ export * from "./filters.ts";
 export * from "./health.ts";
 export * from "./host-config.ts";
 export * from "./inspect.ts";
-export * from "./log-config.ts";
 export * from "./names.ts";
 export * from "./record.ts";
 export * from "./restart-policy.ts";

@@ -86,6 +86,12 @@ function networkModeOf(host: HostConfig): string {
   return mode === "" || mode === "default" ? "bridge" : mode;
 }
 
+/** The daemon's options are for the daemon's driver; those of the cache are for every driver. */
+function defaultLogOptions(driver: string, { logDriver, logOptions }: HostDefaults): Readonly<Record<string, string>> {
+  if (driver === logDriver) return logOptions;
+  return Object.fromEntries(Object.entries(logOptions).filter(([name]) => name.startsWith("cache-")));
+}
+
 /** Labels are off where the host's processes can be seen or are equals. */
 function securityOptions(host: HostConfig): string[] | null {
   if (host.SecurityOpt !== undefined && host.SecurityOpt !== null) return host.SecurityOpt;
@@ -105,7 +111,7 @@ export function completeHostConfig(host: HostConfig, defaults: HostDefaults): Ho
     ContainerIDFile: host.ContainerIDFile ?? "",
     LogConfig: {
       Type: logType,
-      Config: { ...(logType === defaults.logDriver ? defaults.logOptions : {}), ...(host.LogConfig?.Config ?? {}) },
+      Config: { ...defaultLogOptions(logType, defaults), ...(host.LogConfig?.Config ?? {}) },
     },
     NetworkMode: networkModeOf(host),
     PortBindings: host.PortBindings ?? {},

@@ -221,7 +221,6 @@ export const flags: readonly Flag[] = [
     name: "log-driver",
     kind: "text",
     help: "Default driver for container logs (default json-file)",
-    refuse: only(["json-file", "none"], "the log drivers are json-file and none"),
   },
   { name: "log-format", kind: "text", help: "Set the logging format (text, json; default text)" },
   { name: "log-level", short: "l", kind: "text", help: "Set the logging level (debug, info, warn, error, fatal)" },

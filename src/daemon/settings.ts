@@ -1,6 +1,7 @@
 import { homedir } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
 import { isLevel, type Level, type LogFormat, messageOf, parseBytes } from "../base/base.ts";
+import { checkLogConfig, logDrivers } from "../logs/driver.ts";
 import { readConfigFile } from "./config-file.ts";
 import { flags } from "./flag-table.ts";
 import { parseFlags, UsageError, type Value, type Values } from "./parse-flags.ts";
@@ -269,6 +270,18 @@ function containersOf(reader: Reader): ContainerDefaults {
   };
 }
 
+/** As Docker has it, options that a driver needs may be missing here: containers can bring them. */
+function logOf(reader: Reader): { readonly logDriver: string; readonly logOptions: Readonly<Record<string, string>> } {
+  const logDriver = reader.text("log-driver") ?? "json-file";
+  const logOptions = reader.map("log-opt");
+  try {
+    if (Object.keys(logOptions).length > 0 || !logDrivers.includes(logDriver)) checkLogConfig(logDriver, logOptions);
+  } catch (error) {
+    throw new Error(`failed to set log opts: ${messageOf(error)}`, { cause: error });
+  }
+  return { logDriver, logOptions };
+}
+
 const socketOfDocker = "unix:///var/run/docker.sock";
 
 function hostsOf(reader: Reader, execRoot: string): readonly string[] {
@@ -293,8 +306,7 @@ function settingsOf(values: Values, configFile: string): Settings {
     debug: reader.flag("debug", false),
     storageDriver: reader.text("storage-driver") as "erofs" | "overlay2" | undefined,
     cgroupParent: reader.text("cgroup-parent"),
-    logDriver: reader.text("log-driver") ?? "json-file",
-    logOptions: reader.map("log-opt"),
+    ...logOf(reader),
     labels: parseLabels(reader.list("label")),
     insecureRegistries: reader.list("insecure-registry"),
     registryMirrors: checkMirrors(reader.list("registry-mirror")),

@@ -2,6 +2,7 @@ import { log } from "../base/base.ts";
 import { isActive, paused, resumed } from "../containers/containers.ts";
 import { type Cgroups, isFrozen } from "../kernel/freezer.ts";
 import { applyExit, autoRemove, followRun, lostExit } from "./container-exit.ts";
+import { ContainerLog, logPlanOf, resumeLog } from "./container-log.ts";
 import type { EngineContext } from "./context.ts";
 import { startHealthChecks } from "./health-checks.ts";
 import type { LiveContainer } from "./live-container.ts";
@@ -23,6 +24,7 @@ export async function adoptContainers(context: EngineContext): Promise<void> {
     if (!record.status.everStarted && record.status.state.exitCode === 0) continue;
     context.inBackground("removing an ended container", autoRemove(context, context.liveOf(record.id)));
   }
+  for (const record of context.store.list()) if (!running.has(record.id)) resumeLog(context, context.liveOf(record.id));
   if (lives.length > 0) log.info("containers adopted", { running: running.size, ended: ended.length });
 }
 
@@ -53,7 +55,8 @@ async function adoptOne(context: EngineContext, live: LiveContainer): Promise<Li
       await running.monitor.go();
       await settlePause(context, live, running.cgroups);
       await settleLimits(live, running.limit);
-      followRun(context, live, running, Promise.resolve(true));
+      const run = followRun(context, live, running, Promise.resolve(true));
+      ContainerLog.of(context, live, logPlanOf(live.record))?.begin(run);
       startHealthChecks(context, live);
       return undefined;
     }

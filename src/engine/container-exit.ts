@@ -23,7 +23,7 @@ export function lostExit(): ExitRecord {
  * Follows a container that starts, or was found running, to its end. Nothing is said of its end before `told`
  * settles: true when its start is known to all, false when it did not come about.
  */
-export function followRun(context: EngineContext, live: LiveContainer, running: RunningContainer, told: Promise<boolean>): void {
+export function followRun(context: EngineContext, live: LiveContainer, running: RunningContainer, told: Promise<boolean>): Run {
   const exited = running.monitor.exited.then(
     (record) => record ?? lostExit(),
     (error: unknown) => {
@@ -41,6 +41,7 @@ export function followRun(context: EngineContext, live: LiveContainer, running: 
   const run: Run = { running, exited: applied, finished };
   live.run = run;
   void finished.then(() => context.inBackground("ending a container", afterExit(context, live, run)));
+  return run;
 }
 
 const retryMs = 1000;

@@ -15,17 +15,10 @@ import {
   shortId,
   withDefaultTag,
 } from "../base/base.ts";
-import {
-  type ContainerRecord,
-  checkName,
-  completeHostConfig,
-  generateName,
-  logFileOf,
-  mergeConfig,
-  newState,
-} from "../containers/containers.ts";
+import { type ContainerRecord, checkName, completeHostConfig, generateName, mergeConfig, newState } from "../containers/containers.ts";
 import type { Image } from "../images/images.ts";
 import { parseSignal } from "../kernel/signals.ts";
+import { checkLogConfig } from "../logs/driver.ts";
 import type { AttachRequest } from "../networks/networks.ts";
 import type {
   ContainerConfig,
@@ -186,7 +179,7 @@ function prepare(
   const hostConfig = resolveContainerModes(context, completeHostConfig(request.HostConfig ?? {}, context.defaults));
   checkConflicts(context, request, hostConfig);
   if (config.StopSignal) parseSignal(config.StopSignal);
-  logFileOf(config, hostConfig, context.logPath(id));
+  checkLogConfig(hostConfig.LogConfig?.Type ?? "", hostConfig.LogConfig?.Config ?? {});
   const warnings = [...checkPlatform(image, request.Image ?? "", platform), ...context.runtime.validate(config, hostConfig)];
   const endpoints = endpointsOf(request, hostConfig.NetworkMode ?? "");
   checkNetworks(context, attachRequest(id, config, hostConfig, endpoints));

@@ -56,6 +56,14 @@ export class FakeMonitor implements Monitor {
 
   expectExec(): void {}
 
+  async attachAfterLog(): Promise<{ socket: Socket; log: { inode: bigint; offset: number } }> {
+    return { socket: await this.attach(), log: { inode: 0n, offset: 0 } };
+  }
+
+  onLogRotated(): void {}
+
+  async replaceLogFile(): Promise<void> {}
+
   async exec(): Promise<ExecSession> {
     throw new Error("the runtime's exec is used");
   }

@@ -13,7 +13,7 @@ export async function inspectReference(
   const sessions = [...live.execs.values()].filter((exec) => exec.state.status !== "exited").map((exec) => exec.id);
   return inspectContainer(live.record, {
     statePath: context.statePath(live.id),
-    logPath: live.record.settings.hostConfig.LogConfig?.Type === "none" ? "" : context.logPath(live.id),
+    logPath: live.record.settings.hostConfig.LogConfig?.Type === "json-file" ? context.logPath(live.id) : "",
     execIds: sessions.length === 0 ? null : sessions,
     lower: [context.mountPointsLayer, ...live.record.settings.layers.map((diffId) => context.layers.tarPath(diffId)).reverse()],
     appArmorProfile: live.run?.running.spec.process.apparmorProfile ?? "",

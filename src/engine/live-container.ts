@@ -3,6 +3,7 @@ import type { ContainerRecord } from "../containers/containers.ts";
 import type { ExecSession, ExitRecord, Monitor } from "../kernel/kernel.ts";
 import type { RunningContainer } from "../runtime/runtime.ts";
 import type { ExecConfig } from "../spec/spec.ts";
+import type { ContainerLog } from "./container-log.ts";
 
 /** One run of a container, from its launch to the end of what follows its exit. */
 export interface Run {
@@ -61,6 +62,8 @@ export class LiveContainer {
   cancelRestart: (() => void) | undefined;
   /** Its health is being checked. */
   endHealthChecks: (() => void) | undefined;
+  /** Work that its log needs; undefined: none. */
+  log: ContainerLog | undefined;
   removed = false;
 
   constructor(record: ContainerRecord) {

@@ -1,5 +1,6 @@
 import { notImplemented } from "../base/base.ts";
 import { isActive } from "../containers/containers.ts";
+import { isReadable } from "../logs/driver.ts";
 import type { LogSource } from "../logs/logs.ts";
 import type { EngineContext } from "./context.ts";
 import type { LiveContainer } from "./live-container.ts";
@@ -18,7 +19,8 @@ export interface LogOptions {
 
 /** Where a container's log is; undefined when its driver keeps none. */
 export function logSourceOf(context: EngineContext, live: LiveContainer): LogSource | undefined {
-  if (live.record.settings.hostConfig.LogConfig?.Type === "none") return undefined;
+  const { Type = "", Config } = live.record.settings.hostConfig.LogConfig ?? {};
+  if (!isReadable(Type, Config ?? {})) return undefined;
   return { path: context.logPath(live.id) };
 }
 

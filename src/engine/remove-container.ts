@@ -52,6 +52,8 @@ async function killAndWait(context: EngineContext, live: LiveContainer): Promise
  * @param options `volumes`: with the volumes that nobody named
  */
 export async function removeLocked(context: EngineContext, live: LiveContainer, options: { readonly volumes: boolean }): Promise<void> {
+  await live.log?.drained();
+  await live.log?.close();
   live.removed = true;
   context.store.remove(live.record);
   for (const exec of live.execs.values()) context.execs.delete(exec.id);

@@ -1,12 +1,14 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { conflict, formatNanos, isEngineError, log, notFound, notModified, nowNanos } from "../base/base.ts";
-import { isActive, logFileOf, started, startFailed } from "../containers/containers.ts";
+import { isActive, started, startFailed } from "../containers/containers.ts";
 import type { Monitor } from "../kernel/kernel.ts";
+import type { LogPlan } from "../logs/driver.ts";
 import type { Attachment } from "../networks/networks.ts";
 import type { NetworkPlan, RunningContainer, StartRequest, UserMount } from "../runtime/runtime.ts";
 import { attachRequest } from "./attach-request.ts";
 import { followRun } from "./container-exit.ts";
+import { ContainerLog, logPlanOf } from "./container-log.ts";
 import type { EngineContext } from "./context.ts";
 import { startHealthChecks } from "./health-checks.ts";
 import { explain } from "./launch-failure.ts";
@@ -72,7 +74,11 @@ function assertStartable(live: LiveContainer): void {
 async function launch(context: EngineContext, live: LiveContainer): Promise<void> {
   const { settings } = live.record;
   const joined = joinedContainers(context, live);
+  const plan = logPlanOf(live.record);
   await using cleanup = new AsyncDisposableStack();
+  const logging = ContainerLog.of(context, live, plan);
+  const sender = await logging?.prepare();
+  cleanup.defer(() => logging?.abandon(sender));
   const attaching = context.networks
     .attach(attachRequest(live.id, settings.config, settings.hostConfig, settings.endpoints, live.record.name))
     .catch((error: unknown) => {
@@ -85,12 +91,14 @@ async function launch(context: EngineContext, live: LiveContainer): Promise<void
   cleanup.defer(() => detachVolumes(context, live, false));
   const [lower, attachment, mounts] = await Promise.all([context.layers.lower(settings.layers), attaching, startMounts(context, live)]);
   const files = await filesFor(context, attachment, joined.network);
-  const running = await context.runtime.start(startRequest(context, live, { lower, mounts }, attachment, joined, files));
+  const running = await context.runtime.start(startRequest(context, live, { lower, mounts, attachment, joined, files, log: plan }));
   const [{ pid }] = await Promise.all([running.monitor.launched, connectPending(live, running.monitor)]);
   // Whoever came in the meantime is taken along too; from the next line on, new ones go to the monitor themselves.
   while (live.pending.size > 0) await connectPending(live, running.monitor);
   await go(context, live, running, pid, attachment);
   cleanup.move();
+  if (live.run === undefined) logging?.abandon(sender);
+  else logging?.begin(live.run, sender);
 }
 
 async function connectPending(live: LiveContainer, monitor: Monitor): Promise<void> {
@@ -186,17 +194,18 @@ function networkPlan(attachment: Attachment, joined: LiveContainer | undefined):
   };
 }
 
-function startRequest(
-  context: EngineContext,
-  live: LiveContainer,
-  root: { readonly lower: readonly string[]; readonly mounts: readonly UserMount[] },
-  attachment: Attachment,
-  joined: Joined,
-  files: Files,
-): StartRequest {
+interface Ready {
+  readonly lower: readonly string[];
+  readonly mounts: readonly UserMount[];
+  readonly attachment: Attachment;
+  readonly joined: Joined;
+  readonly files: Files;
+  readonly log: LogPlan | undefined;
+}
+
+function startRequest(context: EngineContext, live: LiveContainer, { lower, mounts, attachment, joined, files, log }: Ready): StartRequest {
   const { settings } = live.record;
   const statePath = context.statePath(live.id);
-  const log = logFileOf(settings.config, settings.hostConfig, context.logPath(live.id));
   const consoleSize = live.consoleSize ?? sizeOf(settings.hostConfig.ConsoleSize);
   const network = joined.network;
   return {
@@ -204,15 +213,15 @@ function startRequest(
     config: settings.config,
     hostConfig: settings.hostConfig,
     statePath,
-    lower: [context.mountPointsLayer, ...root.lower],
-    mounts: root.mounts,
+    lower: [context.mountPointsLayer, ...lower],
+    mounts: mounts,
     hostname: (network ?? live).record.settings.config.Hostname ?? "",
     network: networkPlan(attachment, network),
     ...files,
     ...(joined.joinPid === undefined ? {} : { joinPid: joined.joinPid }),
     ...(joined.joinIpc === undefined ? {} : { joinIpc: joined.joinIpc }),
     readRootFile: (path) => readRootFile(context, live, path),
-    ...(log === undefined ? {} : { log }),
+    ...(log === undefined ? {} : { log: { ...log, path: context.logPath(live.id) } }),
     ...(consoleSize === undefined ? {} : { consoleSize }),
   };
 }

@@ -4,6 +4,7 @@ import { type CgroupSupport, probeCgroups, readCgroupLayout } from "../kernel/cg
 import { describeHost, fileSystemOf } from "../kernel/host-description.ts";
 import type { KernelFeatures } from "../kernel/kernel.ts";
 import { ownProcess } from "../kernel/own-process.ts";
+import { logDrivers } from "../logs/driver.ts";
 import type { SystemInfo } from "../spec/spec.ts";
 
 /** What the daemon was started with, as far as `docker info` shows it. */
@@ -105,7 +106,12 @@ function registries(daemon: DaemonDescription): Partial<SystemInfo> {
   };
 }
 
-const plugins = { Volume: ["local"], Network: ["bridge", "host", "null"], Authorization: null, Log: ["json-file"] };
+const plugins = {
+  Volume: ["local"],
+  Network: ["bridge", "host", "null"],
+  Authorization: null,
+  Log: logDrivers.filter((name) => name !== "none"),
+};
 
 const noSwarm = { NodeID: "", NodeAddr: "", LocalNodeState: "inactive", ControlAvailable: false, Error: "", RemoteManagers: null } as const;
 

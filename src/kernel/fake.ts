@@ -5,7 +5,7 @@
  * {@link FakeWorld}. Programs are functions, found by the first word of argv. Mounts, namespaces and limits are not
  * imitated: the plans are kept for the test to look at.
  */
-import { appendFile, writeFile } from "node:fs/promises";
+import { appendFile, stat, writeFile } from "node:fs/promises";
 import type { Socket } from "node:net";
 import { type Duplex, duplexPair } from "node:stream";
 import { formatNanos, nowNanos, systemError } from "../base/base.ts";
@@ -221,6 +221,23 @@ export class FakeMonitor implements Monitor {
 
   expectExec(): void {}
 
+  async attachAfterLog(options: {
+    stdin: boolean;
+    stdout: boolean;
+    stderr: boolean;
+  }): Promise<{ socket: Socket; log: { inode: bigint; offset: number } }> {
+    await this.#log.catch(() => undefined);
+    const { ino, size } = await stat(this.plan.stdio.log?.path ?? "").catch(() => ({ ino: 0, size: 0 }));
+    return { socket: await this.attach(options), log: { inode: BigInt(ino), offset: size } };
+  }
+
+  /** Nothing is rotated here. */
+  onLogRotated(): void {}
+
+  async replaceLogFile(): Promise<void> {
+    throw failed("log", enoent, "no such file");
+  }
+
   async exec(plan: ExecPlan): Promise<ExecSession> {
     if (this.#state !== "running") throw failed("exec", esrch, "the container is not running");
     const { program, argv, env } = this.#world.find(plan.process);
@@ -329,6 +346,9 @@ export function openFakeKernel(options: { features?: Partial<KernelFeatures>; wo
     async netlink(protocol, message, netnsPid) {
       netlinkMessages.push({ protocol, message, ...(netnsPid === undefined ? {} : { netnsPid }) });
       return this.answerNetlink(message);
+    },
+    sendDatagrams: async (path) => {
+      throw failed("dial", enoent, path);
     },
     async launch(plan) {
       plans.push(plan);

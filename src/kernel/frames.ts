@@ -13,6 +13,7 @@ export const message = {
   unmount: 5,
   mounted: 6,
   files: 7,
+  datagrams: 8,
   control: 16,
   attach: 17,
   exec: 18,
@@ -21,6 +22,7 @@ export const message = {
   resize: 26,
   execResize: 27,
   execSignal: 28,
+  logReplace: 29,
   ok: 64,
   failure: 65,
   ready: 80,
@@ -28,6 +30,7 @@ export const message = {
   failed: 82,
   exit: 83,
   execExit: 84,
+  logRotated: 85,
 } as const;
 
 export const headerBytes = 10;
@@ -111,6 +114,10 @@ export class PayloadReader {
 
   u32(): number {
     return this.#bytes.readUInt32LE(this.#advance(4));
+  }
+
+  u64(): bigint {
+    return this.#bytes.readBigUInt64LE(this.#advance(8));
   }
 
   text(): string {

@@ -23,6 +23,11 @@ export interface Kernel extends AsyncDisposable {
    * @throws System, with `errno` in the cause, when the kernel refuses
    */
   netlink(protocol: 0 | 12, message: Uint8Array, netnsPid?: number): Promise<Uint8Array>;
+  /**
+   * Sends datagrams to a unix socket, in order, until it takes no more.
+   * @returns how many it has taken. @throws System, with `errno` in the cause, when nobody is there
+   */
+  sendDatagrams(path: string, datagrams: readonly Uint8Array[]): Promise<number>;
   /** Forks a monitor for the plan and connects to it. Resolves when the monitor exists; see {@link Monitor.launched}. */
   launch(plan: LaunchPlan): Promise<Monitor>;
   /** Connects to a monitor that an earlier daemon launched. Undefined when none answers there. */
@@ -106,6 +111,22 @@ export interface Monitor {
   attach(options: { stdin: boolean; stdout: boolean; stderr: boolean }): Promise<Socket>;
   /** An exec session will soon be asked for: its connection is opened now, and closed again when none comes within a second. */
   expectExec(): void;
+  /**
+   * The same, and where the log ended when the stream began: the log up to there and then the stream are the whole
+   * output, without a gap and nothing twice. Both zero when there is no log.
+   */
+  attachAfterLog(options: {
+    stdin: boolean;
+    stdout: boolean;
+    stderr: boolean;
+  }): Promise<{ readonly socket: Socket; readonly log: { readonly inode: bigint; readonly offset: number } }>;
+  /** Is called when the log has been rotated; one listener at a time. */
+  onLogRotated(listener: () => void): void;
+  /**
+   * Puts `packed` in the place of the older log file with this inode, behind `.gz`, or with undefined removes the file.
+   * @throws System when there is no such file any more
+   */
+  replaceLogFile(inode: bigint, packed: string | undefined): Promise<void>;
   /** Starts an exec session. Rejects with a {@link LaunchFailure} as cause. */
   exec(plan: ExecPlan): Promise<ExecSession>;
   /** Sends a signal to the first process. */

@@ -75,6 +75,12 @@ class LinuxKernel implements Kernel {
     return await (await this.#broker).request(message.netlink, payload);
   }
 
+  async sendDatagrams(path: string, datagrams: readonly Uint8Array[]): Promise<number> {
+    const payload = new ByteWriter(1024).text(path).u32(datagrams.length);
+    for (const datagram of datagrams) payload.blob(datagram);
+    return (await (await this.#broker).request(message.datagrams, payload.bytes())).readUInt32LE(0);
+  }
+
   async launch(plan: LaunchPlan): Promise<Monitor> {
     await (await this.#broker).request(message.launch, encodeLaunchPlan(plan));
     return this.#know(plan.socketPath, new LinuxMonitor(plan.socketPath));

@@ -8,11 +8,17 @@ import { ByteWriter, encodeExecPlan } from "./plan-encoding.ts";
 import { connectUnix, openStream } from "./unix-socket.ts";
 
 const state = { launching: 0, launched: 1, running: 2, failed: 3, exited: 4 } as const;
-const attachFlag = { stdin: 1, stdout: 2, stderr: 4 } as const;
+const attachFlag = { stdin: 1, stdout: 2, stderr: 4, log: 8 } as const;
 /** What a session counts as whose monitor is gone: killed. */
 const lostExitCode = 137;
 /** How long a connection is kept for an exec session that is expected. */
 const spareMs = 1000;
+
+interface Attached {
+  readonly stdin: boolean;
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+}
 
 type Answer = PromiseWithResolvers<Buffer>;
 
@@ -34,6 +40,7 @@ export class LinuxMonitor implements Monitor {
   readonly #exited = Promise.withResolvers<ExitRecord | undefined>();
   /** A connection for the next exec session. */
   #spare: { take(): Promise<Socket>; drop(): void } | undefined;
+  #logRotated: (() => void) | undefined;
   #lastId = 1;
   #released = false;
   #closed = false;
@@ -95,6 +102,9 @@ export class LinuxMonitor implements Monitor {
       case message.exit:
         this.#exited.resolve({ exitCode: reader.u8(), signal: reader.u8(), oomKilled: reader.u8() !== 0, finishedAt: reader.text() });
         return;
+      case message.logRotated:
+        this.#logRotated?.();
+        return;
       case message.execExit: {
         const id = reader.text();
         this.#sessions.get(id)?.resolve({ exitCode: reader.u8() });
@@ -140,14 +150,23 @@ export class LinuxMonitor implements Monitor {
     await this.#request(message.go, new Uint8Array());
   }
 
-  async attach(options: { stdin: boolean; stdout: boolean; stderr: boolean }): Promise<Socket> {
-    let flags = 0;
+  async attach(options: Attached): Promise<Socket> {
+    return (await this.#attach(options, 0)).socket;
+  }
+
+  async attachAfterLog(options: Attached): Promise<{ socket: Socket; log: { inode: bigint; offset: number } }> {
+    const { socket, answer } = await this.#attach(options, attachFlag.log);
+    const reader = new PayloadReader(answer);
+    return { socket, log: { inode: reader.u64(), offset: Number(reader.u64()) } };
+  }
+
+  async #attach(options: Attached, more: number): Promise<{ socket: Socket; answer: Buffer }> {
+    let flags = more;
     if (options.stdin) flags |= attachFlag.stdin;
     if (options.stdout) flags |= attachFlag.stdout;
     if (options.stderr) flags |= attachFlag.stderr;
     try {
-      const { socket } = await openStream(connectUnix(this.#path), message.attach, Uint8Array.of(flags));
-      return socket;
+      return await openStream(connectUnix(this.#path), message.attach, Uint8Array.of(flags));
     } catch (error) {
       // Where the launch has failed, that is why: the connection is only its first victim.
       await this.launched;
@@ -176,6 +195,20 @@ export class LinuxMonitor implements Monitor {
       return connecting;
     };
     this.#spare = { take, drop };
+  }
+
+  onLogRotated(listener: () => void): void {
+    this.#logRotated = listener;
+  }
+
+  async replaceLogFile(inode: bigint, packed: string | undefined): Promise<void> {
+    await this.#request(
+      message.logReplace,
+      new ByteWriter(256)
+        .u64(inode)
+        .text(packed ?? "")
+        .bytes(),
+    );
   }
 
   async exec(plan: ExecPlan): Promise<ExecSession> {

@@ -58,9 +58,9 @@ export function checkLogConfig(name: string, options: Readonly<Record<string, st
   checkCacheOptions(options);
   const own = Object.fromEntries(Object.entries(options).filter(([key]) => !isCommonOption(key)));
   const remote = remotes.get(name);
-  if (remote !== undefined) return remote.check(own);
-  if (name === "json-file") return onlyKnown(own, jsonFileOptions, (key) => `unknown log opt '${key}' for json-file log driver`);
-  onlyKnown(own, ["max-file", "max-size", "compress"], (key) => `unknown log opt '${key}' for log driver local`);
+  if (remote !== undefined) remote.check(own);
+  else if (name === "json-file") onlyKnown(own, jsonFileOptions, (key) => `unknown log opt '${key}' for json-file log driver`);
+  else onlyKnown(own, ["max-file", "max-size", "compress"], (key) => `unknown log opt '${key}' for log driver local`);
 }
 
 const jsonFileOptions: readonly string[] = ["max-file", "max-size", "compress", "labels", "labels-regex", "env", "env-regex", "tag"];

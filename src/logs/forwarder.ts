@@ -28,7 +28,7 @@ export interface ForwarderOptions {
   readonly filePassed?: () => void;
 }
 
-const [firstPauseMs, longestPauseMs] = [100, 5000];
+const [firstPauseMs, longestPauseMs, stopMs] = [100, 5000, 1000];
 
 export class Forwarder {
   /** Settles when all has been sent of a log whose writer has ended, or when it was stopped. Never rejects. */
@@ -37,6 +37,7 @@ export class Forwarder {
   readonly #stopping = new AbortController();
   #sender: LogSender | undefined;
   #reading: string | undefined;
+  #batches = 0;
 
   constructor(options: ForwarderOptions) {
     this.#options = options;
@@ -51,12 +52,23 @@ export class Forwarder {
     return this.#reading;
   }
 
-  /** Ends it; what has not been sent is left to the next one. */
+  /** How many times the receiver has taken something. */
+  get batches(): number {
+    return this.#batches;
+  }
+
+  /** Ends it; what has not been sent is left to the next one. What is being sent gets a moment, so that it is not sent twice. */
   async stop(): Promise<void> {
     this.#stopping.abort();
-    // A write that the receiver does not take is given up.
+    const moment = sleep(stopMs, undefined, { ref: false });
+    await Promise.race([this.done, moment]);
+    this.#disconnect();
+    await Promise.race([this.done, sleep(stopMs, undefined, { ref: false })]);
+  }
+
+  #disconnect(): void {
     this.#sender?.close();
-    await this.done;
+    this.#sender = undefined;
   }
 
   async #run(): Promise<void> {
@@ -74,7 +86,7 @@ export class Forwarder {
       }
     } finally {
       await positions.close();
-      this.#sender?.close();
+      this.#disconnect();
     }
   }
 
@@ -103,29 +115,30 @@ export class Forwarder {
         const { file, block, offset } = step;
         this.#reading = file.identity;
         feed.feed(block);
-        await this.#deliver(reader.take());
-        if (this.#stopping.signal.aborted) return;
+        if (!(await this.#deliver(reader.take()))) return;
         await positions.write({ file: file.identity, offset: offset + block.length - feed.pendingBytes, open: reader.open });
       }
     }
   }
 
-  /** Again and again until the receiver has them. */
-  async #deliver(messages: readonly LogMessage[]): Promise<void> {
+  /** Again and again until the receiver has them. @returns false when it was stopped before */
+  async #deliver(messages: readonly LogMessage[]): Promise<boolean> {
     const { signal } = this.#stopping;
-    for (let pauseMs = firstPauseMs; messages.length > 0 && !signal.aborted; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
+    if (messages.length === 0) return true;
+    for (let pauseMs = firstPauseMs; !signal.aborted; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
       try {
         this.#sender ??= await this.#options.connect();
         await this.#sender.send(messages);
-        return;
+        this.#batches++;
+        return true;
       } catch (error) {
-        if (signal.aborted) return;
+        if (signal.aborted) return false;
         if (pauseMs === firstPauseMs) log.warn("a log's receiver takes nothing", { log: this.#options.path, error: messageOf(error) });
-        this.#sender?.close();
-        this.#sender = undefined;
+        this.#disconnect();
         await sleep(pauseMs, undefined, { signal, ref: false }).catch(() => undefined);
       }
     }
+    return false;
   }
 }
 

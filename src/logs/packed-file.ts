@@ -41,7 +41,12 @@ function header(description: PackedDescription): Buffer {
 }
 
 /** Writes `blocks` packed to `path`, whole and on disk when it resolves. */
-export async function writePacked(path: string, description: PackedDescription, blocks: AsyncIterable<Buffer>): Promise<void> {
+export async function writePacked(
+  path: string,
+  description: PackedDescription,
+  blocks: AsyncIterable<Buffer>,
+  signal: AbortSignal,
+): Promise<void> {
   const handle = await open(path, "w", 0o640);
   try {
     await handle.write(header(description));
@@ -53,9 +58,10 @@ export async function writePacked(path: string, description: PackedDescription, 
         yield block;
       }
     };
-    await pipeline(counted, createDeflateRaw(), async (packed: AsyncIterable<Buffer>) => {
+    const store = async (packed: AsyncIterable<Buffer>): Promise<void> => {
       for await (const chunk of packed) await handle.write(chunk);
-    });
+    };
+    await pipeline(counted, createDeflateRaw(), store, { signal });
     const trailer = Buffer.alloc(8);
     trailer.writeUInt32LE(sum, 0);
     trailer.writeUInt32LE(size % 2 ** 32, 4);

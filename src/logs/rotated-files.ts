@@ -17,16 +17,17 @@ export interface RotatedFilesOptions {
   /** Identity of the file that is being sent on: it and newer ones stay. `"none"`: nothing is known yet, all stay. */
   readonly reading?: string;
   /** Puts the packed form in the place of the file with this inode, or with none removes the file. */
+  readonly signal: AbortSignal;
   readonly replace: (inode: bigint, packed: string | undefined) => Promise<void>;
 }
 
 /** Resolves when nothing is left to do. */
 export async function settleRotatedFiles(options: RotatedFilesOptions): Promise<void> {
-  while (await settleOne(options)) continue;
+  while (!options.signal.aborted && (await settleOne(options)));
 }
 
 async function settleOne(options: RotatedFilesOptions): Promise<boolean> {
-  const { path, keep, compress, reading, replace } = options;
+  const { path, keep, compress, reading, replace, signal } = options;
   const files = await openFiles(path);
   try {
     // Oldest first; the newest is the monitor's.
@@ -39,7 +40,7 @@ async function settleOne(options: RotatedFilesOptions): Promise<boolean> {
       }
       if (!compress || file.compressed) continue;
       const packed = `${path}.packing`;
-      await writePacked(packed, { file: file.identity, lastTime: await lastTimeOf(file) }, file.blocks(0));
+      await writePacked(packed, { file: file.identity, lastTime: await lastTimeOf(file) }, file.blocks(0), signal);
       await replace(file.inode, packed);
       return true;
     }

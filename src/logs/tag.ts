@@ -31,13 +31,13 @@ export function expandTag(template: string, info: LogInfo): string {
     const trimsAfter = action.endsWith(" -");
     const before = rest.slice(0, start);
     text += trimsBefore ? before.trimEnd() : before;
-    text += valueOf(action.slice(trimsBefore ? 2 : 0, trimsAfter ? -2 : undefined).trim(), info);
+    text += valueOfAction(action.slice(trimsBefore ? 2 : 0, trimsAfter ? -2 : undefined).trim(), info);
     rest = trimsAfter ? rest.slice(end + 2).trimStart() : rest.slice(end + 2);
   }
   return text + rest;
 }
 
-function valueOf(action: string, info: LogInfo): string {
+function valueOfAction(action: string, info: LogInfo): string {
   const name = /^\.(\w+)$/.exec(action)?.[1];
   if (name === undefined) throw invalidParameter(`template: log-tag:1: fields are all that a tag may have, not ${JSON.stringify(action)}`);
   const field = fields[name];

@@ -1,7 +1,7 @@
 /** Connections to receivers over TCP, TLS and unix sockets; failures in the words of Go's net package. */
 import { once } from "node:events";
 import { connect as connectPlain, isIPv6, type Socket } from "node:net";
-import { connect as connectTls, type ConnectionOptions } from "node:tls";
+import { type ConnectionOptions, connect as connectTls } from "node:tls";
 import { errnoOf, messageOf, systemError } from "../../base/base.ts";
 
 export type Target =
@@ -32,7 +32,10 @@ export function dialError(network: string, address: string, error: unknown): Err
   const code = errnoOf(first) ?? "";
   if (code === "ENOTFOUND" || code === "EAI_AGAIN") {
     const host = address.replace(/:\d+$/, "");
-    return systemError(`dial ${network}: lookup ${host}: ${code === "ENOTFOUND" ? "no such host" : "Temporary failure in name resolution"}`, error);
+    return systemError(
+      `dial ${network}: lookup ${host}: ${code === "ENOTFOUND" ? "no such host" : "Temporary failure in name resolution"}`,
+      error,
+    );
   }
   return systemError(`dial ${network} ${address}: ${reasons[code] ?? messageOf(first)}`, error);
 }

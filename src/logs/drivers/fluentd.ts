@@ -7,7 +7,7 @@ import type { LogInfo, LogMessage } from "../logs.ts";
 import { tagOf } from "../tag.ts";
 import { parseAddress } from "./address.ts";
 import { Connection, type Target } from "./connection.ts";
-import { pack, Packed, unpackTexts } from "./msgpack.ts";
+import { Packed, pack, unpackTexts } from "./msgpack.ts";
 
 type Options = Readonly<Record<string, string>>;
 
@@ -134,7 +134,10 @@ async function open(info: LogInfo): Promise<LogSender> {
   const send = async (messages: readonly LogMessage[]): Promise<void> => {
     const chunks = messages.map(() => randomBytes(16).toString("base64"));
     const answers = Promise.all(chunks.map((chunk) => acknowledgements.of(chunk)));
-    await Promise.all([connection.write(Buffer.concat(messages.map((message, n) => format(message, { chunk: chunks[n] ?? "" })))), answers]);
+    await Promise.all([
+      connection.write(Buffer.concat(messages.map((message, n) => format(message, { chunk: chunks[n] ?? "" })))),
+      answers,
+    ]);
   };
   return { send, close };
 }

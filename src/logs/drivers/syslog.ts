@@ -61,7 +61,9 @@ async function tlsOptions(options: Options): Promise<ConnectionOptions> {
   const file = async (path: string | undefined, what: string): Promise<Buffer | undefined> => {
     if (path === undefined || path === "") return undefined;
     return await readFile(path).catch((error: unknown) => {
-      throw systemError(`could not read ${what} ${JSON.stringify(path)}: ${errnoOf(error) === "ENOENT" ? `open ${path}: no such file or directory` : String(error)}`);
+      throw systemError(
+        `could not read ${what} ${JSON.stringify(path)}: ${errnoOf(error) === "ENOENT" ? `open ${path}: no such file or directory` : String(error)}`,
+      );
     });
   };
   const [ca, cert, key] = [
