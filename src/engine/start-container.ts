@@ -214,7 +214,7 @@ function startRequest(context: EngineContext, live: LiveContainer, { lower, moun
     hostConfig: settings.hostConfig,
     statePath,
     lower: [context.mountPointsLayer, ...lower],
-    mounts: mounts,
+    mounts,
     hostname: (network ?? live).record.settings.config.Hostname ?? "",
     network: networkPlan(attachment, network),
     ...files,
