@@ -1,5 +1,5 @@
 import { availableParallelism, hostname } from "node:os";
-import { nowNanos } from "../base/base.ts";
+import { formatNanos, nowNanos } from "../base/base.ts";
 import { type CgroupSupport, probeCgroups, readCgroupLayout } from "../kernel/cgroups.ts";
 import { describeHost, fileSystemOf } from "../kernel/host-description.ts";
 import type { KernelFeatures } from "../kernel/kernel.ts";
@@ -126,7 +126,7 @@ export async function systemInfo(sources: InfoSources): Promise<SystemInfo> {
     fileSystemOf(daemon.dataRoot),
   ]);
   const counts = sources.counts();
-  const seconds = nowNanos();
+  const warnings = [...daemon.warnings, ...kernelWarnings(support, host.ipv4Forwarding)];
   const info = {
     ID: daemon.id,
     Containers: counts.running + counts.paused + counts.stopped,
@@ -147,7 +147,7 @@ export async function systemInfo(sources: InfoSources): Promise<SystemInfo> {
     NFd: own.openFiles,
     // What a goroutine would wait for.
     NGoroutines: process.getActiveResourcesInfo().length,
-    SystemTime: new Date(Number(seconds / 1_000_000n)).toISOString(),
+    SystemTime: formatNanos(nowNanos()),
     LoggingDriver: daemon.logDriver,
     NEventsListener: sources.eventReaders(),
     KernelVersion: host.kernelVersion,
@@ -175,10 +175,10 @@ export async function systemInfo(sources: InfoSources): Promise<SystemInfo> {
     RuncCommit: { ID: daemon.commit },
     InitCommit: { ID: daemon.commit },
     SecurityOptions: securityOptions(features),
-    DefaultAddressPools: daemon.addressPools.map((pool) => ({ ...pool })),
+    ...(daemon.addressPools.length === 0 ? {} : { DefaultAddressPools: daemon.addressPools.map((pool) => ({ ...pool })) }),
     FirewallBackend: { Driver: "nftables" },
     CDISpecDirs: [],
-    Warnings: [...daemon.warnings, ...kernelWarnings(support, host.ipv4Forwarding)],
+    Warnings: warnings.length === 0 ? null : warnings,
   };
   // Docker sends null where its types say that a list is there.
   return info as unknown as SystemInfo;

@@ -1,31 +1,9 @@
 /** What is about the daemon as a whole: disk usage, prune, and answers about what this version does not have. */
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { request } from "node:http";
 import { after, before, describe, test } from "node:test";
+import { ask } from "../ask.ts";
 import { busyboxRootfs, command, Daemon, eventually, importBusybox, projectRoot } from "../daemon.ts";
-
-interface Answer {
-  readonly status: number;
-  readonly body: unknown;
-}
-
-/** One request on the daemon's socket; the answer is JSON or nothing. */
-function ask(daemon: Daemon, method: string, path: string, body?: unknown): Promise<Answer> {
-  const data = body === undefined ? undefined : JSON.stringify(body);
-  const headers = data === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(data) };
-  return new Promise((done, fail) => {
-    const sent = request({ socketPath: daemon.host.slice("unix://".length), method, path, headers }, (answer) => {
-      let text = "";
-      answer.setEncoding("utf8");
-      answer.on("data", (chunk) => (text += chunk));
-      answer.on("error", fail);
-      answer.on("end", () => done({ status: answer.statusCode ?? 0, body: text === "" ? undefined : JSON.parse(text) }));
-    });
-    sent.on("error", fail);
-    sent.end(data);
-  });
-}
 
 const filters = (value: Record<string, string[]>): string => `filters=${encodeURIComponent(JSON.stringify(value))}`;
 
@@ -54,7 +32,8 @@ describe("disk usage and prune", () => {
     const only = (await ask(daemon, "GET", "/system/df?type=image&type=volume")).body as Record<string, unknown>;
     assert.ok(Array.isArray(only["Images"]) && Number(only["LayersSize"]) > 0);
     assert.deepEqual([only["Containers"], only["Volumes"], only["BuildCache"]], [null, [], null]);
-    assert.deepEqual(await ask(daemon, "GET", "/system/df?type=all"), { status: 400, body: { message: "unknown object type: all" } });
+    const refused = await ask(daemon, "GET", "/system/df?type=all");
+    assert.deepEqual([refused.status, refused.body], [400, { message: "unknown object type: all" }]);
     const old = (await ask(daemon, "GET", "/v1.41/system/df?type=all")).body as {
       Images: { VirtualSize?: number }[];
       BuilderSize?: number;
@@ -129,12 +108,24 @@ describe("what this version does not have", () => {
     const calls: readonly (readonly [string, string, number])[] = [
       ["GET", "/swarm", 503],
       ["POST", "/swarm/leave", 503],
+      ["POST", "/swarm/update?version=1", 503],
+      ["GET", "/swarm/unlockkey", 503],
+      ["POST", "/swarm/unlock", 503],
       ["POST", "/swarm/init", 501],
-      ["GET", "/services/x/logs?stdout=1", 503],
-      ["DELETE", "/configs/x", 503],
+      ["POST", "/swarm/join", 501],
+      ...["nodes", "services", "tasks", "secrets", "configs"].map((kind) => ["GET", `/${kind}`, 503] as const),
+      ...["nodes", "services", "tasks", "secrets", "configs"].map((kind) => ["GET", `/${kind}/x`, 503] as const),
+      ...["nodes", "services", "secrets", "configs"].map((kind) => ["DELETE", `/${kind}/x`, 503] as const),
+      ...["nodes", "services", "secrets", "configs"].map((kind) => ["POST", `/${kind}/x/update?version=1`, 503] as const),
+      ...["services", "secrets", "configs"].map((kind) => ["POST", `/${kind}/create`, 503] as const),
+      ...["services", "tasks"].map((kind) => ["GET", `/${kind}/x/logs?stdout=1`, 503] as const),
+      ["GET", "/plugins", 200],
       ["GET", "/plugins/a/b/json", 404],
+      ["DELETE", "/plugins/x", 404],
+      ...["enable?timeout=0", "disable", "upgrade?remote=y", "push", "set"].map((verb) => ["POST", `/plugins/x/${verb}`, 404] as const),
       ["GET", "/plugins/privileges?remote=x", 501],
-      ["POST", "/plugins/x/enable?timeout=0", 404],
+      ["POST", "/plugins/pull?remote=x", 501],
+      ["POST", "/plugins/create?name=x", 501],
       ["GET", "/images/search?term=x", 501],
       ["POST", "/images/x/push", 501],
       ["GET", "/distribution/x/json", 501],
@@ -188,8 +179,10 @@ describe("older clients", () => {
     for (const [version, message] of [
       ["1.23", "client version 1.23 is too old. Minimum supported API version is 1.24, please upgrade your client to a newer version"],
       ["1.52", "client version 1.52 is too new. Maximum supported API version is 1.51"],
-    ] as const)
-      assert.deepEqual(await ask(daemon, "GET", `/v${version}/info`), { status: 400, body: { message } });
+    ] as const) {
+      const refused = await ask(daemon, "GET", `/v${version}/info`);
+      assert.deepEqual([refused.status, refused.body], [400, { message }]);
+    }
   });
 
   test("get images as they were", async () => {
