@@ -119,6 +119,7 @@ describe("what this version does not have", () => {
       ...["nodes", "services", "secrets", "configs"].map((kind) => ["POST", `/${kind}/x/update?version=1`, 503] as const),
       ...["services", "secrets", "configs"].map((kind) => ["POST", `/${kind}/create`, 503] as const),
       ...["services", "tasks"].map((kind) => ["GET", `/${kind}/x/logs?stdout=1`, 503] as const),
+      ["PUT", "/volumes/x?version=1", 503],
       ["GET", "/plugins", 200],
       ["GET", "/plugins/a/b/json", 404],
       ["DELETE", "/plugins/x", 404],

@@ -81,6 +81,7 @@ export function unavailableRoutes(): Route[] {
   return [
     { method: "GET", pattern: "/plugins", handler: (call) => call.json(200, []) },
     refuse(["POST", "/swarm/leave"], () => unavailable("This node is not part of a swarm")),
+    refuse(["PUT", "/volumes/{name}"], () => unavailable("volume update only valid for cluster volumes, but swarm is unavailable")),
     ...notThere.map(([method, pattern, what]) => refuse([method, pattern], () => notImplemented(what))),
     ...ofManagers.map((endpoint) => refuse(endpoint, () => unavailable(noManager))),
     ...ofPlugins.map((endpoint) => refuse(endpoint, (call) => notFound(`plugin "${call.param("name")}" not found`))),
