@@ -6,6 +6,7 @@
 #include "kernel-calls.h"
 #include "native.h"
 #include "protocol.h"
+#include "trees.h"
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,8 +20,17 @@
 enum { DAEMON = 3, WORKERS = 16, ANSWER_MAX = 4 << 20 };
 
 struct surroundings our = { -1, -1, -1, -1, "", "", "0", false };
-static struct pollfd waiting[1 + WORKERS];
+enum { AT_DAEMON, AT_TREES, WORKERS_FROM };
+static struct pollfd waiting[WORKERS_FROM + WORKERS];
 static nfds_t worker_count;
+
+/* In a child: what the broker has open for itself. */
+static void close_own(void)
+{
+	close(DAEMON);
+	close(waiting[AT_TREES].fd);
+	for (nfds_t i = 0; i < worker_count; i++) close(waiting[WORKERS_FROM + i].fd);
+}
 
 static void answer(int to, uint32_t id, bool ok, const struct failure *failure)
 {
@@ -91,8 +101,7 @@ static void launch(const struct frame *frame)
 	}
 	pid_t pid = fork();
 	if (pid == 0) {
-		close(DAEMON);
-		for (nfds_t i = 1; i <= worker_count; i++) close(waiting[i].fd);
+		close_own();
 		run_monitor(&plan, listener);
 	}
 	int error = errno;
@@ -136,13 +145,13 @@ static void start_worker(const struct frame *frame)
 	else {
 		pid_t pid = fork();
 		if (pid == 0) {
-			close(DAEMON);
+			close_own();
 			work(frame, ends[1]);
 		}
 		if (pid < 0) fail(&failure, "fork", errno, "cannot fork a worker");
 		close(ends[1]);
 		if (pid > 0) {
-			waiting[++worker_count] = (struct pollfd){ .fd = ends[0], .events = POLLIN };
+			waiting[WORKERS_FROM + worker_count++] = (struct pollfd){ .fd = ends[0], .events = POLLIN };
 			return;
 		}
 		close(ends[0]);
@@ -157,7 +166,7 @@ static void finish_worker(nfds_t index)
 	ssize_t n = read(waiting[index].fd, bytes, sizeof bytes);
 	if (n > 0 && !write_all(DAEMON, bytes, (size_t)n)) n = 0;
 	close(waiting[index].fd);
-	waiting[index] = waiting[worker_count--];
+	waiting[index] = waiting[WORKERS_FROM + --worker_count];
 }
 
 static void answer_layers(const struct frame *frame, struct reader *from)
@@ -250,6 +259,15 @@ static int adopt_mounts(int count, char **sockets)
 	return -1;
 }
 
+static bool listen_for_trees(struct failure *failure)
+{
+	char path[DIRECTORY_ROOM];
+	snprintf(path, sizeof path, "%s/files.sock", our.exec_root);
+	(void)unlink(path); /* an earlier broker's */
+	waiting[AT_TREES] = (struct pollfd){ .fd = listen_at(path, failure), .events = POLLIN };
+	return waiting[AT_TREES].fd >= 0;
+}
+
 static bool prepare_broker(int argc, char **argv, struct failure *failure)
 {
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
@@ -267,7 +285,7 @@ static bool prepare_broker(int argc, char **argv, struct failure *failure)
 	if (mkdir(our.exec_root, 0711) != 0 && errno != EEXIST) return fail(failure, "start", errno, "%s", our.exec_root);
 	int adopted = adopt_mounts(argc - 3, argv + 3);
 	set_title("berth-broker", NULL);
-	if (!open_mount_space(adopted, failure)) return false;
+	if (!open_mount_space(adopted, failure) || !listen_for_trees(failure)) return false;
 	uint8_t bytes[64];
 	struct writer ready;
 	begin_frame(&ready, bytes, sizeof bytes, 0, MSG_READY);
@@ -285,12 +303,13 @@ int run_broker(int argc, char **argv)
 		fprintf(stderr, "berth-broker: %s: %s: %s\n", failure.stage, failure.message, strerror(failure.error));
 		return 1;
 	}
-	waiting[0] = (struct pollfd){ .fd = DAEMON, .events = POLLIN };
+	waiting[AT_DAEMON] = (struct pollfd){ .fd = DAEMON, .events = POLLIN };
 	for (;;) {
-		if (poll(waiting, 1 + worker_count, -1) < 0 && errno != EINTR) return 1;
-		for (nfds_t i = worker_count; i > 0; i--)
-			if (waiting[i].revents != 0) finish_worker(i);
-		if (waiting[0].revents == 0) continue;
+		if (poll(waiting, WORKERS_FROM + worker_count, -1) < 0 && errno != EINTR) return 1;
+		for (nfds_t i = WORKERS_FROM + worker_count; i > WORKERS_FROM; i--)
+			if (waiting[i - 1].revents != 0) finish_worker(i - 1);
+		if (waiting[AT_TREES].revents != 0) accept_tree_request(waiting[AT_TREES].fd, close_own);
+		if (waiting[AT_DAEMON].revents == 0) continue;
 		enum frame_result result;
 		while ((result = read_frame(DAEMON, &inbox, &frame)) == FRAME_WHOLE) {
 			serve(&frame);

@@ -188,13 +188,13 @@ static void serve_control(struct client *client, const struct frame *frame)
 	else answer_client(client, frame->id, &failure, 0);
 }
 
-static void send_namespace(struct client *client, uint32_t id)
+static void answer_descriptor(struct client *client, uint32_t id, int descriptor)
 {
 	uint8_t bytes[64];
 	struct writer frame;
 	begin_frame(&frame, bytes, sizeof bytes, id, MSG_OK);
 	end_frame(&frame);
-	(void)send_descriptor(client->source.fd, frame.bytes, frame.length, our.layers_namespace);
+	(void)send_descriptor(client->source.fd, frame.bytes, frame.length, descriptor);
 	client_drop(client);
 }
 
@@ -204,7 +204,8 @@ static void serve_new(struct client *client, const struct frame *frame)
 	case MSG_CONTROL: take_control(client, frame->id); break;
 	case MSG_ATTACH: attach(client, frame); break;
 	case MSG_EXEC: start_session(client, frame); break;
-	case MSG_NAMESPACE: send_namespace(client, frame->id); break;
+	case MSG_NAMESPACE: answer_descriptor(client, frame->id, our.layers_namespace); break;
+	case MSG_PROCESS: answer_descriptor(client, frame->id, monitor.container.pidfd); break;
 	default: client_drop(client);
 	}
 }

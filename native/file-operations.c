@@ -2,24 +2,15 @@
  * Files below a root, for copying into a container, unpacking layers and removing trees. Every path is resolved inside
  * the root by openat2, and its last component is never followed: an archive can name nothing outside.
  */
+#include "file-operations.h"
 #include "kernel-calls.h"
-#include "native.h"
 #include <dirent.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
-/* Codes of a file operation, and of its fields: path first, then what it has of its own, then its metadata. */
-enum { FILE_DIRECTORY = 1, FILE_REGULAR, FILE_SYMLINK, FILE_LINK, FILE_NODE, FILE_META, FILE_REMOVE };
-
-struct meta {
-	uint32_t mode, uid, gid, xattr_count;
-	struct timespec time;
-	struct reader xattrs;
-};
-
-static struct meta read_meta(struct reader *from)
+struct meta read_meta(struct reader *from)
 {
 	struct meta meta = { .mode = (uint32_t)read_number(from, 4), .uid = (uint32_t)read_number(from, 4), .gid = (uint32_t)read_number(from, 4) };
 	int64_t nanos = (int64_t)read_number(from, 8), seconds = nanos / 1000000000;
@@ -37,14 +28,15 @@ static struct meta read_meta(struct reader *from)
 }
 
 /* Of a file that is open. Owner before mode: a change of owner takes setuid bits away. Time last: all else changes it. */
-static bool apply_file_meta(int fd, struct meta meta)
+bool apply_file_meta(int fd, struct meta meta)
 {
 	struct timespec times[2] = { meta.time, meta.time };
 	bool ok = fchown(fd, meta.uid, meta.gid) == 0;
 	for (uint32_t i = 0; ok && i < meta.xattr_count; i++) {
 		const char *key = read_text(&meta.xattrs);
 		struct blob value = read_blob(&meta.xattrs);
-		ok = fsetxattr(fd, key, value.bytes, value.length, 0) == 0;
+		/* A file system that cannot keep it is no reason to refuse the file. */
+		ok = fsetxattr(fd, key, value.bytes, value.length, 0) == 0 || errno == EOPNOTSUPP;
 	}
 	return ok && fchmod(fd, meta.mode & 07777) == 0 && futimens(fd, times) == 0;
 }
@@ -65,7 +57,7 @@ static bool apply_meta(int parent, const char *name, struct meta meta)
 		struct blob value = read_blob(&meta.xattrs);
 		ok = (is_link ? lsetxattr : setxattr)(path, key, value.bytes, value.length, 0) == 0;
 		/* A link's own attributes cannot be named by descriptor, and only `trusted` and `security` ones exist. */
-		if (!ok && is_link) ok = true;
+		if (is_link || (!ok && errno == EOPNOTSUPP)) ok = true;
 	}
 	if (ok && !is_link) ok = chmod(path, meta.mode & 07777) == 0;
 	if (ok) ok = utimensat(parent, name, times, AT_SYMLINK_NOFOLLOW) == 0;
@@ -98,7 +90,7 @@ static int open_source(const char *path)
 	return fd;
 }
 
-static int create_file(int parent, const char *name)
+int create_file(int parent, const char *name)
 {
 	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
 	int fd = openat(parent, name, flags, 0600);
@@ -184,13 +176,8 @@ bool remove_tree(int parent, const char *name)
 	return ok && (unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT);
 }
 
-/* Operations come directory by directory: the last one stays open. Found inside the root, it is as good as found again. */
-struct place {
-	int root, parent;
-	char above[4096];
-};
-
-static bool find_place(struct place *place, const char *path, char *name, size_t size)
+/* Found inside the root, a directory is as good as found again. */
+bool find_place(struct place *place, const char *path, char *name, size_t size)
 {
 	const char *slash = strrchr(path, '/');
 	size_t length = slash == NULL ? 0 : (size_t)(slash - path);
@@ -213,7 +200,7 @@ static bool find_place(struct place *place, const char *path, char *name, size_t
 }
 
 /* Reads the fields that `code` has besides its path, and does it. @returns false with errno, or with from->bad */
-static bool do_one(uint8_t code, struct place *place, const char *name, struct reader *from)
+bool do_file_operation(uint8_t code, struct place *place, const char *name, struct reader *from)
 {
 	uint32_t major = 0, minor = 0;
 	const char *target;
@@ -247,9 +234,9 @@ static bool run_one(struct place *place, struct reader *from, struct failure *fa
 	if (is_root && code != FILE_META && code != FILE_DIRECTORY) return fail(failure, "files", EINVAL, "not the root: %s", path);
 	if (is_root) {
 		struct place root = { .root = place->root, .parent = place->root };
-		ok = do_one(FILE_META, &root, ".", from);
+		ok = do_file_operation(FILE_META, &root, ".", from);
 	} else if (find_place(place, path, name, sizeof name)) {
-		ok = do_one(code, place, name, from);
+		ok = do_file_operation(code, place, name, from);
 	} else {
 		ok = code == FILE_REMOVE && errno == ENOENT;
 	}

@@ -47,11 +47,14 @@ enum message {
 	MSG_MOUNTED,      /* → OK: list keys */
 	MSG_FILES,        /* str root, u32 count, that many file operations (file-operations.c) */
 	MSG_DATAGRAMS,    /* str path, u32 count, that many blobs → OK: u32 how many were taken */
+	/* daemon → broker, on a connection to its second socket, <exec-root>/files.sock */
+	MSG_TREE,         /* u8 work, then as trees.c has it */
 	/* anyone of our user → monitor, as first message of a connection */
 	MSG_CONTROL = 16, /* → OK: u8 state, u32 pid; the connection stays for requests and events */
 	MSG_ATTACH,       /* u8 flags → OK: u64 inode and u64 length of the log file then; after that the connection is the stream */
 	MSG_EXEC,         /* the exec plan → OK: u32 pid; from then on the connection is the stream */
 	MSG_NAMESPACE,    /* → OK with a descriptor of the mount namespace that holds the layers */
+	MSG_PROCESS,      /* → OK with a descriptor of the container's first process */
 	/* daemon → monitor, on the control connection */
 	MSG_GO = 24,
 	MSG_SIGNAL,       /* u32 signal */

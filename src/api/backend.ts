@@ -6,6 +6,7 @@
 import type { Duplex, Readable } from "node:stream";
 import type {
   BuildPruneResponse,
+  ContainerConfig,
   ContainerCreateRequest,
   ContainerCreateResponse,
   ContainerInspectResponse,
@@ -73,6 +74,50 @@ export interface ContainerBackend {
   ): Promise<AsyncIterable<ContainerStatsResponse>>;
   /** `psArgs`: what the user would give to ps, default `-ef`. */
   top(reference: string, psArgs: string): Promise<ContainerTopResponse>;
+}
+
+/** A path in a container, as the archive calls describe it. */
+export interface PathStat {
+  /** Last part of the path. */
+  readonly name: string;
+  readonly sizeBytes: number;
+  /** st_mode */
+  readonly mode: number;
+  readonly mtimeNanos: bigint;
+  /** Of a link, where it leads in the container; else "". */
+  readonly linkTarget: string;
+}
+
+/** Containers' files, running or not. Destroying a stream ends the work behind it. */
+export interface ArchiveBackend {
+  /** @throws NotFound `Could not find the file p in container x` */
+  statPath(reference: string, path: string): Promise<PathStat>;
+  readPath(reference: string, path: string): Promise<{ stat: PathStat; tar: Readable }>;
+  /** Extracts a tar, plain or compressed, into the directory at the path. */
+  writePath(
+    reference: string,
+    path: string,
+    source: Readable,
+    options: { noOverwriteDirNonDir: boolean; copyUidGid: boolean },
+  ): Promise<void>;
+  export(reference: string): Promise<Readable>;
+  /** Kinds: 0 changed, 1 added, 2 deleted. */
+  changes(reference: string): Promise<readonly { readonly path: string; readonly kind: 0 | 1 | 2 }[]>;
+  commit(reference: string, request: CommitRequest): Promise<{ Id: string }>;
+}
+
+export interface CommitRequest {
+  /** "": the image gets no name. */
+  readonly repository: string;
+  readonly tag: string;
+  readonly comment: string;
+  readonly author: string;
+  /** Processes stand still meanwhile. */
+  readonly pause: boolean;
+  /** Dockerfile instructions. */
+  readonly changes: readonly string[];
+  /** Instead of the container's own configuration. */
+  readonly config?: ContainerConfig;
 }
 
 export interface ExecBackend {

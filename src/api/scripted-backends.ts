@@ -33,6 +33,7 @@ export class TestServer implements AsyncDisposable {
     this.path = path;
     const { calls } = this;
     const backends: Backends = {
+      archive: scripted("archive", answers.archive ?? {}, calls),
       containers: scripted("containers", answers.containers ?? {}, calls),
       exec: scripted("exec", answers.exec ?? {}, calls),
       images: scripted("images", answers.images ?? {}, calls),

@@ -1,10 +1,11 @@
 import { createServer, type IncomingMessage, type Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import type { ContainerBackend, ExecBackend, ImageBackend, NetworkBackend, SystemBackend, VolumeBackend } from "./backend.ts";
+import type { ArchiveBackend, ContainerBackend, ExecBackend, ImageBackend, NetworkBackend, SystemBackend, VolumeBackend } from "./backend.ts";
 import { Dispatcher } from "./dispatch.ts";
 import { closeGracefully, keepEarlyBytes } from "./hijack.ts";
 import { Router } from "./router.ts";
+import { archiveRoutes } from "./routes/archive.ts";
 import { containerRoutes } from "./routes/containers.ts";
 import { execRoutes } from "./routes/exec.ts";
 import { imageRoutes } from "./routes/images.ts";
@@ -14,6 +15,7 @@ import { unavailableRoutes } from "./routes/unavailable.ts";
 import { volumeRoutes } from "./routes/volumes.ts";
 
 export interface Backends {
+  readonly archive: ArchiveBackend;
   readonly containers: ContainerBackend;
   readonly exec: ExecBackend;
   readonly images: ImageBackend;
@@ -39,6 +41,7 @@ export function createApiServer(backends: Backends, options: ApiOptions): Server
   const router = new Router([
     ...systemRoutes(backends.system),
     ...containerRoutes(backends.containers),
+    ...archiveRoutes(backends.archive),
     ...execRoutes(backends.exec),
     ...imageRoutes(backends.images),
     ...networkRoutes(backends.networks),

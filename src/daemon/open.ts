@@ -118,8 +118,8 @@ async function openRooms(
   const { system, ...control } = openSystem({ settings, warnings, closing, rooms });
   const embedded = { "hello-world:latest": { program: join(build, "hello"), name: "hello" } };
   const imageBackend = openImageBackend({ images, layers, embedded });
-  const { containers, exec, networks: networkBackend } = engine;
-  const backends = { containers, exec, images: imageBackend, networks: networkBackend, volumes: engine.volumes, system };
+  const { archive, containers, exec, networks: networkBackend } = engine;
+  const backends = { archive, containers, exec, images: imageBackend, networks: networkBackend, volumes: engine.volumes, system };
   return { backends, engine, ...control };
 }
 

@@ -2,10 +2,11 @@
  * The use cases, one file each: they join containers, images, layers, networks and the runtime. `openEngine`
  * gives what `api` asks of it; `close` lets go of everything, and the containers go on.
  */
+import type { Readable } from "node:stream";
 import { type ContainerStore, type Filters, type HostDefaults, isActive } from "../containers/containers.ts";
 import type { Events } from "../events/events.ts";
 import type { Images } from "../images/images.ts";
-import type { Kernel } from "../kernel/kernel.ts";
+import type { Kernel, TreeChange } from "../kernel/kernel.ts";
 import type { Layers } from "../layers/layers.ts";
 import type { Networks } from "../networks/networks.ts";
 import type { Runtime } from "../runtime/runtime.ts";
@@ -29,13 +30,20 @@ import type {
 import type { Volumes } from "../volumes/volumes.ts";
 import { adoptContainers } from "./adopt-containers.ts";
 import { type AttachOptions, attachContainer, type StreamSession } from "./attach-container.ts";
+
 import { changeConnection, createNetwork, pruneNetworks, removeNetwork } from "./change-networks.ts";
+
+import { type CommitRequest, commitContainer } from "./commit-container.ts";
+
 import { EngineContext, type ReadLog } from "./context.ts";
+import { type CopyInOptions, type PathStat, readPath, statPath, writePath } from "./copy-files.ts";
 import { createContainer } from "./create-container.ts";
 import { sweepState } from "./discard-state.ts";
 import { createExec, type ExecStartOptions, inspectExec, resizeExec, startExec } from "./exec-sessions.ts";
+import { exportContainer } from "./export-container.ts";
 import { inspectReference } from "./inspect-container.ts";
 import { killContainer } from "./kill-container.ts";
+import { listChanges } from "./list-changes.ts";
 import { type ListOptions, listContainers } from "./list-containers.ts";
 import { listNetworks } from "./list-networks.ts";
 import type { Waiter, WaitResult } from "./live-container.ts";
@@ -82,6 +90,7 @@ export interface EngineOptions {
 export interface Engine {
   readonly containers: EngineContainers;
   readonly exec: EngineExec;
+  readonly archive: EngineArchive;
   readonly networks: EngineNetworks;
   readonly volumes: EngineVolumes;
   /** How many there are, for `info`. */
@@ -172,6 +181,14 @@ export async function openEngine(parts: EngineParts): Promise<Engine> {
       start: (id, start) => startExec(context, id, start),
       resize: (id, size) => resizeExec(context, id, size),
       inspect: (id) => inspectExec(context, id),
+    },
+    archive: {
+      statPath: (reference, path) => statPath(context, reference, path),
+      readPath: (reference, path) => readPath(context, reference, path),
+      writePath: (reference, path, source, options) => writePath(context, reference, path, source, options),
+      export: (reference) => exportContainer(context, reference),
+      changes: (reference) => listChanges(context, reference),
+      commit: (reference, request) => commitContainer(context, reference, request),
     },
     networks: {
       list: (filters) => listNetworks(context, filters),

@@ -5,7 +5,8 @@ import { explainFailure } from "../runtime/explain-failure.ts";
 /** The exit code that Docker records for a start that failed for another reason than the program. */
 const launchFailedCode = 128;
 
-function launchFailureOf(error: unknown): LaunchFailure | undefined {
+/** What the kernel's failures carry as their cause. */
+export function launchFailureOf(error: unknown): LaunchFailure | undefined {
   for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
     const inner: unknown = cause.cause;
     if (typeof inner === "object" && inner !== null && "stage" in inner && "errno" in inner && "message" in inner)

@@ -1,20 +1,23 @@
-import { type ContainerId, notFound, systemError } from "../base/base.ts";
+import { notFound, systemError } from "../base/base.ts";
 import { mountOfPath } from "../kernel/mount-info.ts";
 import type { UserMount } from "../runtime/runtime.ts";
 import { type BindMount, type ContainerMount, overlaps, type Propagation } from "../volumes/volumes.ts";
 import type { EngineContext } from "./context.ts";
 import type { LiveContainer } from "./live-container.ts";
 
-/** What the runtime mounts for a container that starts. Its volumes are attached until `detachVolumes`. */
-export async function startMounts(context: EngineContext, live: LiveContainer): Promise<UserMount[]> {
+/**
+ * What the runtime mounts for a container that starts. Its volumes are attached until `detachVolumes`.
+ * @param holder who has the volumes, if not the container itself
+ */
+export async function startMounts(context: EngineContext, live: LiveContainer, holder: string = live.id): Promise<UserMount[]> {
   const { mounts } = live.record.settings;
   if (mounts.length === 0) return [];
   const found: UserMount[] = [];
-  for (const mount of mounts) found.push(await findMount(context, live.id, mount));
+  for (const mount of mounts) found.push(await findMount(context, holder, mount));
   return found;
 }
 
-async function findMount(context: EngineContext, id: ContainerId, mount: ContainerMount): Promise<UserMount> {
+async function findMount(context: EngineContext, holder: string, mount: ContainerMount): Promise<UserMount> {
   switch (mount.type) {
     case "tmpfs":
       return mount;
@@ -22,7 +25,7 @@ async function findMount(context: EngineContext, id: ContainerId, mount: Contain
       return { ...mount, propagation: await checkedPropagation(context, mount) };
     case "volume": {
       const { target, writable, subpath } = mount;
-      const { path, engineOnly } = await context.volumes.attach(mount.name, id);
+      const { path, engineOnly } = await context.volumes.attach(mount.name, holder);
       return {
         type: "bind",
         source: path,
@@ -74,10 +77,10 @@ export function publishVolumeMounts(context: EngineContext, live: LiveContainer)
 }
 
 /** The container has ended, or has not started. @param told the world knows that it had started */
-export async function detachVolumes(context: EngineContext, live: LiveContainer, told: boolean): Promise<void> {
+export async function detachVolumes(context: EngineContext, live: LiveContainer, told: boolean, holder: string = live.id): Promise<void> {
   for (const mount of live.record.settings.mounts) {
     if (mount.type !== "volume") continue;
-    await context.volumes.detach(mount.name, live.id);
+    await context.volumes.detach(mount.name, holder);
     if (told) context.events.publish("volume", "unmount", mount.name, { container: live.id, driver: mount.driver });
   }
 }

@@ -342,6 +342,9 @@ export function openFakeKernel(options: { features?: Partial<KernelFeatures>; wo
     files: {
       apply: async (root, ops) => void fileOperations.push({ root, ops }),
     },
+    get trees(): never {
+      throw systemError("there are no trees of files in memory");
+    },
     run: async (ops) => void operations.push(...ops),
     async netlink(protocol, message, netnsPid) {
       netlinkMessages.push({ protocol, message, ...(netnsPid === undefined ? {} : { netnsPid }) });

@@ -14,6 +14,7 @@ export const message = {
   mounted: 6,
   files: 7,
   datagrams: 8,
+  tree: 9,
   control: 16,
   attach: 17,
   exec: 18,
@@ -118,6 +119,10 @@ export class PayloadReader {
 
   u64(): bigint {
     return this.#bytes.readBigUInt64LE(this.#advance(8));
+  }
+
+  get ended(): boolean {
+    return this.#at === this.#bytes.length;
   }
 
   text(): string {

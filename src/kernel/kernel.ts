@@ -9,12 +9,14 @@
  * a new broker joins the namespace of a monitor that is still alive.
  */
 import type { Socket } from "node:net";
-import type { ExecPlan, ExitRecord, HostOp, LaunchFailure, LaunchPlan } from "./plan.ts";
+import type { Readable } from "node:stream";
+import type { ExecPlan, ExitRecord, HostOp, InitOp, LaunchFailure, LaunchPlan } from "./plan.ts";
 
 export interface Kernel extends AsyncDisposable {
   readonly features: KernelFeatures;
   readonly layers: LayerMounts;
   readonly files: FileOps;
+  readonly trees: Trees;
   /** Runs host operations in order, in the broker; the first failure ends the list. @throws System with a {@link LaunchFailure} as cause */
   run(ops: readonly HostOp[]): Promise<void>;
   /**
@@ -93,6 +95,69 @@ export type FileOp =
   | ({ readonly op: "meta"; readonly path: Uint8Array } & FileMeta)
   /** Removes recursively, without crossing mounts. Missing is fine. */
   | { readonly op: "remove"; readonly path: Uint8Array };
+
+/**
+ * Containers' files from outside: for cp, export, diff and commit. Each call is a process of its own that ends with it,
+ * or when its stream is destroyed; nothing of the container is executed, and no path leaves its root, whatever the
+ * container does meanwhile. Failures are System errors with a {@link LaunchFailure} as cause: stage `path` for the path
+ * asked for, `running` when the container of a {@link TreeView} with a monitor has ended.
+ */
+export interface Trees {
+  /** A link at the end of the path is followed only with a slash behind it. */
+  stat(view: TreeView, path: string): Promise<TreeStat>;
+  /** What lies at the path as a tar, in which it is called `name`. The stream fails when it breaks off. */
+  read(view: TreeView, path: string, name: string): Promise<{ stat: TreeStat; tar: Readable }>;
+  /** All of it as a tar, names without a slash in front. */
+  export(view: TreeView): Promise<Readable>;
+  /** Begins to make entries; the path, links followed, is where. `keepKinds`: directories and others do not take each other's place. */
+  write(view: TreeView, path: string, options: { keepKinds: boolean }): Promise<TreeWriter>;
+  /**
+   * What an overlay's upper directory changes of what is below it, topmost first: in the order of a walk,
+   * directories only when they themselves have changed.
+   */
+  changes(lower: readonly string[], upper: string): Promise<TreeChange[]>;
+  /** An overlay's upper directory as the tar of a layer: whiteouts in OCI's form, the same bytes each time. */
+  layer(upper: string): Promise<Readable>;
+}
+
+/** What a container's file system consists of when it is looked at from outside. */
+export interface TreeView {
+  /** Of a container that runs, its monitor's socket: its own root is shown. Otherwise `prepare` has an overlay. */
+  readonly monitor?: string;
+  readonly prepare: readonly HostOp[];
+  /** `attach-tree`s of what `prepare` has opened. */
+  readonly attach: readonly InitOp[];
+}
+
+export interface TreeStat {
+  /** st_mode */
+  readonly mode: number;
+  readonly sizeBytes: number;
+  readonly mtimeNanos: bigint;
+  /** Of a link: the path that it leads to inside the root, all links followed as far as there is something. */
+  readonly linkTarget: string;
+}
+
+export interface TreeChange {
+  readonly kind: 0 | 1 | 2;
+  /** Absolute. */
+  readonly path: string;
+}
+
+export type TreeEntry = Extract<FileOp, { op: "directory" | "symlink" | "link" | "node" | "meta" }>;
+
+/** Paths are absolute in the root; missing directories are made, what is in the way is replaced. */
+export interface TreeWriter extends AsyncDisposable {
+  /** The path asked for with every link followed. */
+  readonly path: string;
+  readonly isDirectory: boolean;
+  put(entry: TreeEntry): Promise<void>;
+  /** A regular file, whose contents follow: exactly so many bytes. */
+  file(path: Uint8Array, sizeBytes: number, meta: FileMeta): Promise<void>;
+  contents(bytes: Uint8Array): Promise<void>;
+  /** Resolves when all is made. */
+  finish(): Promise<void>;
+}
 
 /** A running container's monitor, over its control connection. */
 export interface Monitor {

@@ -4,11 +4,12 @@ import { Broker } from "./broker.ts";
 import { probeFeatures } from "./features.ts";
 import { openFileOps } from "./file-ops.ts";
 import { message } from "./frames.ts";
-import type { FileOps, Kernel, KernelFeatures, LayerMounts, Monitor } from "./kernel.ts";
+import type { FileOps, Kernel, KernelFeatures, LayerMounts, Monitor, Trees } from "./kernel.ts";
 import { openLayerMounts } from "./layer-mounts.ts";
 import { LinuxMonitor } from "./monitor.ts";
 import type { HostOp, LaunchPlan } from "./plan.ts";
 import { ByteWriter, encodeHostOps, encodeLaunchPlan } from "./plan-encoding.ts";
+import { openTrees } from "./trees.ts";
 
 export interface LinuxKernelOptions {
   /** Path of build/berth-native. */
@@ -22,6 +23,7 @@ export interface LinuxKernelOptions {
 class LinuxKernel implements Kernel {
   readonly layers: LayerMounts;
   readonly files: FileOps;
+  readonly trees: Trees;
   readonly #options: LinuxKernelOptions;
   /** Monitors that may be asked for the layer mounts if the broker dies. */
   readonly #monitors = new Set<string>();
@@ -36,6 +38,7 @@ class LinuxKernel implements Kernel {
     const ask = async (type: number, payload: Uint8Array): Promise<Buffer> => await (await this.#broker).request(type, payload);
     this.layers = openLayerMounts(ask);
     this.files = openFileOps(ask);
+    this.trees = openTrees(options.execRoot);
   }
 
   async probe(): Promise<void> {

@@ -303,8 +303,16 @@ function encodeAll<Op>(to: ByteWriter, ops: readonly Op[], encode: (to: ByteWrit
 
 export function encodeHostOps(ops: readonly HostOp[]): Buffer {
   const to = new ByteWriter();
-  encodeAll(to, ops, encodeHostOp);
+  writeHostOps(to, ops);
   return to.bytes();
+}
+
+export function writeHostOps(to: ByteWriter, ops: readonly HostOp[]): void {
+  encodeAll(to, ops, encodeHostOp);
+}
+
+export function writeInitOps(to: ByteWriter, ops: readonly InitOp[]): void {
+  encodeAll(to, ops, encodeInitOp);
 }
 
 export function encodeLaunchPlan(plan: LaunchPlan): Buffer {
@@ -336,6 +344,11 @@ export function encodeExecPlan(plan: ExecPlan): Buffer {
 function encodeMeta(to: ByteWriter, meta: FileMeta): void {
   to.u32(meta.mode).u32(meta.uid).u32(meta.gid).u64(meta.mtimeNanos).u32(meta.xattrs.length);
   for (const [name, value] of meta.xattrs) to.text(name).blob(value);
+}
+
+/** Of a file whose bytes come behind it: native/tree-write.c. */
+export function writeStreamedFile(to: ByteWriter, path: Uint8Array, sizeBytes: number, meta: FileMeta): void {
+  encodeMeta(to.u8(8).text(path).u64(BigInt(sizeBytes)), meta);
 }
 
 export function encodeFileOp(to: ByteWriter, op: FileOp): void {

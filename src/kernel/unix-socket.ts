@@ -34,7 +34,7 @@ async function readExactly(socket: Socket, count: number): Promise<Buffer> {
     if (Buffer.isBuffer(bytes) && bytes.length === count) resolve(bytes);
     else if (bytes !== null || socket.readableEnded) end();
   };
-  const end = (): void => reject(systemError("the monitor has closed the connection"));
+  const end = (): void => reject(systemError("the other side has closed the connection"));
   socket.on("readable", look).once("end", end).once("close", end).once("error", reject);
   look();
   try {
@@ -42,6 +42,16 @@ async function readExactly(socket: Socket, count: number): Promise<Buffer> {
   } finally {
     socket.off("readable", look).off("end", end).off("close", end).off("error", reject);
   }
+}
+
+/** One answer, and not a byte more. @throws System with a LaunchFailure as cause when the other side refuses */
+export async function readAnswer(socket: Socket): Promise<Buffer> {
+  const header = await readExactly(socket, headerBytes);
+  const length = header.readUInt32LE(0);
+  if (length > maxPayloadBytes) throw systemError("the other side talks nonsense");
+  const answer = await readExactly(socket, length);
+  if (header.readUInt16LE(8) === message.failure) throw failureError(readFailure(answer));
+  return answer;
 }
 
 /**
@@ -58,12 +68,8 @@ export async function openStream(
   const socket = await connecting;
   try {
     socket.write(encodeFrame(1, type, payload));
-    const header = await readExactly(socket, headerBytes);
-    const length = header.readUInt32LE(0);
-    if (length > maxPayloadBytes) throw systemError("the monitor talks nonsense");
-    const answer = await readExactly(socket, length);
-    if (header.readUInt16LE(8) === message.failure) throw failureError(readFailure(answer));
-    // The monitor ends connections when the container ends: an error then is no more than an end.
+    const answer = await readAnswer(socket);
+    // Monitors end connections when the container ends: an error then is no more than an end.
     socket.on("error", () => undefined);
     return { socket, answer };
   } catch (error) {

@@ -4,7 +4,7 @@ import { type ContainerId, errnoOf, log, messageOf, systemError } from "../base/
 import { loadDefaultProfile, profileName } from "../kernel/apparmor.ts";
 import { cgroupDirectories, cgroupParentPath, prepareCgroupParent, removeCgroupParent } from "../kernel/cgroups.ts";
 import { type HostFacts, readHostFacts } from "../kernel/host-facts.ts";
-import type { ExecSession, ExitRecord, Kernel, LaunchFailure, Monitor } from "../kernel/kernel.ts";
+import type { ExecSession, ExitRecord, Kernel, LaunchFailure, Monitor, TreeView } from "../kernel/kernel.ts";
 import { readProcessFile } from "../kernel/process-files.ts";
 import type { ContainerConfig, ExecConfig, HostConfig, RuntimeSpec } from "../spec/spec.ts";
 import { checkResources } from "./check-resources.ts";
@@ -20,6 +20,7 @@ import { cgroupPath, containerSpec, groupsAdded } from "./spec.ts";
 import { boundFiles, sharedShmPath } from "./spec-mounts.ts";
 import { type AccountFiles, type ResolvedUser, resolveUser } from "./users.ts";
 import { validateContainer } from "./validate.ts";
+import { treeView, type ViewRequest } from "./view.ts";
 
 export interface OpenRuntimeOptions {
   readonly kernel: Kernel;
@@ -146,6 +147,10 @@ class LinuxRuntime implements Runtime {
     return exit === undefined ? {} : { exit };
   }
 
+  view(request: ViewRequest): Promise<TreeView> {
+    return treeView(request, monitorSocket(this.#execRoot, request.containerId), this.#facts);
+  }
+
   async close(): Promise<void> {
     for (const parent of new Set([this.#defaultParent, ...this.#parents.keys()])) await removeCgroupParent(this.#facts.cgroups, parent);
   }
@@ -159,16 +164,10 @@ class LinuxRuntime implements Runtime {
   /** Files bound into the container, bind sources that are made when missing; no exit record of an earlier run. */
   async #prepareFiles(request: StartRequest): Promise<void> {
     const { statePath, hostConfig } = request;
-    const makeSource = async (mount: UserMount): Promise<void> => {
-      if (mount.type !== "bind" || mount.createSource !== true) return;
-      await mkdir(mount.source, { recursive: true }).catch((error: unknown) => {
-        if (errnoOf(error) !== "EEXIST" && errnoOf(error) !== "ENOTDIR") throw error; // a file, socket or device is there: fine
-      });
-    };
     await Promise.all([
       rm(join(statePath, "exit.json"), { force: true }),
       ...boundFiles(request).map(({ name, content }) => writeFile(join(statePath, name), content, { mode: 0o644 })),
-      ...request.mounts.map(makeSource),
+      ...request.mounts.map(makeMissingSource),
       ...(ipcMode(hostConfig) === "shareable" ? [this.#makeSharedMemory(request.containerId)] : []),
     ]);
   }

@@ -45,7 +45,7 @@ const namespaceFlags: Readonly<Record<NamespaceType, number>> = {
 const slaveRecursive = 0x8_4000;
 
 /** Kept where they are: no inode numbers that depend on other layers, no renames by reference that a diff could not read. */
-const overlayOptions: readonly string[] = ["index=off", "redirect_dir=off", "metacopy=off"];
+export const overlayOptions: readonly string[] = ["index=off", "redirect_dir=off", "metacopy=off"];
 
 function clonePlan(spec: RuntimeSpec, cgroup2: string, cgroup1: readonly string[]): ClonePlan {
   let newNamespaces = 0;

@@ -7,8 +7,10 @@
  * owns the process. After a restart of the daemon `adopt` finds it again.
  */
 import type { ContainerId } from "../base/base.ts";
-import type { ExecSession, ExitRecord, HostOp, InitOp, JsonFileLog, LaunchFailure, Monitor, NetlinkOp } from "../kernel/kernel.ts";
+import type { ExecSession, ExitRecord, HostOp, InitOp, JsonFileLog, LaunchFailure, Monitor, NetlinkOp, TreeView } from "../kernel/kernel.ts";
 import type { ContainerConfig, ExecConfig, HostConfig, RuntimeSpec } from "../spec/spec.ts";
+
+import type { ViewRequest } from "./view.ts";
 
 export interface Runtime {
   /**
@@ -24,6 +26,8 @@ export interface Runtime {
    */
   checkLimits(hostConfig: HostConfig): Promise<string[]>;
   start(request: StartRequest): Promise<RunningContainer>;
+  /** How the container's file system is looked at from outside. */
+  view(request: ViewRequest): Promise<TreeView>;
   /** The monitor of a container that an earlier daemon started, or its exit record when it has ended, or neither. */
   adopt(containerId: ContainerId, statePath: string): Promise<{ running?: RunningContainer; exit?: ExitRecord }>;
   /** Takes back what the runtime made for itself (empty parent cgroups). Containers go on. */

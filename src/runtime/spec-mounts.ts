@@ -69,7 +69,7 @@ function readonlyWord(one: UserMount & { type: "bind" }, facts: Pick<HostFacts, 
   return one.readonly !== "single" && one.recursive && facts.recursiveAttributes ? "rro" : "ro";
 }
 
-function userMount(one: UserMount, facts: Pick<HostFacts, "recursiveAttributes">): SpecMount {
+export function userMount(one: UserMount, facts: Pick<HostFacts, "recursiveAttributes">): SpecMount {
   const subpath = "subpath" in one && one.subpath ? [`${extension.subpath}${one.subpath}`] : [];
   switch (one.type) {
     case "tmpfs":
@@ -99,6 +99,11 @@ function userMount(one: UserMount, facts: Pick<HostFacts, "recursiveAttributes">
 
 const depth = (path: string): number => path.split("/").filter(Boolean).length;
 
+/** Parents before what lies in them. */
+export function inOrder(mounts: readonly SpecMount[]): SpecMount[] {
+  return mounts.toSorted((a, b) => depth(a.destination) - depth(b.destination));
+}
+
 /** Parents before what lies in them; what the user mounts takes the place of a default at the same target. */
 export function containerMounts(
   request: StartRequest,
@@ -121,7 +126,5 @@ export function containerMounts(
   const free = (one: SpecMount): boolean => !taken.has(one.destination);
   // A mount of the user's over /dev or /sys hides what would lie below.
   const hidden = (one: SpecMount): boolean => [...taken].some((target) => target === "/dev" && one.destination.startsWith("/dev/"));
-  const ordered = [...files.filter(free), ...own].map((one, index) => ({ one, index }));
-  ordered.sort((a, b) => depth(a.one.destination) - depth(b.one.destination) || a.index - b.index);
-  return [...defaults.filter((one) => free(one) && !hidden(one)), ...ordered.map(({ one }) => one)];
+  return [...defaults.filter((one) => free(one) && !hidden(one)), ...inOrder([...files.filter(free), ...own])];
 }

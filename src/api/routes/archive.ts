@@ -1,0 +1,124 @@
+import type { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { createDeflate, createGzip } from "node:zlib";
+import { formatNanos, invalidParameter } from "../../base/base.ts";
+import type { ContainerConfig } from "../../spec/spec.ts";
+import type { ArchiveBackend, PathStat } from "../backend.ts";
+import type { Call } from "../call.ts";
+import { fitFields } from "../request-shape.ts";
+import { createShape } from "../request-shapes-table.ts";
+import type { Route } from "../router.ts";
+import { sendBytes } from "../stream.ts";
+
+/** Go's os.FileMode: type and special bits lie elsewhere than in st_mode. */
+function goFileMode(mode: number): number {
+  const types: Readonly<Record<number, number>> = {
+    9604: 2 ** 31,
+    21609: 2 ** 27,
+    14406: 2 ** 26,
+    4802: 2 ** 26 + 2 ** 21,
+    2401: 2 ** 25,
+    26411: 2 ** 24,
+  };
+  const special = (mode & 0o4000 ? 2 ** 23 : 0) + (mode & 0o2000 ? 2 ** 22 : 0) + (mode & 0o1000 ? 2 ** 20 : 0);
+  return (types[mode & 0o170000] ?? 0) + special + (mode & 0o777);
+}
+
+function setStat(call: Call, stat: PathStat): void {
+  const { name, sizeBytes, mode, mtimeNanos, linkTarget } = stat;
+  const value = { name, size: sizeBytes, mode: goFileMode(mode), mtime: formatNanos(mtimeNanos), linkTarget };
+  call.response.setHeader("X-Docker-Container-Path-Stat", Buffer.from(JSON.stringify(value)).toString("base64"));
+}
+
+function pathOf(call: Call): string {
+  const path = call.query.text("path");
+  // The missing space is Docker's.
+  if (path === "") throw invalidParameter("bad parameter: pathcannot be empty");
+  return path;
+}
+
+/** What the client would have, of what there is. */
+function acceptedEncoding(call: Call): "gzip" | "deflate" | undefined {
+  const accepted = String(call.request.headers["accept-encoding"] ?? "").split(",");
+  return accepted.map((word) => word.trim().toLowerCase()).find((word) => word === "gzip" || word === "deflate");
+}
+
+async function sendTar(call: Call, tar: Readable): Promise<void> {
+  const encoding = acceptedEncoding(call);
+  if (encoding === undefined) return await sendBytes(call, "application/x-tar", tar);
+  call.response.setHeader("Content-Encoding", encoding);
+  call.open("application/x-tar");
+  await pipeline(tar, encoding === "gzip" ? createGzip() : createDeflate(), call.response);
+}
+
+/** Ends what is behind the stream when the client goes. */
+async function sending(call: Call, tar: Readable, send: () => Promise<void>): Promise<void> {
+  const end = (): void => {
+    tar.destroy();
+  };
+  call.response.once("close", end);
+  try {
+    await send();
+  } finally {
+    end();
+  }
+}
+
+async function get(backend: ArchiveBackend, call: Call): Promise<void> {
+  const { stat, tar } = await backend.readPath(call.param("name"), pathOf(call));
+  setStat(call, stat);
+  await sending(call, tar, () => sendTar(call, tar));
+}
+
+async function head(backend: ArchiveBackend, call: Call): Promise<void> {
+  setStat(call, await backend.statPath(call.param("name"), pathOf(call)));
+  call.empty(200);
+}
+
+async function put(backend: ArchiveBackend, call: Call): Promise<void> {
+  await backend.writePath(call.param("name"), pathOf(call), call.upload(), {
+    noOverwriteDirNonDir: call.query.flag("noOverwriteDirNonDir"),
+    copyUidGid: call.query.flag("copyUIDGID"),
+  });
+  call.empty(200);
+}
+
+async function exportAll(backend: ArchiveBackend, call: Call): Promise<void> {
+  const tar = await backend.export(call.param("name"));
+  await sending(call, tar, () => sendBytes(call, "application/octet-stream", tar));
+}
+
+async function changes(backend: ArchiveBackend, call: Call): Promise<void> {
+  const found = await backend.changes(call.param("name"));
+  call.json(
+    200,
+    found.map(({ path, kind }) => ({ Path: path, Kind: kind })),
+  );
+}
+
+async function commit(backend: ArchiveBackend, call: Call): Promise<void> {
+  const { query } = call;
+  const body = await call.body();
+  const answer = await backend.commit(query.text("container"), {
+    repository: query.text("repo"),
+    tag: query.text("tag"),
+    comment: query.text("comment"),
+    author: query.text("author"),
+    pause: query.flag("pause", true),
+    changes: query.all("changes"),
+    ...(body === undefined ? {} : { config: fitFields(body, createShape, "ContainerConfig") as unknown as ContainerConfig }),
+  });
+  call.json(201, answer);
+}
+
+export function archiveRoutes(backend: ArchiveBackend): Route[] {
+  const pattern = "/containers/{name}/archive";
+  return [
+    { method: "GET", pattern, handler: (call) => get(backend, call) },
+    { method: "HEAD", pattern, handler: (call) => head(backend, call) },
+    { method: "PUT", pattern, handler: (call) => put(backend, call) },
+    { method: "GET", pattern: "/containers/{name}/export", handler: (call) => exportAll(backend, call) },
+    { method: "GET", pattern: "/containers/{name}/changes", handler: (call) => changes(backend, call) },
+    { method: "POST", pattern: "/commit", handler: (call) => commit(backend, call) },
+  ];
+}

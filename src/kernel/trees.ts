@@ -1,0 +1,148 @@
+/** A container's files through the broker's workers: native/trees.h. One connection is one piece of work. */
+import type { Socket } from "node:net";
+import { join } from "node:path";
+import type { Readable } from "node:stream";
+import { errnoOf, messageOf, systemError } from "../base/base.ts";
+import { message, PayloadReader } from "./frames.ts";
+import type { FileMeta, TreeChange, TreeEntry, TreeStat, Trees, TreeView, TreeWriter } from "./kernel.ts";
+import { ByteWriter, encodeFileOp, writeHostOps, writeInitOps, writeStreamedFile } from "./plan-encoding.ts";
+import { connectUnix, openStream, readAnswer } from "./unix-socket.ts";
+
+const work = { stat: 1, read: 2, export: 3, write: 4, changes: 5, layer: 6 } as const;
+
+function request(kind: keyof typeof work): ByteWriter {
+  return new ByteWriter().u8(work[kind]);
+}
+
+function withView(to: ByteWriter, view: TreeView): ByteWriter {
+  to.text(view.monitor ?? "");
+  writeHostOps(to, view.prepare);
+  writeInitOps(to, view.attach);
+  return to;
+}
+
+function readStat(payload: Buffer): TreeStat {
+  const reader = new PayloadReader(payload);
+  const [mode, sizeBytes, seconds, nanos] = [reader.u32(), reader.u64(), BigInt.asIntN(64, reader.u64()), reader.u32()];
+  return { mode, sizeBytes: Number(sizeBytes), mtimeNanos: seconds * 1_000_000_000n + BigInt(nanos), linkTarget: reader.text() };
+}
+
+/** Lets the worker end well: it takes this byte when all is sent, and one that fails leaves it, which breaks the stream. */
+function following(socket: Socket): Readable {
+  socket.write(Buffer.alloc(1));
+  socket.on("end", () => socket.destroy());
+  return socket;
+}
+
+class LinuxTreeWriter implements TreeWriter {
+  readonly path: string;
+  readonly isDirectory: boolean;
+  readonly #socket: Socket;
+  /** Comes at the end, or earlier when something has failed. */
+  readonly #answer: Promise<Buffer>;
+  #answered = false;
+  #wake: (() => void) | undefined;
+
+  constructor(socket: Socket, payload: Buffer) {
+    const reader = new PayloadReader(payload);
+    this.path = reader.text();
+    this.isDirectory = reader.u8() !== 0;
+    this.#socket = socket;
+    this.#answer = readAnswer(socket);
+    const done = (): void => {
+      this.#answered = true;
+      this.#wake?.();
+    };
+    this.#answer.then(done, done);
+    socket.on("drain", () => this.#wake?.());
+  }
+
+  async #send(bytes: Uint8Array): Promise<void> {
+    if (this.#answered) await this.#refused();
+    if (this.#socket.write(bytes)) return;
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+    this.#wake = undefined;
+    if (this.#answered) await this.#refused();
+  }
+
+  async #refused(): Promise<never> {
+    await this.#answer;
+    throw systemError("the worker has ended too early");
+  }
+
+  #record(fill: (to: ByteWriter) => void): Promise<void> {
+    const to = new ByteWriter(512).u32(0);
+    fill(to);
+    const bytes = to.bytes();
+    bytes.writeUInt32LE(bytes.length - 4, 0);
+    return this.#send(bytes);
+  }
+
+  put(entry: TreeEntry): Promise<void> {
+    return this.#record((to) => encodeFileOp(to, entry));
+  }
+
+  file(path: Uint8Array, sizeBytes: number, meta: FileMeta): Promise<void> {
+    return this.#record((to) => writeStreamedFile(to, path, sizeBytes, meta));
+  }
+
+  contents(bytes: Uint8Array): Promise<void> {
+    return this.#send(bytes);
+  }
+
+  async finish(): Promise<void> {
+    this.#socket.write(Buffer.alloc(4));
+    await this.#answer;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#socket.destroy();
+  }
+}
+
+function parseChanges(bytes: Buffer): TreeChange[] {
+  const reader = new PayloadReader(bytes);
+  const changes: TreeChange[] = [];
+  while (!reader.ended) changes.push({ kind: reader.u8() as TreeChange["kind"], path: reader.text() });
+  return changes;
+}
+
+export function openTrees(execRoot: string): Trees {
+  const ask = async (to: ByteWriter): Promise<{ socket: Socket; answer: Buffer }> => {
+    try {
+      return await openStream(connectUnix(join(execRoot, "files.sock")), message.tree, to.bytes());
+    } catch (error) {
+      // A broker that has died is replaced in a moment.
+      throw errnoOf(error) === undefined ? error : systemError(`cannot reach the broker: ${messageOf(error)}`, error);
+    }
+  };
+  return {
+    async stat(view, path) {
+      const { socket, answer } = await ask(withView(request("stat"), view).text(path));
+      socket.destroy();
+      return readStat(answer);
+    },
+    async read(view, path, name) {
+      const { socket, answer } = await ask(withView(request("read"), view).text(path).text(name));
+      return { stat: readStat(answer), tar: following(socket) };
+    },
+    async export(view) {
+      return following((await ask(withView(request("export"), view))).socket);
+    },
+    async write(view, path, { keepKinds }) {
+      const { socket, answer } = await ask(withView(request("write"), view).text(path).u8(keepKinds));
+      return new LinuxTreeWriter(socket, answer);
+    },
+    async changes(lower: readonly string[], upper: string) {
+      const { socket } = await ask(request("changes").list(lower).text(upper));
+      const chunks: Buffer[] = [];
+      for await (const chunk of following(socket)) chunks.push(chunk as Buffer);
+      return parseChanges(Buffer.concat(chunks));
+    },
+    async layer(upper) {
+      return following((await ask(request("layer").text(upper))).socket);
+    },
+  };
+}
