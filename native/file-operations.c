@@ -41,6 +41,8 @@ bool apply_file_meta(int fd, struct meta meta)
 	return ok && fchmod(fd, meta.mode & 07777) == 0 && futimens(fd, times) == 0;
 }
 
+const char *descriptor_names = "/proc/self/fd/";
+
 /* Of anything, by name and without following a link there. */
 static bool apply_meta(int parent, const char *name, struct meta meta)
 {
@@ -49,7 +51,7 @@ static bool apply_meta(int parent, const char *name, struct meta meta)
 	char path[64];
 	int fd = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0) return false;
-	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	snprintf(path, sizeof path, "%s%d", descriptor_names, fd);
 	bool ok = fstat(fd, &status) == 0 && fchownat(fd, "", meta.uid, meta.gid, AT_EMPTY_PATH) == 0;
 	bool is_link = S_ISLNK(status.st_mode);
 	for (uint32_t i = 0; ok && i < meta.xattr_count; i++) {

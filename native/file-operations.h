@@ -15,6 +15,9 @@ struct meta read_meta(struct reader *from);
 bool apply_file_meta(int fd, struct meta meta);
 int create_file(int parent, const char *name);
 
+/* What to put before a descriptor's number to name it: where there is no /proc, "" in the working directory /proc/self/fd. */
+extern const char *descriptor_names;
+
 /* Operations come directory by directory: the last one stays open. */
 struct place {
 	int root, parent;

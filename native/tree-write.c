@@ -109,6 +109,9 @@ static bool make_entry(struct reader record, bool keep_kinds, struct failure *fa
 bool write_tree(const struct view *view, int from, bool keep_kinds, struct failure *failure)
 {
 	static uint8_t record[TREE_RECORD];
+	int names = openat(view->proc, "self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (names < 0 || fchdir(names) != 0) return fail(failure, "files", errno, "/proc/self/fd");
+	descriptor_names = "";
 	input.fd = from;
 	place = (struct place){ .root = view->root, .parent = -1 };
 	for (;;) {

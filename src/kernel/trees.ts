@@ -2,7 +2,7 @@
 import type { Socket } from "node:net";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
-import { errnoOf, messageOf, systemError } from "../base/base.ts";
+import { isEngineError, messageOf, systemError } from "../base/base.ts";
 import { message, PayloadReader } from "./frames.ts";
 import type { FileMeta, TreeChange, TreeEntry, TreeStat, Trees, TreeView, TreeWriter } from "./kernel.ts";
 import { ByteWriter, encodeFileOp, writeHostOps, writeInitOps, writeStreamedFile } from "./plan-encoding.ts";
@@ -115,7 +115,7 @@ export function openTrees(execRoot: string): Trees {
       return await openStream(connectUnix(join(execRoot, "files.sock")), message.tree, to.bytes());
     } catch (error) {
       // A broker that has died is replaced in a moment.
-      throw errnoOf(error) === undefined ? error : systemError(`cannot reach the broker: ${messageOf(error)}`, error);
+      throw isEngineError(error) ? error : systemError(`cannot reach the broker: ${messageOf(error)}`, error);
     }
   };
   return {

@@ -10,18 +10,20 @@ import { createShape } from "../request-shapes-table.ts";
 import type { Route } from "../router.ts";
 import { sendBytes } from "../stream.ts";
 
-/** Go's os.FileMode: type and special bits lie elsewhere than in st_mode. */
+/** File types of st_mode as those of Go's os.FileMode. */
+const goFileTypes: ReadonlyMap<number, number> = new Map([
+  [0o040000, 2 ** 31],
+  [0o120000, 2 ** 27],
+  [0o060000, 2 ** 26],
+  [0o020000, 2 ** 26 + 2 ** 21],
+  [0o010000, 2 ** 25],
+  [0o140000, 2 ** 24],
+]);
+
+/** In Go's os.FileMode the special bits lie elsewhere too. */
 function goFileMode(mode: number): number {
-  const types: Readonly<Record<number, number>> = {
-    9604: 2 ** 31,
-    21609: 2 ** 27,
-    14406: 2 ** 26,
-    4802: 2 ** 26 + 2 ** 21,
-    2401: 2 ** 25,
-    26411: 2 ** 24,
-  };
   const special = (mode & 0o4000 ? 2 ** 23 : 0) + (mode & 0o2000 ? 2 ** 22 : 0) + (mode & 0o1000 ? 2 ** 20 : 0);
-  return (types[mode & 0o170000] ?? 0) + special + (mode & 0o777);
+  return (goFileTypes.get(mode & 0o170000) ?? 0) + special + (mode & 0o777);
 }
 
 function setStat(call: Call, stat: PathStat): void {
