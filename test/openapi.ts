@@ -131,7 +131,8 @@ export class ApiDescription {
     const response = operation.responses[String(status)] ?? (refusals.includes(status) ? refusal : undefined);
     if (response === undefined) return [`${method} ${plain} does not answer ${status}`];
     const { schema } = response;
-    if (schema === undefined || schema["format"] === "binary") return [];
+    // A body that the description has for a HEAD request is never sent.
+    if (method === "HEAD" || schema === undefined || schema["format"] === "binary") return [];
     const validate = this.#validator(schema);
     if (validate(body)) return [];
     return (validate.errors ?? []).map(

@@ -1,6 +1,6 @@
 import { posix } from "node:path";
 import type { Readable } from "node:stream";
-import { EngineError, invalidParameter, isEngineError, notFound } from "../base/base.ts";
+import { EngineError, invalidParameter, isEngineError, notFound, systemError } from "../base/base.ts";
 import type { LaunchFailure, TreeStat } from "../kernel/kernel.ts";
 import { extract } from "../layers/extract.ts";
 import { errnoText } from "../runtime/explain-failure.ts";
@@ -138,12 +138,11 @@ export async function writePath(
   context.publish(live, "extract-to-dir");
 }
 
+/** Without a cause: it says all that there is to be said. */
 function overwriteRefusal(error: unknown, destination: string): EngineError | undefined {
   const failure = launchFailureOf(error);
   const refused = (what: string, by: string): EngineError =>
-    new EngineError("System", `cannot overwrite ${what} ${JSON.stringify(failure?.message)} with ${by} ${JSON.stringify(destination)}`, {
-      cause: error,
-    });
+    systemError(`cannot overwrite ${what} ${JSON.stringify(failure?.message)} with ${by} ${JSON.stringify(destination)}`);
   if (failure?.stage === "over-directory") return refused("directory", "non-directory");
   if (failure?.stage === "over-file") return refused("non-directory", "directory");
   return undefined;
