@@ -259,13 +259,22 @@ static int adopt_mounts(int count, char **sockets)
 	return -1;
 }
 
+static char trees_path[DIRECTORY_ROOM];
+static struct stat trees_status;
+
 static bool listen_for_trees(struct failure *failure)
 {
-	char path[DIRECTORY_ROOM];
-	snprintf(path, sizeof path, "%s/files.sock", our.exec_root);
-	(void)unlink(path); /* an earlier broker's */
-	waiting[AT_TREES] = (struct pollfd){ .fd = listen_at(path, failure), .events = POLLIN };
-	return waiting[AT_TREES].fd >= 0;
+	snprintf(trees_path, sizeof trees_path, "%s/files.sock", our.exec_root);
+	(void)unlink(trees_path); /* an earlier broker's */
+	waiting[AT_TREES] = (struct pollfd){ .fd = listen_at(trees_path, failure), .events = POLLIN };
+	return waiting[AT_TREES].fd >= 0 && stat(trees_path, &trees_status) == 0;
+}
+
+/* A next broker may have put its own there already. */
+static void remove_trees_socket(void)
+{
+	struct stat status;
+	if (stat(trees_path, &status) == 0 && status.st_ino == trees_status.st_ino && status.st_dev == trees_status.st_dev) (void)unlink(trees_path);
 }
 
 static bool prepare_broker(int argc, char **argv, struct failure *failure)
@@ -315,6 +324,8 @@ int run_broker(int argc, char **argv)
 			serve(&frame);
 			drop_frame(&inbox, &frame);
 		}
-		if (result != FRAME_NONE) return result == FRAME_CLOSED ? 0 : 1;
+		if (result == FRAME_NONE) continue;
+		remove_trees_socket();
+		return result == FRAME_CLOSED ? 0 : 1;
 	}
 }
