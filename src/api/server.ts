@@ -1,7 +1,15 @@
 import { createServer, type IncomingMessage, type Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import type { ArchiveBackend, ContainerBackend, ExecBackend, ImageBackend, NetworkBackend, SystemBackend, VolumeBackend } from "./backend.ts";
+import type {
+  ArchiveBackend,
+  ContainerBackend,
+  ExecBackend,
+  ImageBackend,
+  NetworkBackend,
+  SystemBackend,
+  VolumeBackend,
+} from "./backend.ts";
 import { Dispatcher } from "./dispatch.ts";
 import { closeGracefully, keepEarlyBytes } from "./hijack.ts";
 import { Router } from "./router.ts";

@@ -95,7 +95,10 @@ export async function readPath(context: EngineContext, reference: string, path: 
 function assertWritable(live: LiveContainer, path: string): void {
   const { mounts, hostConfig } = live.record.settings;
   const inside = (target: string): boolean => path === target || path.startsWith(`${target.replace(/\/$/, "")}/`);
-  const mount = mounts.find(({ type, target }) => type !== "tmpfs" && inside(target));
+  // Of several, one inside the other, the innermost counts.
+  const [mount] = mounts
+    .filter(({ type, target }) => type !== "tmpfs" && inside(target))
+    .toSorted((a, b) => b.target.length - a.target.length);
   if (mount !== undefined && !("writable" in mount && mount.writable)) throw invalidParameter("mounted volume is marked read-only");
   if (mount === undefined && hostConfig.ReadonlyRootfs === true) throw invalidParameter("container rootfs is marked read-only");
 }

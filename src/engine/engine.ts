@@ -142,6 +142,15 @@ export interface EngineVolumes {
   prune(filters: Filters): Promise<VolumePruneResponse>;
 }
 
+export interface EngineArchive {
+  statPath(reference: string, path: string): Promise<PathStat>;
+  readPath(reference: string, path: string): Promise<{ stat: PathStat; tar: Readable }>;
+  writePath(reference: string, path: string, source: Readable, options: CopyInOptions): Promise<void>;
+  export(reference: string): Promise<Readable>;
+  changes(reference: string): Promise<TreeChange[]>;
+  commit(reference: string, request: CommitRequest): Promise<{ Id: string }>;
+}
+
 export interface EngineNetworks {
   list(filters: Filters): Promise<NetworkInspect[]>;
   inspect(reference: string): Promise<NetworkInspect>;

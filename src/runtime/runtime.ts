@@ -7,7 +7,17 @@
  * owns the process. After a restart of the daemon `adopt` finds it again.
  */
 import type { ContainerId } from "../base/base.ts";
-import type { ExecSession, ExitRecord, HostOp, InitOp, JsonFileLog, LaunchFailure, Monitor, NetlinkOp, TreeView } from "../kernel/kernel.ts";
+import type {
+  ExecSession,
+  ExitRecord,
+  HostOp,
+  InitOp,
+  JsonFileLog,
+  LaunchFailure,
+  Monitor,
+  NetlinkOp,
+  TreeView,
+} from "../kernel/kernel.ts";
 import type { ContainerConfig, ExecConfig, HostConfig, RuntimeSpec } from "../spec/spec.ts";
 
 import type { ViewRequest } from "./view.ts";
