@@ -3,6 +3,7 @@ import type { Duplex } from "node:stream";
 import { conflict } from "../base/base.ts";
 import { isActive } from "../containers/containers.ts";
 import type { Monitor } from "../kernel/kernel.ts";
+import type { LogEnd } from "../logs/logs.ts";
 import type { EngineContext } from "./context.ts";
 import { defaultDetachKeys, parseDetachKeys } from "./detach-keys.ts";
 import { joinStreams } from "./join-streams.ts";
@@ -20,8 +21,6 @@ export interface AttachOptions {
   readonly stream: boolean;
   readonly detachKeys?: string;
 }
-
-const nanosPerMillisecond = 1_000_000n;
 
 /** As `api` has it. */
 export interface StreamSession {
@@ -49,14 +48,14 @@ export async function attachContainer(context: EngineContext, reference: string,
     if (io === undefined) return;
     io.on("error", () => undefined);
     const stdin = options.stdin && config.OpenStdin === true;
+    const streams = { stdin, stdout: options.stdout, stderr: options.stderr };
     const running = live.run !== undefined && isActive(live.record.status.state);
-    if (options.logs && !(options.stream && running)) await replay(context, live, io, options);
-    if (!options.stream) return;
-    const socket = await connection(context, live, io, { stdin, stdout: options.stdout, stderr: options.stderr });
+    // The monitor keeps what is printed for us while the log is read, up to where the stream has begun.
+    const begun = options.logs && options.stream && running ? await attachAfterLog(live, streams) : undefined;
+    if (options.logs) await replay(context, live, io, options, begun?.log);
+    if (!options.stream || (options.logs && running && begun === undefined)) return;
+    const socket = begun?.socket ?? (await connection(context, live, io, streams));
     if (socket === undefined) return;
-    // The monitor keeps what is printed for us while the log is read up to now: nothing is missed between the two.
-    // The log's times are as fine as nanoseconds and ours are not: a line of the last millisecond may come twice.
-    if (options.logs && running) await replay(context, live, io, options, BigInt(Date.now() + 1) * nanosPerMillisecond);
     const end = await joinStreams(io, socket, {
       stdin,
       detachKeys: tty && stdin ? detachKeys : undefined,
@@ -72,6 +71,13 @@ interface Streams {
   readonly stdin: boolean;
   readonly stdout: boolean;
   readonly stderr: boolean;
+}
+
+/** A stream that goes on where the log ends. Undefined: the container has ended meanwhile. */
+async function attachAfterLog(live: LiveContainer, streams: Streams): Promise<{ socket: Socket; log: LogEnd } | undefined> {
+  const begun = await live.run?.running.monitor.attachAfterLog(streams).catch(() => undefined);
+  begun?.socket.on("error", () => undefined);
+  return begun;
 }
 
 /** The monitor's stream, now or when the container starts. Undefined: there will be none, or the client is gone. */
@@ -123,7 +129,7 @@ function untilStarted(
 }
 
 /** `logs=1`: what was printed so far. */
-async function replay(context: EngineContext, live: LiveContainer, io: Duplex, options: AttachOptions, until?: bigint): Promise<void> {
+async function replay(context: EngineContext, live: LiveContainer, io: Duplex, options: AttachOptions, end?: LogEnd): Promise<void> {
   const source = logSourceOf(context, live);
   if (source === undefined) return;
   const lines = context.readLog(source, {
@@ -131,7 +137,7 @@ async function replay(context: EngineContext, live: LiveContainer, io: Duplex, o
     stderr: options.stderr,
     timestamps: false,
     details: false,
-    ...(until === undefined ? {} : { until }),
+    ...(end === undefined ? {} : { end }),
     multiplexed: live.record.settings.config.Tty !== true,
   });
   for await (const chunk of lines) if (!(await writeAll(io, chunk))) return;

@@ -91,7 +91,7 @@ export class FakeMonitor implements Monitor {
   }
 }
 
-export class FakeRuntime implements Pick<Runtime, "start" | "adopt" | "validate" | "checkLimits" | "close"> {
+export class FakeRuntime implements Pick<Runtime, "start" | "adopt" | "exitRecord" | "validate" | "checkLimits" | "close"> {
   readonly monitors: Map<string, FakeMonitor> = new Map();
   readonly execs: { config: ExecConfig; end: (exitCode: number) => void; stream: Duplex }[] = [];
   readonly adoptable: Map<string, { running?: RunningContainer; exit?: ExitRecord }> = new Map();
@@ -142,6 +142,10 @@ export class FakeRuntime implements Pick<Runtime, "start" | "adopt" | "validate"
     const signal = async (number: number): Promise<void> => end(128 + number);
     this.execs.push({ config, end, stream: ours });
     return { pid: ++this.#pid, stream: theirs as unknown as Socket, exited: promise, signal, resize: async () => undefined };
+  }
+
+  async exitRecord(): Promise<ExitRecord | undefined> {
+    return undefined;
   }
 
   async adopt(id: ContainerId): Promise<{ running?: RunningContainer; exit?: ExitRecord }> {

@@ -144,12 +144,16 @@ class LinuxRuntime implements Runtime {
       monitor.release();
     }
     await this.#dropSharedMemory(containerId);
-    const exit = await readJson<ExitRecord>(join(statePath, "exit.json"));
+    const exit = await this.exitRecord(statePath);
     return exit === undefined ? {} : { exit };
   }
 
   view(request: ViewRequest): Promise<TreeView> {
     return treeView(request, monitorSocket(this.#execRoot, request.containerId), this.#facts);
+  }
+
+  async exitRecord(statePath: string): Promise<ExitRecord | undefined> {
+    return await readJson<ExitRecord>(join(statePath, "exit.json"));
   }
 
   async close(): Promise<void> {

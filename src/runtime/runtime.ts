@@ -40,6 +40,8 @@ export interface Runtime {
   view(request: ViewRequest): Promise<TreeView>;
   /** The monitor of a container that an earlier daemon started, or its exit record when it has ended, or neither. */
   adopt(containerId: ContainerId, statePath: string): Promise<{ running?: RunningContainer; exit?: ExitRecord }>;
+  /** What the monitor of a container that has ended wrote down: also when its last words were lost on the way. */
+  exitRecord(statePath: string): Promise<ExitRecord | undefined>;
   /** Takes back what the runtime made for itself (empty parent cgroups). Containers go on. */
   close(): Promise<void>;
 }
