@@ -67,6 +67,18 @@ static void answer_netlink(const struct frame *frame, struct reader *from)
 	munmap(memory, ANSWER_MAX);
 }
 
+/* A monitor that was killed has left its socket behind: nobody accepts there any more. */
+static bool bind_over(int fd, const struct sockaddr_un *address)
+{
+	if (bind(fd, (const struct sockaddr *)address, sizeof *address) == 0) return true;
+	if (errno != EADDRINUSE) return false;
+	int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	bool dead = probe >= 0 && connect(probe, (const struct sockaddr *)address, sizeof *address) != 0 && errno == ECONNREFUSED;
+	if (probe >= 0) close(probe);
+	errno = EADDRINUSE;
+	return dead && unlink(address->sun_path) == 0 && bind(fd, (const struct sockaddr *)address, sizeof *address) == 0;
+}
+
 static int listen_at(const char *path, struct failure *failure)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -74,7 +86,7 @@ static int listen_at(const char *path, struct failure *failure)
 	if (strlen(path) < sizeof address.sun_path) copy_text(address.sun_path, sizeof address.sun_path, path);
 	else directory = open_long_path(path, 0, address.sun_path, sizeof address.sun_path);
 	bool ok = fd >= 0 && address.sun_path[0] == '/' && fchmod(fd, 0600) == 0 &&
-	          bind(fd, (struct sockaddr *)&address, sizeof address) == 0 && chmod(address.sun_path, 0600) == 0 && listen(fd, 512) == 0;
+	          bind_over(fd, &address) && chmod(address.sun_path, 0600) == 0 && listen(fd, 512) == 0;
 	int error = errno;
 	if (directory >= 0) close(directory);
 	if (ok) return fd;

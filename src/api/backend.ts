@@ -11,6 +11,7 @@ import type {
   ContainerCreateResponse,
   ContainerInspectResponse,
   ContainerStatsResponse,
+  ContainerPruneResponse,
   ContainerSummary,
   ContainerTopResponse,
   ContainerUpdateRequest,
@@ -74,6 +75,8 @@ export interface ContainerBackend {
   ): Promise<AsyncIterable<ContainerStatsResponse>>;
   /** `psArgs`: what the user would give to ps, default `-ef`. */
   top(reference: string, psArgs: string): Promise<ContainerTopResponse>;
+  /** Removes what does not run. Filters: label, label!, until. */
+  prune(filters: Filters): Promise<ContainerPruneResponse>;
 }
 
 /** A path in a container, as the archive calls describe it. */

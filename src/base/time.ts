@@ -1,3 +1,6 @@
+import { parseDuration } from "./duration.ts";
+import { invalidParameter } from "./errors.ts";
+
 /** Nanoseconds since 1970 as Docker's JSON has them: RFC 3339, trailing zeros of the fraction dropped, UTC. */
 export function formatNanos(nanos: bigint): string {
   const seconds = nanos / 1_000_000_000n - (nanos % 1_000_000_000n < 0n ? 1n : 0n);
@@ -28,4 +31,15 @@ export function parseTime(text: string): bigint | undefined {
   const millis = Date.parse(`${iso[1]}T${iso[2] ?? "00:00:00"}${iso[4] ?? "Z"}`);
   if (Number.isNaN(millis)) return undefined;
   return BigInt(millis) * 1_000_000n + BigInt((iso[3] ?? "").padEnd(9, "0"));
+}
+
+/**
+ * What the filter `until` of prunes and lists takes: a time, or a duration before now. Nanoseconds since 1970.
+ * @throws InvalidParameter with Docker's wording
+ */
+export function parseUntil(text: string): bigint {
+  const duration = /^\d+$/.test(text) ? undefined : parseDuration(text);
+  const nanos = duration === undefined ? parseTime(text) : nowNanos() - BigInt(duration);
+  if (nanos === undefined) throw invalidParameter(`failed to parse value as time or duration: ${JSON.stringify(text)}`);
+  return nanos;
 }

@@ -46,7 +46,7 @@ function record(name: string, state: ContainerState = newState, config: Containe
     name,
     settings: {
       imageId: digestOf("image"),
-      layers: [],
+      layers: [digestOf("one")],
       config,
       hostConfig: host,
       endpoints: {},
@@ -56,7 +56,7 @@ function record(name: string, state: ContainerState = newState, config: Containe
       args: [],
       driver: "erofs",
     },
-    status: { state, restartCount: 0, stoppedByUser: false, everStarted: false },
+    status: { state, restartCount: 0, stoppedByUser: false, everStarted: state.status !== "created" },
   };
 }
 
@@ -258,8 +258,23 @@ describe("lists", () => {
       record("db", ended(running, exit)),
       record("cache"),
     ];
+    records[0] = {
+      ...(records[0] as ContainerRecord),
+      status: {
+        state: running,
+        restartCount: 0,
+        stoppedByUser: false,
+        everStarted: true,
+        network: { Ports: { "80/tcp": [{ HostIp: "0.0.0.0", HostPort: "8080" }], "53/udp": null } },
+      },
+    };
     const context = {
-      imageId: (reference: string) => (reference === "busybox" ? digestOf("image") : undefined),
+      image: (reference: string) =>
+        ({
+          busybox: { id: digestOf("image"), layers: [digestOf("one")] },
+          base: { id: digestOf("base"), layers: [] },
+          same: { id: digestOf("same"), layers: [digestOf("one")] },
+        })[reference],
       find: (reference: string) => records.find((one) => one.name === reference) ?? assert.fail(),
     };
     const names = (filters: Record<string, string[]>): string =>
@@ -276,13 +291,28 @@ describe("lists", () => {
     assert.equal(names({ before: ["cache"], since: ["web"] }), "db");
     assert.equal(names({ ancestor: ["busybox"] }), "web,db,cache");
     assert.equal(names({ ancestor: ["other"] }), "");
+    assert.equal(names({ ancestor: ["base"] }), "web,db,cache", "an image below it by its layers");
+    assert.equal(names({ ancestor: ["same"] }), "", "the same layers are another image");
     assert.equal(names({ id: [records[1]?.id ?? ""] }), "db");
     assert.equal(names({ expose: ["79-81"] }), "web");
-    assert.equal(names({ publish: ["80"], volume: ["/data"], network: ["bridge"] }), "");
+    assert.equal(names({ publish: ["8080"] }), "web");
+    assert.equal(names({ publish: ["80"] }), "");
+    assert.equal(names({ publish: ["1"], expose: ["53/udp"] }), "web", "either of the two");
+    assert.equal(names({ volume: ["/data"], network: ["bridge"] }), "");
+    assert.equal(names({ isolation: ["hyperv"] }), "web,db,cache");
     assert.equal(names({ network: ["bridge"] }), "web,db,cache");
     assert.equal(names({ health: ["none"], "is-task": ["false"] }), "web,db,cache");
     assert.throws(() => names({ foo: ["x"] }), refusal("invalid filter 'foo'"));
     assert.throws(() => names({ status: ["x"] }), refusal("invalid filter 'status=x'"));
-    assert.throws(() => names({ "is-task": ["x"] }), refusal("invalid filter 'is-task=[x]'"));
+    for (const [filters, message] of [
+      [{ "is-task": ["x"] }, "invalid filter 'is-task=[x]'"],
+      [{ health: ["x"] }, "unrecognized filter value for health: x"],
+      [{ exited: ["x"] }, 'strconv.Atoi: parsing "x": invalid syntax'],
+      [{ publish: ["x"] }, 'error while looking up for publish x: strconv.ParseUint: parsing "x": invalid syntax'],
+      [{ publish: ["80:80"] }, "filter for 'publish' should not contain ':': 80:80"],
+      [{ expose: ["9-8"] }, "error while looking up for expose 9-8: invalid range specified for port: 9-8"],
+      [{ expose: ["70000"] }, 'error while looking up for expose 70000: strconv.ParseUint: parsing "70000": value out of range'],
+    ] as [Record<string, string[]>, string][])
+      assert.throws(() => names(filters), refusal(message));
   });
 });

@@ -1,16 +1,16 @@
-import { invalidParameter } from "../base/base.ts";
+import { invalidParameter, messageOf } from "../base/base.ts";
 import { networksOf } from "./inspect.ts";
 import type { ContainerRecord } from "./record.ts";
-import { endingOf, isActive, type Status } from "./state.ts";
+import { endingOf, isActive, isStopped, type Status } from "./state.ts";
 import { portList } from "./summary.ts";
 
 /** Decoded `filters`: key → values. */
 export type Filters = ReadonlyMap<string, readonly string[]>;
 
 export interface FilterContext {
-  /** An image's id by any reference; undefined: there is no such image. */
-  imageId(reference: string): string | undefined;
-  /** @throws NotFound */
+  /** An image by any reference; undefined: there is none. Layers are base first. */
+  image(reference: string): { readonly id: string; readonly layers: readonly string[] } | undefined;
+  /** By full id or name. @throws NotFound */
   find(reference: string): ContainerRecord;
 }
 
@@ -39,24 +39,42 @@ function patterns(values: readonly string[]): (text: string) => boolean {
 }
 
 function booleanOf(key: string, values: readonly string[]): boolean {
-  const value = values[0] ?? "";
-  if (/^(1|t|true)$/i.test(value)) return true;
-  if (/^(0|f|false)$/i.test(value)) return false;
-  throw invalidParameter(`invalid filter '${key}=[${values.join(" ")}]'`);
+  const [isTrue, isFalse] = [values.includes("1") || values.includes("true"), values.includes("0") || values.includes("false")];
+  if (isTrue === isFalse) throw invalidParameter(`invalid filter '${key}=[${values.join(" ")}]'`);
+  return isTrue;
 }
 
-/** `80`, `80/udp`, `8000-8010/tcp` → `port/protocol` strings. */
-function portsOf(key: string, values: readonly string[]): Set<string> {
-  const ports = new Set<string>();
-  for (const value of values) {
-    const match = /^(\d+)(?:-(\d+))?(?:\/(tcp|udp|sctp))?$/.exec(value);
-    if (match === null) throw invalidParameter(`error while looking up for ${key} ${value}: invalid port specification`);
-    const first = Number(match[1]);
-    const last = Number(match[2] ?? first);
-    if (last > 65535 || first > last) throw invalidParameter(`error while looking up for ${key} ${value}: invalid port range`);
-    for (let port = first; port <= last; port++) ports.add(`${port}/${match[3] ?? "tcp"}`);
+function portNumber(text: string): number {
+  const quoted = JSON.stringify(text);
+  if (!/^\d+$/.test(text)) throw invalidParameter(`strconv.ParseUint: parsing ${quoted}: invalid syntax`);
+  if (Number(text) > 65535) throw invalidParameter(`strconv.ParseUint: parsing ${quoted}: value out of range`);
+  return Number(text);
+}
+
+/** `80` → `80/tcp`, `8000-8001/udp` → `8000/udp` and `8001/udp`. @throws InvalidParameter with Docker's wording */
+function portsOf(key: string, value: string): string[] {
+  if (value.includes(":")) throw invalidParameter(`filter for '${key}' should not contain ':': ${value}`);
+  const [range = "", protocol = ""] = value.split("/");
+  try {
+    if (range === "") throw invalidParameter("empty string specified for ports");
+    const [first = 0, last = first] = range.split("-", 2).map(portNumber);
+    if (last < first) throw invalidParameter(`invalid range specified for port: ${range}`);
+    return Array.from({ length: last - first + 1 }, (_, index) => `${first + index}/${protocol || "tcp"}`);
+  } catch (error) {
+    throw invalidParameter(`error while looking up for ${key} ${value}: ${messageOf(error)}`, error);
   }
-  return ports;
+}
+
+/** Of a running container: one of its published ports, or one of its own. Both filters together ask for either. */
+function portTest(filters: Filters): Test | undefined {
+  const published = new Set((filters.get("publish") ?? []).flatMap((value) => portsOf("publish", value)));
+  const exposed = new Set((filters.get("expose") ?? []).flatMap((value) => portsOf("expose", value)));
+  if (published.size + exposed.size === 0) return undefined;
+  return (record) =>
+    isActive(record.status.state) &&
+    portList(record.status.network).some(
+      ({ PublicPort, PrivatePort, Type }) => published.has(`${PublicPort ?? 0}/${Type}`) || exposed.has(`${PrivatePort}/${Type}`),
+    );
 }
 
 function checked(key: string, values: readonly string[], allowed: readonly string[]): readonly string[] {
@@ -67,14 +85,15 @@ function checked(key: string, values: readonly string[], allowed: readonly strin
   return values;
 }
 
-/** The one that bounds the list by age; with several values the last that is found counts, as in Docker. */
+/** The one that bounds the list by age; with several values the last counts, as in Docker. */
 function bound(values: readonly string[], context: FilterContext): ContainerRecord | undefined {
   let found: ContainerRecord | undefined;
   for (const value of values) found = context.find(value);
   return found;
 }
 
-function labelTest(values: readonly string[]): Test {
+/** `key` or `key=value`, all of them. */
+export function labelTest(values: readonly string[]): Test {
   const wanted = values.map((value): [string, string | undefined] => {
     const equals = value.indexOf("=");
     return equals < 0 ? [value, undefined] : [value.slice(0, equals), value.slice(equals + 1)];
@@ -88,8 +107,12 @@ function labelTest(values: readonly string[]): Test {
 
 const makers: Readonly<Record<string, Make>> = {
   ancestor: (values, context) => {
-    const ids = new Set(values.map((value) => context.imageId(value)));
-    return (record) => ids.has(record.settings.imageId);
+    const images = values.map((value) => context.image(value)).filter((image) => image !== undefined);
+    return ({ settings }) =>
+      images.some(
+        ({ id, layers }) =>
+          settings.imageId === id || (layers.length < settings.layers.length && layers.every((layer, at) => settings.layers[at] === layer)),
+      );
   },
   before: (values, context) => {
     const limit = bound(values, context);
@@ -106,18 +129,11 @@ const makers: Readonly<Record<string, Make>> = {
         return Number(value);
       }),
     );
-    return (record) => record.status.state.status === "exited" && codes.has(endingOf(record.status.state).exitCode);
+    return ({ status }) => isStopped(status.state) && status.everStarted && codes.has(endingOf(status.state).exitCode);
   },
-  expose: (values) => {
-    const ports = portsOf("expose", values);
-    return (record) => Object.keys(record.settings.config.ExposedPorts ?? {}).some((port) => ports.has(port));
-  },
-  publish: (values) => {
-    const ports = portsOf("publish", values);
-    return (record) =>
-      isActive(record.status.state) &&
-      portList(record.status.network).some((port) => port.PublicPort !== undefined && ports.has(`${port.PublicPort}/${port.Type}`));
-  },
+  // Both are one test: see portTest.
+  expose: () => () => true,
+  publish: () => () => true,
   health: (values) => {
     const wanted = checked("health", values, healths);
     return (record) => wanted.includes(record.status.health?.Status ?? "none");
@@ -126,7 +142,8 @@ const makers: Readonly<Record<string, Make>> = {
     const matches = patterns(values);
     return (record) => matches(record.id);
   },
-  isolation: (values) => (record) => values.includes(record.settings.hostConfig.Isolation ?? ""),
+  // Means something on Windows only.
+  isolation: () => () => true,
   "is-task": (values) => {
     const wanted = booleanOf("is-task", values);
     return () => !wanted;
@@ -161,6 +178,8 @@ export function parseFilters(filters: Filters, context: FilterContext): Containe
     if (make === undefined) throw invalidParameter(`invalid filter '${key}'`);
     if (values.length > 0) tests.push(make(values, context));
   }
-  const wantsAll = (filters.get("status")?.length ?? 0) > 0 || (filters.get("exited")?.length ?? 0) > 0;
+  const ports = portTest(filters);
+  if (ports !== undefined) tests.push(ports);
+  const wantsAll = (filters.get("status")?.length ?? 0) > 0;
   return { wantsAll, matches: (record) => tests.every((test) => test(record)) };
 }

@@ -59,6 +59,8 @@ export interface InspectOptions {
   /** `<data-root>/containers/<id>`. */
   readonly statePath: string;
   readonly logPath: string;
+  /** `/child:/parent/alias` each, or null. */
+  readonly links: readonly string[] | null;
   /** Sessions that were made and have not ended, or null. */
   readonly execIds: readonly string[] | null;
   readonly lower: readonly string[];
@@ -91,7 +93,7 @@ export function inspectContainer(record: ContainerRecord, options: InspectOption
     ProcessLabel: "",
     AppArmorProfile: options.appArmorProfile,
     ExecIDs: options.execIds,
-    HostConfig: settings.hostConfig,
+    HostConfig: options.links === null ? settings.hostConfig : { ...settings.hostConfig, Links: options.links },
     GraphDriver: {
       Data: {
         ID: record.id,

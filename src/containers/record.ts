@@ -2,6 +2,7 @@ import type { ContainerId, Digest } from "../base/base.ts";
 import type { ContainerConfig, EndpointSettings, HostConfig, MountPoint, NetworkSettings } from "../spec/spec.ts";
 import type { ContainerMount } from "../volumes/volumes.ts";
 import type { Health } from "./health.ts";
+import type { ContainerLink } from "./links.ts";
 import type { ContainerState } from "./state.ts";
 
 /** What is settled when the container is created; of `hostConfig`, `update` changes the limits and the restart policy. */
@@ -29,6 +30,8 @@ export interface ContainerStatus {
   readonly restartCount: number;
   /** Someone stopped it: `unless-stopped` and `on-failure` leave it alone. */
   readonly stoppedByUser: boolean;
+  /** Legacy links to others, by alias. */
+  readonly links?: readonly ContainerLink[];
   /** Of a container with a health check that has been started. */
   readonly health?: Health;
   /** As the network gave it, while the container runs. */

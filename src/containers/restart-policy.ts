@@ -8,20 +8,22 @@ const healthyMs = 10_000;
 
 /** Is the container, which has just ended, to be started again? */
 export function restartsAfterExit(record: ContainerRecord, exitCode: number): boolean {
-  if (record.status.stoppedByUser) return false;
-  const { Name = "no", MaximumRetryCount = 0 } = record.settings.hostConfig.RestartPolicy ?? {};
-  if (Name === "always" || Name === "unless-stopped") return true;
-  if (Name !== "on-failure" || exitCode === 0) return false;
-  return MaximumRetryCount === 0 || record.status.restartCount < MaximumRetryCount;
+  return !record.status.stoppedByUser && wantsRestart(record, exitCode);
 }
 
-/** Is a container that does not run to be started with the daemon? `always` forgets that someone stopped it. */
+function wantsRestart({ settings, status }: ContainerRecord, exitCode: number): boolean {
+  const { Name = "no", MaximumRetryCount = 0 } = settings.hostConfig.RestartPolicy ?? {};
+  if (Name === "always" || Name === "unless-stopped") return true;
+  if (Name !== "on-failure" || exitCode === 0) return false;
+  return MaximumRetryCount === 0 || status.restartCount < MaximumRetryCount;
+}
+
+/** Is a container that does not run to be started with the daemon? Only `unless-stopped` remembers that someone stopped it, as in Docker. */
 export function restartsWithDaemon(record: ContainerRecord): boolean {
   const { status, settings } = record;
   if (!status.everStarted) return false;
-  const name: string = settings.hostConfig.RestartPolicy?.Name ?? "no";
-  if (name === "always") return true;
-  return restartsAfterExit(record, endingOf(status.state).exitCode);
+  if (settings.hostConfig.RestartPolicy?.Name === "unless-stopped" && status.stoppedByUser) return false;
+  return wantsRestart(record, endingOf(status.state).exitCode);
 }
 
 /** How long to wait before the next try: twice as long each time, from 100 ms to a minute. */

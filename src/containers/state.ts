@@ -57,6 +57,11 @@ export function isActive(state: ContainerState): state is Extract<ContainerState
   return state.status === "running" || state.status === "paused";
 }
 
+/** True when it does not run and is not about to. */
+export function isStopped(state: ContainerState): boolean {
+  return !isActive(state) && state.status !== "restarting";
+}
+
 /** How a container that is not active ended last; of an active one, a blank. */
 export function endingOf(state: ContainerState): Ending {
   if (!isActive(state)) return state;

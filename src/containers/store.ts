@@ -57,12 +57,13 @@ export class ContainerStore {
   }
 
   /**
-   * By full id, name (with or without its slash) or unique id prefix, in this order.
+   * By full id, name (with or without its slash), link (`parent/alias`) or unique id prefix, in this order.
    * @throws NotFound, or InvalidParameter for a prefix of several
    */
   find(reference: string): ContainerRecord {
     if (reference === "") throw invalidParameter("No container name or ID supplied");
-    const known = this.#byId.get(reference) ?? this.#byName.get(reference.startsWith("/") ? reference.slice(1) : reference);
+    const bare = reference.startsWith("/") ? reference.slice(1) : reference;
+    const known = this.#byId.get(reference) ?? this.#byName.get(bare) ?? (bare.includes("/") ? this.#linked(bare) : undefined);
     if (known !== undefined) return known;
     let found: Mutable | undefined;
     for (const record of this.#byId.values()) {
@@ -72,6 +73,12 @@ export class ContainerStore {
     }
     if (found === undefined) throw notFound(`No such container: ${reference}`);
     return found;
+  }
+
+  #linked(path: string): Mutable | undefined {
+    const [parent = "", alias] = path.split("/", 2);
+    const link = this.#byName.get(parent)?.status.links?.find((one) => one.alias === alias);
+    return link === undefined ? undefined : this.#byId.get(link.id);
   }
 
   /** @throws Conflict with Docker's wording when the name is someone else's */

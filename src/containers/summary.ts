@@ -58,6 +58,8 @@ export interface SummaryOptions {
   readonly nowMs: number;
   /** The image's name as given, or its id when the name means another image by now. */
   readonly imageName: string;
+  /** Further names, by links of others. */
+  readonly linkNames?: readonly string[];
   readonly networks: NonNullable<NetworkSettings["Networks"]>;
   readonly sizes?: { readonly rw: number; readonly rootFs: number };
 }
@@ -72,7 +74,7 @@ export function summarize(record: ContainerRecord, options: SummaryOptions): Con
   const state = record.status.state;
   const summary = {
     Id: record.id,
-    Names: [`/${record.name}`],
+    Names: [`/${record.name}`, ...(options.linkNames ?? [])].sort(),
     Image: options.imageName,
     ImageID: settings.imageId,
     Command: commandText(settings.path, settings.args),

@@ -66,7 +66,7 @@ export function applyExit(context: EngineContext, live: LiveContainer, exit: Exi
   if (live.removed || !isActive(state)) return;
   const over = ended(state, exit);
   suspendHealthChecks(context, live);
-  if (!live.restarting && restartsAfterExit(live.record, exit.exitCode)) {
+  if (!live.restarting && !live.removing && !context.stopping && restartsAfterExit(live.record, exit.exitCode)) {
     const again = { state: { ...endingOf(over), status: "restarting" as const }, restartCount: live.record.status.restartCount + 1 };
     context.store.update(live.record, again);
   } else {
@@ -93,7 +93,7 @@ async function release(context: EngineContext, live: LiveContainer): Promise<voi
 
 async function afterExit(context: EngineContext, live: LiveContainer, run: Run): Promise<void> {
   if (live.run === run) live.run = undefined;
-  if (context.closing.signal.aborted || live.restarting) return;
+  if (context.closing.signal.aborted || live.restarting || live.removing || live.removed) return;
   if (live.record.status.state.status === "restarting") return scheduleRestart(context, live);
   if (live.record.settings.hostConfig.AutoRemove !== true) return;
   await autoRemove(context, live);
@@ -108,13 +108,13 @@ export async function autoRemove(context: EngineContext, live: LiveContainer): P
 }
 
 /** Settles, once and for all, the waits that `which` picks. */
-export function settleWaiters(live: LiveContainer, which: (waiter: Waiter) => boolean): void {
+export function settleWaiters(live: LiveContainer, which: (waiter: Waiter) => boolean, removalError = ""): void {
   const { exitCode, error } = endingOf(live.record.status.state);
   for (const waiter of [...live.waiters]) {
     if (!which(waiter)) continue;
     live.waiters.delete(waiter);
     // Who waits for the removal hears of the removal's errors only: the start has told of its own.
-    const tell = error !== "" && waiter.condition !== "removed";
-    waiter.settle({ StatusCode: exitCode, ...(tell ? { Error: { Message: error } } : {}) });
+    const message = waiter.condition === "removed" ? removalError : error;
+    waiter.settle({ StatusCode: exitCode, ...(message === "" ? {} : { Error: { Message: message } }) });
   }
 }

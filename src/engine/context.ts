@@ -38,6 +38,10 @@ export class EngineContext {
   readonly execs: Map<string, ExecRecord> = new Map();
   /** Aborts when the engine closes: ends streams, lets go of waits. */
   readonly closing: AbortController = new AbortController();
+  /** The daemon goes away and takes its containers with it: that is no wish of a user, and no policy starts them again. */
+  stopping = false;
+  /** A prune of containers is under way. */
+  pruning = false;
   /** Probes so far, for the metrics. */
   readonly healthChecks: { run: number; failed: number } = { run: 0, failed: 0 };
   readonly statsSampler: StatsSampler = new StatsSampler();

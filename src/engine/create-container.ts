@@ -30,6 +30,7 @@ import type {
 } from "../spec/spec.ts";
 import { type ContainerMount, inspectMounts } from "../volumes/volumes.ts";
 import { attachRequest } from "./attach-request.ts";
+import { resolveLinks } from "./container-links.ts";
 import type { EngineContext } from "./context.ts";
 import { createMounts, dropMounts } from "./create-mounts.ts";
 import { discardState } from "./discard-state.ts";
@@ -85,7 +86,6 @@ function checkConflicts(context: EngineContext, request: ContainerCreateRequest,
       throw conflictingOptions("port publishing and the container type network mode");
     if (Object.keys(request.ExposedPorts ?? {}).length > 0) throw conflictingOptions("port exposing and the container type network mode");
   }
-  if ((host.Links?.length ?? 0) > 0) throw notImplemented("--link: legacy links are not supported");
   if (host.Runtime !== context.defaults.runtime) throw invalidParameter(`unknown or invalid runtime name: ${host.Runtime}`);
   if (host.UTSMode === "host" && (request.Hostname ?? "") !== "") throw conflictingOptions("hostname and the UTS mode");
 }
@@ -178,6 +178,7 @@ function prepare(
   const config = mergeConfig(configOf(request), image.config.config ?? {}, hostnameFor(id, request));
   const hostConfig = resolveContainerModes(context, completeHostConfig(request.HostConfig ?? {}, context.defaults));
   checkConflicts(context, request, hostConfig);
+  const links = resolveLinks(context, hostConfig);
   if (config.StopSignal) parseSignal(config.StopSignal);
   checkLogConfig(hostConfig.LogConfig?.Type ?? "", hostConfig.LogConfig?.Config ?? {});
   const warnings = [...checkPlatform(image, request.Image ?? "", platform), ...context.runtime.validate(config, hostConfig)];
@@ -192,7 +193,8 @@ function prepare(
       imageId: image.id,
       layers: image.config.rootfs.diff_ids,
       config,
-      hostConfig,
+      // The links are the container's state: they can be removed, and what they lead to renamed.
+      hostConfig: links === undefined ? hostConfig : { ...hostConfig, Links: null as unknown as string[] },
       endpoints,
       mounts: [],
       mountPoints: [],
@@ -200,7 +202,7 @@ function prepare(
       args: argv.slice(1),
       driver: context.layers.driver,
     },
-    status: { state: newState, restartCount: 0, stoppedByUser: false, everStarted: false },
+    status: { state: newState, restartCount: 0, stoppedByUser: false, everStarted: false, ...(links === undefined ? {} : { links }) },
   };
   return { record, warnings };
 }

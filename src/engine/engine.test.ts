@@ -149,7 +149,11 @@ describe("the life of a container", () => {
     );
     world.runtime.failure = { stage: "overlay", errno: 28, message: "disk full" };
     await assert.rejects(engine.containers.start("web", {}));
-    assert.equal((await engine.containers.inspect("web", { size: false })).State?.ExitCode, 128);
+    assert.equal(
+      (await engine.containers.inspect("web", { size: false })).State?.ExitCode,
+      127,
+      "no new code, the program was not reached",
+    );
     world.runtime.failure = undefined;
     await engine.containers.start("web", {});
     assert.equal((await engine.containers.inspect("web", { size: false })).State?.Error, "");

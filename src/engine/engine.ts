@@ -15,6 +15,7 @@ import type {
   ContainerCreateResponse,
   ContainerInspectResponse,
   ContainerStatsResponse,
+  ContainerPruneResponse,
   ContainerSummary,
   ContainerTopResponse,
   ContainerUpdateRequest,
@@ -49,6 +50,7 @@ import { listNetworks } from "./list-networks.ts";
 import type { Waiter, WaitResult } from "./live-container.ts";
 import { makeMountPointsLayer } from "./mount-points-layer.ts";
 import { pauseContainer, unpauseContainer } from "./pause-container.ts";
+import { pruneContainers } from "./prune-containers.ts";
 import { type LogOptions, readContainerLogs } from "./read-container-logs.ts";
 import { removeContainer } from "./remove-container.ts";
 import { renameContainer } from "./rename-container.ts";
@@ -124,6 +126,7 @@ export interface EngineContainers {
   list(options: ListOptions): Promise<ContainerSummary[]>;
   stats(reference: string, options: StatsOptions, signal: AbortSignal): Promise<AsyncIterable<ContainerStatsResponse>>;
   top(reference: string, psArgs: string): Promise<ContainerTopResponse>;
+  prune(filters: Filters): Promise<ContainerPruneResponse>;
 }
 
 export interface EngineExec {
@@ -245,6 +248,7 @@ function containersOf(context: EngineContext): EngineContainers {
     list: (options) => listContainers(context, options),
     stats: (reference, options, signal) => watchStats(context, reference, options, signal),
     top: (reference, psArgs) => topContainer(context, reference, psArgs),
+    prune: (filters) => pruneContainers(context, filters),
   };
 }
 
@@ -259,6 +263,7 @@ function countStates(context: EngineContext): { running: number; paused: number;
 }
 
 async function stopAll(context: EngineContext): Promise<void> {
+  context.stopping = true;
   const active = [...context.store.list()].filter((record) => isActive(record.status.state));
   await Promise.allSettled(active.map((record) => stopContainer(context, record.id, {})));
   await context.settle();

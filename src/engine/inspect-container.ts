@@ -1,5 +1,6 @@
 import { inspectContainer } from "../containers/containers.ts";
 import type { ContainerInspectResponse } from "../spec/spec.ts";
+import { linkTexts } from "./container-links.ts";
 import { containerSizes } from "./container-size.ts";
 import type { EngineContext } from "./context.ts";
 
@@ -14,6 +15,7 @@ export async function inspectReference(
   return inspectContainer(live.record, {
     statePath: context.statePath(live.id),
     logPath: live.record.settings.hostConfig.LogConfig?.Type === "json-file" ? context.logPath(live.id) : "",
+    links: linkTexts(context, live.record),
     execIds: sessions.length === 0 ? null : sessions,
     lower: [context.mountPointsLayer, ...live.record.settings.layers.map((diffId) => context.layers.tarPath(diffId)).reverse()],
     appArmorProfile: live.run?.running.spec.process.apparmorProfile ?? "",

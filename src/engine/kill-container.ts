@@ -1,21 +1,30 @@
-import { conflict, EngineError } from "../base/base.ts";
+import { conflict, EngineError, invalidParameter } from "../base/base.ts";
 import { isActive } from "../containers/containers.ts";
-import { parseSignal } from "../kernel/signals.ts";
+import { parseSignal, signalName } from "../kernel/signals.ts";
 import type { EngineContext } from "./context.ts";
+import { abandonRestart } from "./restart-policy.ts";
 import { send } from "./stop-container.ts";
 
 const sigkill = 9;
+
+/** Any number is taken for one that a system might have. */
+function parseNumber(text: string): number {
+  return /^-?\d+$/.test(text) && Number(text) !== 0 ? Number(text) : parseSignal(text);
+}
 
 /**
  * `POST /containers/x/kill`: sends a signal, SIGKILL unless told. For SIGKILL it waits until the end is
  * recorded, as Docker does.
  * @throws Conflict `cannot kill container: x: container ID is not running`
  */
-export async function killContainer(context: EngineContext, reference: string, signalName: string | undefined): Promise<void> {
-  const signal = signalName === undefined || signalName === "" ? sigkill : parseSignal(signalName);
+export async function killContainer(context: EngineContext, reference: string, wanted: string | undefined): Promise<void> {
+  const signal = wanted === undefined || wanted === "" ? sigkill : parseNumber(wanted);
   try {
     const live = context.find(reference);
+    if (signalName(signal) === undefined) throw invalidParameter(`the linux daemon does not support signal ${signal}`);
     const run = await live.lock.run(async () => live.run);
+    // The policy's wait is what there is to kill.
+    if (abandonRestart(context, live)) return;
     if (run === undefined || !isActive(live.record.status.state)) throw conflict(`container ${live.id} is not running`);
     const own = parseSignal(live.record.settings.config.StopSignal || "SIGTERM");
     if (signal === sigkill || signal === own) context.store.update(live.record, { stoppedByUser: true });

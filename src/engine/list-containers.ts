@@ -1,5 +1,7 @@
-import { type ContainerRecord, type Filters, isActive, networksOf, parseFilters, summarize } from "../containers/containers.ts";
+import { type Digest, notFound } from "../base/base.ts";
+import { type ContainerRecord, type Filters, isStopped, networksOf, parseFilters, summarize } from "../containers/containers.ts";
 import type { ContainerSummary } from "../spec/spec.ts";
+import { linkNames } from "./container-links.ts";
 import { containerSizes } from "./container-size.ts";
 import type { EngineContext } from "./context.ts";
 
@@ -13,19 +15,20 @@ export interface ListOptions {
 
 /** `GET /containers/json`, newest first. */
 export async function listContainers(context: EngineContext, options: ListOptions): Promise<ContainerSummary[]> {
-  const imageIds = new Map<string, string | undefined>();
-  const imageId = (reference: string): string | undefined => {
-    if (!imageIds.has(reference)) imageIds.set(reference, resolveId(context, reference));
-    return imageIds.get(reference);
+  const images = new Map<string, { id: Digest; layers: readonly Digest[] } | undefined>();
+  const image = (reference: string): { id: Digest; layers: readonly Digest[] } | undefined => {
+    if (!images.has(reference)) images.set(reference, resolveImage(context, reference));
+    return images.get(reference);
   };
-  const filter = parseFilters(options.filters, { imageId, find: (reference) => context.store.find(reference) });
+  const filter = parseFilters(options.filters, { image, find: (reference) => findExactly(context, reference) });
   const all = options.all || options.limit > 0 || filter.wantsAll;
   let chosen: ContainerRecord[] = [];
   for (const record of context.store.list()) {
-    if ((all || isActive(record.status.state)) && filter.matches(record)) chosen.push(record);
+    if ((all || !isStopped(record.status.state)) && filter.matches(record)) chosen.push(record);
   }
   chosen.reverse();
   if (options.limit > 0) chosen = chosen.slice(0, options.limit);
+  const links = linkNames(context);
   const nowMs = Date.now();
   return await Promise.all(
     chosen.map(async (record) => {
@@ -33,17 +36,26 @@ export async function listContainers(context: EngineContext, options: ListOption
       return summarize(record, {
         nowMs,
         // A name that was moved to another image since would lie.
-        imageName: imageId(name) === record.settings.imageId ? name : record.settings.imageId,
+        imageName: image(name)?.id === record.settings.imageId ? name : record.settings.imageId,
         networks: networksOf(record),
+        linkNames: links.get(record.id) ?? [],
         ...(options.size ? { sizes: await containerSizes(context, record) } : {}),
       });
     }),
   );
 }
 
-function resolveId(context: EngineContext, reference: string): string | undefined {
+/** The filters `before` and `since` take no prefixes of ids. */
+function findExactly(context: EngineContext, reference: string): ContainerRecord {
+  const found = context.store.get(reference) ?? context.store.byName(reference.replace(/^\//, ""));
+  if (found === undefined) throw notFound(`No such container: ${reference}`);
+  return found;
+}
+
+function resolveImage(context: EngineContext, reference: string): { id: Digest; layers: readonly Digest[] } | undefined {
   try {
-    return context.images.resolve(reference).id;
+    const { id, config } = context.images.resolve(reference);
+    return { id, layers: config.rootfs.diff_ids };
   } catch {
     return undefined;
   }

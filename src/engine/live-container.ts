@@ -64,6 +64,8 @@ export class LiveContainer {
   endHealthChecks: (() => void) | undefined;
   /** Work that its log needs; undefined: none. */
   log: ContainerLog | undefined;
+  /** Its removal is under way. */
+  removing = false;
   removed = false;
 
   constructor(record: ContainerRecord) {

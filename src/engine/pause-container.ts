@@ -2,6 +2,7 @@ import { conflict, EngineError, messageOf, systemError } from "../base/base.ts";
 import { isActive, paused, resumed } from "../containers/containers.ts";
 import { type Cgroups, freeze, thaw } from "../kernel/freezer.ts";
 import type { EngineContext } from "./context.ts";
+import { resumeHealthChecks, suspendHealthChecks } from "./health-checks.ts";
 import type { LiveContainer } from "./live-container.ts";
 
 /** `POST /containers/x/pause`. @throws Conflict when it does not run, or is paused already */
@@ -23,6 +24,7 @@ export async function pauseContainer(context: EngineContext, reference: string):
       await thaw(cgroups);
       throw error;
     }
+    suspendHealthChecks(context, live);
     context.publish(live, "pause");
   });
 }
@@ -63,6 +65,7 @@ function markResumed(context: EngineContext, live: LiveContainer): void {
   const { state } = live.record.status;
   if (!isActive(state) || state.status !== "paused") return;
   context.store.update(live.record, { state: resumed(state) });
+  resumeHealthChecks(context, live);
   context.publish(live, "unpause");
 }
 

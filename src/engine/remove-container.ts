@@ -1,6 +1,7 @@
-import { conflict } from "../base/base.ts";
-import { isActive } from "../containers/containers.ts";
+import { conflict, log, messageOf } from "../base/base.ts";
+import { isActive, isStopped } from "../containers/containers.ts";
 import { settleWaiters } from "./container-exit.ts";
+import { keepLinkedName, removeLink } from "./container-links.ts";
 import type { EngineContext } from "./context.ts";
 import { dropMounts } from "./create-mounts.ts";
 import { discardState } from "./discard-state.ts";
@@ -10,33 +11,42 @@ import { send } from "./stop-container.ts";
 
 const sigkill = 9;
 
+export interface RemoveOptions {
+  readonly force: boolean;
+  /** Also the volumes that nobody named. */
+  readonly volumes: boolean;
+  /** Not the container but a link to it, named `/parent/alias`. */
+  readonly link: boolean;
+}
+
 /** `DELETE /containers/x`. Waits for no more than the process's end; files go in the background. */
-export async function removeContainer(
-  context: EngineContext,
-  reference: string,
-  options: { readonly force: boolean; readonly volumes: boolean },
-): Promise<void> {
+export async function removeContainer(context: EngineContext, reference: string, options: RemoveOptions): Promise<void> {
   const live = context.find(reference);
+  if (options.link) return await removeLink(context, reference);
+  // By force, a second removal is as good as the first: it waits for its end.
+  if (live.removing && !options.force) throw conflict(`removal of container ${reference} is already in progress`);
   await live.lock.run(async () => {
-    if (live.removed) {
-      if (options.force) return;
-      throw conflict(`removal of container ${reference} is already in progress`);
-    }
+    if (live.removed) return;
     const { state } = live.record.status;
-    if (!options.force && (isActive(state) || state.status === "restarting")) throw refusal(live);
-    abandonRestart(context, live);
-    if (isActive(state)) await killAndWait(context, live);
-    await removeLocked(context, live, options);
+    if (!options.force && !isStopped(state)) throw refusal(live);
+    live.removing = true;
+    try {
+      abandonRestart(context, live);
+      if (isActive(state)) await killAndWait(context, live);
+      await removeLocked(context, live, options);
+    } finally {
+      live.removing = false;
+    }
   });
 }
 
 function refusal(live: LiveContainer): Error {
   const { status } = live.record.status.state;
-  return status === "paused"
-    ? conflict(`cannot remove container "/${live.record.name}": container is paused and must be unpaused first`)
-    : conflict(
-        `cannot remove container "/${live.record.name}": container is ${status}: stop the container before removing or force remove`,
-      );
+  const why =
+    status === "paused"
+      ? "container is paused and must be unpaused first"
+      : `container is ${status}: stop the container before removing or force remove`;
+  return conflict(`cannot remove container "/${live.record.name}": ${why}`);
 }
 
 async function killAndWait(context: EngineContext, live: LiveContainer): Promise<void> {
@@ -52,15 +62,25 @@ async function killAndWait(context: EngineContext, live: LiveContainer): Promise
  * @param options `volumes`: with the volumes that nobody named
  */
 export async function removeLocked(context: EngineContext, live: LiveContainer, options: { readonly volumes: boolean }): Promise<void> {
-  await live.log?.drained();
-  await live.log?.close();
+  live.removing = true;
+  try {
+    await live.log?.drained();
+    await live.log?.close();
+    keepLinkedName(context, live.record);
+    context.store.remove(live.record);
+  } catch (error) {
+    live.removing = false;
+    settleWaiters(live, (waiter) => waiter.condition === "removed", messageOf(error));
+    throw error;
+  }
   live.removed = true;
-  context.store.remove(live.record);
   for (const exec of live.execs.values()) context.execs.delete(exec.id);
   for (const pending of live.pending) pending.abandon();
   live.pending.clear();
   context.live.delete(live.id);
-  await discardState(context, live.id);
+  await discardState(context, live.id).catch((error: unknown) =>
+    log.warn("a container's directory is left to the next start", { container: live.id, error }),
+  );
   const { imageId, mounts } = live.record.settings;
   if (options.volumes) await dropMounts(context, live.id, mounts);
   context.publish(live, "destroy");

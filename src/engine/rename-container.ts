@@ -10,7 +10,7 @@ export async function renameContainer(context: EngineContext, reference: string,
     if (live.removed) throw conflict("container is marked for removal and cannot be renamed");
     const oldName = live.record.name;
     try {
-      const wanted = checkName(name);
+      const wanted = checkName(name.startsWith("/") ? name : `/${name}`);
       if (wanted === oldName) throw invalidParameter("Renaming a container with the same name as its current name");
       context.store.rename(live.record, wanted);
     } catch (error) {

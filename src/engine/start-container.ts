@@ -1,13 +1,14 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { conflict, formatNanos, isEngineError, log, notFound, notModified, nowNanos } from "../base/base.ts";
-import { isActive, started, startFailed } from "../containers/containers.ts";
+import { endingOf, isActive, started, startFailed } from "../containers/containers.ts";
 import type { Monitor } from "../kernel/kernel.ts";
 import type { LogPlan } from "../logs/driver.ts";
-import type { Attachment } from "../networks/networks.ts";
+import type { Attachment, AttachRequest } from "../networks/networks.ts";
 import type { NetworkPlan, RunningContainer, StartRequest, UserMount } from "../runtime/runtime.ts";
 import { attachRequest } from "./attach-request.ts";
-import { followRun } from "./container-exit.ts";
+import { followRun, settleWaiters } from "./container-exit.ts";
+import { type LinksAtStart, linksAtStart, tellParents } from "./container-links.ts";
 import { ContainerLog, logPlanOf } from "./container-log.ts";
 import type { EngineContext } from "./context.ts";
 import { startHealthChecks } from "./health-checks.ts";
@@ -15,7 +16,6 @@ import { explain } from "./launch-failure.ts";
 import type { LiveContainer } from "./live-container.ts";
 import { publishNetworkEvents } from "./network-events.ts";
 import { removeLocked } from "./remove-container.ts";
-import { abandonRestart } from "./restart-policy.ts";
 import { readRootFile } from "./root-file.ts";
 import { detachVolumes, publishVolumeMounts, startMounts } from "./start-mounts.ts";
 
@@ -23,48 +23,62 @@ const sigkill = 9;
 /** What Docker records when not even the program was looked for. */
 const notStartedCode = 128;
 
+/** Who starts it: a restart by the policy goes on counting, and only a user is told that it is running already. */
+export type StartCause = "user" | "policy" | "daemon";
+
 /** `POST /containers/x/start`. @throws NotModified when it runs already */
 export async function startContainer(context: EngineContext, reference: string): Promise<void> {
   const live = context.find(reference);
-  await live.lock.run(() => startLocked(context, live));
+  await live.lock.run(() => startLocked(context, live, "user"));
 }
 
 /** Starts a container whose lock the caller holds. */
-export async function startLocked(context: EngineContext, live: LiveContainer, options: { keepCount?: boolean } = {}): Promise<void> {
-  assertStartable(live);
-  abandonRestart(context, live);
-  if (options.keepCount !== true && live.record.status.restartCount > 0) context.store.update(live.record, { restartCount: 0 });
+export async function startLocked(context: EngineContext, live: LiveContainer, cause: StartCause): Promise<void> {
+  assertStartable(live, cause);
+  if (cause !== "policy" && live.record.status.restartCount > 0) context.store.update(live.record, { restartCount: 0 });
   if (live.run !== undefined) await live.run.finished;
   try {
     await launch(context, live);
   } catch (failure) {
-    const { error, exitCode } = explain(failure, notStartedCode);
-    context.store.update(live.record, { state: startFailed(live.record.status.state, exitCode, error.message) });
-    for (const pending of live.pending) pending.abandon();
-    if (live.record.settings.hostConfig.AutoRemove === true) {
-      await removeLocked(context, live, { volumes: true }).catch((suppressed: unknown) =>
-        log.warn("removing a container that did not start failed", { suppressed }),
-      );
-    }
-    throw error;
+    throw await recordFailure(context, live, failure);
   }
 }
 
-function assertStartable(live: LiveContainer): void {
+/** @returns what to tell */
+async function recordFailure(context: EngineContext, live: LiveContainer, failure: unknown): Promise<Error> {
+  const { error, exitCode } = explain(failure, notStartedCode);
   const { state } = live.record.status;
+  // What was not the program's fault leaves the code of the last run, if that was one.
+  const code = exitCode === notStartedCode ? endingOf(state).exitCode || notStartedCode : exitCode;
+  context.store.update(live.record, { state: startFailed(state, code, error.message) });
+  if (state.status === "restarting") settleWaiters(live, (waiter) => waiter.condition !== "removed");
+  for (const pending of live.pending) pending.abandon();
+  if (live.record.settings.hostConfig.AutoRemove === true) {
+    await removeLocked(context, live, { volumes: true }).catch((suppressed: unknown) =>
+      log.warn("removing a container that did not start failed", { suppressed }),
+    );
+  }
+  return error;
+}
+
+function assertStartable(live: LiveContainer, cause: StartCause): void {
+  const { state } = live.record.status;
+  if (live.removed) throw conflict("container is marked for removal and cannot be started");
   switch (state.status) {
     case "running":
       throw notModified(`container ${live.id} is already running`);
+    case "restarting":
+      // It counts as running while the policy waits.
+      if (cause === "user") throw notModified(`container ${live.id} is already running`);
+      return;
     case "paused":
       throw conflict("cannot start a paused container, try unpause instead");
     case "removing":
     case "dead":
       throw conflict("container is marked for removal and cannot be started");
     case "created":
-    case "restarting":
     case "exited":
   }
-  if (live.removed) throw conflict("container is marked for removal and cannot be started");
 }
 
 /**
@@ -75,12 +89,13 @@ async function launch(context: EngineContext, live: LiveContainer): Promise<void
   const { settings } = live.record;
   const joined = joinedContainers(context, live);
   const plan = logPlanOf(live.record);
+  const links = linksAtStart(context, live.record);
   await using cleanup = new AsyncDisposableStack();
   const logging = ContainerLog.of(context, live, plan);
   const sender = await logging?.prepare();
   cleanup.defer(() => logging?.abandon(sender));
   const attaching = context.networks
-    .attach(attachRequest(live.id, settings.config, settings.hostConfig, settings.endpoints, live.record.name))
+    .attach(withLinks(attachRequest(live.id, settings.config, settings.hostConfig, settings.endpoints, live.record.name), links))
     .catch((error: unknown) => {
       throw isEngineError(error, "NotFound") ? notFound(`failed to set up container networking: ${error.message}`, error) : error;
     });
@@ -91,7 +106,7 @@ async function launch(context: EngineContext, live: LiveContainer): Promise<void
   cleanup.defer(() => detachVolumes(context, live, false));
   const [lower, attachment, mounts] = await Promise.all([context.layers.lower(settings.layers), attaching, startMounts(context, live)]);
   const files = await filesFor(context, attachment, joined.network);
-  const running = await context.runtime.start(startRequest(context, live, { lower, mounts, attachment, joined, files, log: plan }));
+  const running = await context.runtime.start(startRequest(context, live, { lower, mounts, attachment, joined, files, links, log: plan }));
   const [{ pid }] = await Promise.all([running.monitor.launched, connectPending(live, running.monitor)]);
   // Whoever came in the meantime is taken along too; from the next line on, new ones go to the monitor themselves.
   while (live.pending.size > 0) await connectPending(live, running.monitor);
@@ -140,6 +155,7 @@ async function go(
   publishNetworkEvents(context, live, "connect");
   context.publish(live, "start");
   tell(true);
+  context.inBackground("telling linked containers of an address", tellParents(context, live.record));
 }
 
 interface Joined {
@@ -200,17 +216,23 @@ interface Ready {
   readonly attachment: Attachment;
   readonly joined: Joined;
   readonly files: Files;
+  readonly links: LinksAtStart;
   readonly log: LogPlan | undefined;
 }
 
-function startRequest(context: EngineContext, live: LiveContainer, { lower, mounts, attachment, joined, files, log }: Ready): StartRequest {
+function withLinks(request: AttachRequest, links: LinksAtStart): AttachRequest {
+  return links.hosts.length === 0 ? request : { ...request, extraHosts: [...request.extraHosts, ...links.hosts] };
+}
+
+function startRequest(context: EngineContext, live: LiveContainer, ready: Ready): StartRequest {
   const { settings } = live.record;
+  const { lower, mounts, attachment, joined, files, links, log } = ready;
   const statePath = context.statePath(live.id);
   const consoleSize = live.consoleSize ?? sizeOf(settings.hostConfig.ConsoleSize);
   const network = joined.network;
   return {
     containerId: live.id,
-    config: settings.config,
+    config: links.env.length === 0 ? settings.config : { ...settings.config, Env: [...links.env, ...(settings.config.Env ?? [])] },
     hostConfig: settings.hostConfig,
     statePath,
     lower: [context.mountPointsLayer, ...lower],

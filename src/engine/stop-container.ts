@@ -1,4 +1,4 @@
-import { isEngineError, notModified } from "../base/base.ts";
+import { EngineError, isEngineError, notModified } from "../base/base.ts";
 import { isActive } from "../containers/containers.ts";
 import { parseSignal } from "../kernel/signals.ts";
 import type { EngineContext } from "./context.ts";
@@ -19,13 +19,14 @@ export async function stopContainer(context: EngineContext, reference: string, o
   const live = context.find(reference);
   // A start that is under way is let through first; the wait for the end holds nobody up.
   const run = await live.lock.run(async () => running(live));
-  if (live.record.status.state.status === "restarting") {
-    abandonRestart(context, live);
-    context.store.update(live.record, { stoppedByUser: true });
-    return context.publish(live, "stop");
-  }
+  if (abandonRestart(context, live)) return context.publish(live, "stop");
   if (run === undefined) throw notModified(`container ${live.id} is not running`);
-  await stopRun(context, live, run, options);
+  try {
+    await stopRun(context, live, run, options);
+  } catch (error) {
+    if (!isEngineError(error)) throw error;
+    throw new EngineError(error.code, `cannot stop container: ${reference}: ${error.message}`, { cause: error });
+  }
 }
 
 function running(live: LiveContainer): Run | undefined {
@@ -37,7 +38,7 @@ export async function stopRun(context: EngineContext, live: LiveContainer, run: 
   const { config } = live.record.settings;
   const signal = parseSignal(options.signal || config.StopSignal || "SIGTERM");
   const timeoutSeconds = options.timeoutSeconds ?? config.StopTimeout ?? context.stopTimeoutSeconds;
-  context.store.update(live.record, { stoppedByUser: true });
+  if (!context.stopping) context.store.update(live.record, { stoppedByUser: true });
   await send(context, live, run, signal);
   if (!(await endsWithin(run, timeoutSeconds))) await send(context, live, run, sigkill);
   await run.finished;

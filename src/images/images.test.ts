@@ -126,7 +126,7 @@ describe("list", () => {
     for (const [values, message] of [
       [{ nosuch: ["1"] }, "invalid filter 'nosuch'"],
       [{ dangling: ["maybe"] }, "invalid filter 'dangling=[maybe]'"],
-      [{ until: ["soon"] }, /until/],
+      [{ until: ["soon"] }, /time or duration/],
     ] as const)
       assert.throws(() => store.images.list(filters(values as unknown as Record<string, string[]>)), { code: "InvalidParameter", message });
     const [, , summary] = store.images.list(filters());

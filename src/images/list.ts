@@ -1,5 +1,5 @@
 /** `docker images`. */
-import { invalidParameter, nowNanos, parseDuration, parseTime } from "../base/base.ts";
+import { invalidParameter, parseUntil } from "../base/base.ts";
 import type { ImageSummary } from "../spec/spec.ts";
 import { createdSeconds } from "./configuration.ts";
 import { globMatches } from "./glob.ts";
@@ -78,15 +78,6 @@ export function hasLabel(labels: Readonly<Record<string, string>>, wanted: strin
   const equals = wanted.indexOf("=");
   if (equals < 0) return wanted in labels;
   return labels[wanted.slice(0, equals)] === wanted.slice(equals + 1);
-}
-
-/** A time, or a duration before now. Nanoseconds since 1970. @throws InvalidParameter */
-export function parseUntil(text: string): bigint {
-  const duration = parseDuration(text);
-  if (duration !== undefined && !/^\d+$/.test(text)) return nowNanos() - BigInt(duration);
-  const nanos = parseTime(text);
-  if (nanos === undefined) throw invalidParameter(`invalid value for "until" filter: failed to parse value as time or duration: "${text}"`);
-  return nanos;
 }
 
 /** Patterns are shell globs over the familiar name with or without its tag. */

@@ -1,8 +1,8 @@
 /** `docker image prune`. */
-import { invalidParameter, isEngineError, log, messageOf } from "../base/base.ts";
+import { invalidParameter, isEngineError, log, messageOf, parseUntil } from "../base/base.ts";
 import type { ImageDeleteResponseItem, ImagePruneResponse } from "../spec/spec.ts";
 import type { Filters } from "./images.ts";
-import { danglingFilter, hasLabel, parseUntil } from "./list.ts";
+import { danglingFilter, hasLabel } from "./list.ts";
 import { removeImage } from "./remove.ts";
 import { familiarOf } from "./resolve.ts";
 import type { ImageStore, StoredImage } from "./store.ts";

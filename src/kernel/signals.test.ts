@@ -16,7 +16,7 @@ describe("signals", () => {
     assert.equal(parseSignal("RTMAX"), 64);
     assert.equal(parseSignal("RTMAX-14"), 50);
     assert.equal(signalName(37), "SIGRTMIN+3");
-    for (const text of ["RTMIN-1", "RTMAX+1", "RTMIN+31", "RTMIN+"])
+    for (const text of ["RTMIN-1", "RTMAX+1", "RTMIN+16", "RTMAX-15", "RTMIN+"])
       assert.throws(() => parseSignal(text), { message: `invalid signal: ${text}` });
   });
 

@@ -12,7 +12,7 @@ const names: Readonly<Record<string, number>> = Object.fromEntries(
 
 const synonyms: Readonly<Record<string, number>> = { IOT: 6, CLD: 17, POLL: 29, UNUSED: 31 };
 
-/** glibc keeps 32 and 33 for itself; Docker names real-time signals as programs do. */
+/** glibc keeps 32 and 33 for itself; Docker names real-time signals as programs do, each from the end that is nearer. */
 const realtimeMin = 34;
 const realtimeMax = 64;
 
@@ -22,8 +22,8 @@ function realtime(name: string): number | undefined {
   const distance = Number(match[3] ?? "0");
   const fromMin = match[1] === "IN";
   if (match[2] !== undefined && (match[2] === "+") !== fromMin) return undefined;
-  const number = fromMin ? realtimeMin + distance : realtimeMax - distance;
-  return number >= realtimeMin && number <= realtimeMax ? number : undefined;
+  if (distance > (fromMin ? 15 : 14)) return undefined;
+  return fromMin ? realtimeMin + distance : realtimeMax - distance;
 }
 
 /**

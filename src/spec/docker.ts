@@ -6,6 +6,7 @@ export type {
   ContainerCreateRequest,
   ContainerCreateResponse,
   ContainerInspectResponse,
+  ContainerPruneResponse,
   ContainerState,
   ContainerStatsResponse,
   ContainerSummary,

@@ -140,7 +140,7 @@ describe("health checks", () => {
     assert.match(refused.stderr, /^Error response from daemon: Interval in Healthcheck cannot be less than 1ms$/m);
   });
 
-  test("pauses with the container", { skip: "pause is not there yet" }, async () => {
+  test("pauses with the container", async () => {
     await run("paused", ["--health-cmd", "true", "--health-interval", "50ms"]);
     await becomes("paused", "healthy");
     await daemon.ok("pause", "paused");

@@ -160,6 +160,7 @@ function actions(containers: Containers): Route[] {
 export function containerRoutes(containers: Containers): Route[] {
   return [
     { method: "GET", pattern: "/containers/json", handler: (call) => list(containers, call) },
+    { method: "POST", pattern: "/containers/prune", handler: async (call) => call.json(200, await containers.prune(call.query.filters())) },
     { method: "POST", pattern: "/containers/create", handler: (call) => create(containers, call) },
     {
       method: "GET",
