@@ -25,8 +25,12 @@ export function lostExit(): ExitRecord {
  */
 export function followRun(context: EngineContext, live: LiveContainer, running: RunningContainer, told: Promise<boolean>): Run {
   const exited = running.monitor.exited.then(
-    // A request that crosses the monitor's end on the way breaks the connection, and its last message can be lost with it.
-    async (record) => record ?? (await context.runtime.exitRecord(context.statePath(live.id))) ?? lostExit(),
+    async (record) => {
+      // A request that crosses the monitor's end on the way breaks the connection, and its last message can be lost with it.
+      const written = record ?? (await context.runtime.exitRecord(context.statePath(live.id)));
+      if (written === undefined) await running.reclaim();
+      return written ?? lostExit();
+    },
     (error: unknown) => {
       log.warn("a container's monitor was lost", { container: live.id, error });
       return lostExit();

@@ -124,6 +124,7 @@ export class FakeRuntime implements Pick<Runtime, "start" | "adopt" | "exitRecor
       monitor,
       spec: { process: {} } as unknown as RunningContainer["spec"],
       cgroups: {},
+      reclaim: async () => undefined,
       limit: async (hostConfig) => {
         if (this.limitFailure !== undefined) throw this.limitFailure;
         this.limits.push(hostConfig);

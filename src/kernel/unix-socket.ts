@@ -22,6 +22,8 @@ export async function connectUnix(path: string): Promise<Socket> {
 async function connected(path: string): Promise<Socket> {
   const socket = connect({ path, allowHalfOpen: true });
   await once(socket, "connect");
+  // The other side ends connections with its container, also one that nobody reads yet: who uses it sees the end.
+  socket.on("error", () => undefined);
   return socket;
 }
 
@@ -69,11 +71,9 @@ export async function openStream(
   try {
     socket.write(encodeFrame(1, type, payload));
     const answer = await readAnswer(socket);
-    // Monitors end connections when the container ends: an error then is no more than an end.
-    socket.on("error", () => undefined);
     return { socket, answer };
   } catch (error) {
-    socket.on("error", () => undefined).destroy();
+    socket.destroy();
     throw error;
   }
 }

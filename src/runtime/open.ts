@@ -4,7 +4,7 @@ import { type ContainerId, errnoOf, log, messageOf, systemError } from "../base/
 import { loadDefaultProfile, profileName } from "../kernel/apparmor.ts";
 import { cgroupDirectories, cgroupParentPath, prepareCgroupParent, removeCgroupParent } from "../kernel/cgroups.ts";
 import { type HostFacts, readHostFacts } from "../kernel/host-facts.ts";
-import type { ExecSession, ExitRecord, Kernel, LaunchFailure, Monitor, TreeView } from "../kernel/kernel.ts";
+import type { ExecSession, ExitRecord, HostOp, Kernel, LaunchFailure, Monitor, TreeView } from "../kernel/kernel.ts";
 import { readProcessFile } from "../kernel/process-files.ts";
 import type { ContainerConfig, ExecConfig, HostConfig, RuntimeSpec } from "../spec/spec.ts";
 import { makeMissingSource } from "./bind-sources.ts";
@@ -145,7 +145,10 @@ class LinuxRuntime implements Runtime {
     }
     await this.#dropSharedMemory(containerId);
     const exit = await this.exitRecord(statePath);
-    return exit === undefined ? {} : { exit };
+    if (exit !== undefined) return { exit };
+    const spec = await readJson<RuntimeSpec>(join(statePath, "config.json"));
+    if (spec !== undefined) await this.#removeCgroups(spec);
+    return {};
   }
 
   view(request: ViewRequest): Promise<TreeView> {
@@ -194,6 +197,13 @@ class LinuxRuntime implements Runtime {
       .catch((error: unknown) => log.warn("shared memory of a container is left over", { container: containerId, error }));
   }
 
+  /** A monitor that was killed has not taken its container's cgroups away. */
+  async #removeCgroups(spec: RuntimeSpec): Promise<void> {
+    const directories = [...new Set(Object.values(cgroupDirectories(this.#facts.cgroups, spec.linux.cgroupsPath ?? "")))];
+    const ops = directories.map((path, index): HostOp => ({ op: "rmdir", path, ...(index === 0 ? { killMembers: true } : {}) }));
+    await this.#kernel.run(ops).catch((error: unknown) => log.warn("cgroups of a lost container are left over", { directories, error }));
+  }
+
   async #prepareParent(request: StartRequest): Promise<void> {
     const path = cgroupPath(request, this.#options);
     const parent = path.slice(0, path.lastIndexOf("/"));
@@ -213,6 +223,7 @@ class LinuxRuntime implements Runtime {
       monitor,
       spec,
       cgroups,
+      reclaim: () => this.#removeCgroups(spec),
       async limit(hostConfig): Promise<void> {
         const resources = await limitContainer({ facts, cgroups, resources: spec.linux.resources ?? {} }, hostConfig);
         if (resources === undefined) return;

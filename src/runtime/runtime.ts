@@ -138,6 +138,8 @@ export interface RunningContainer {
    * @throws System with the kernel's reason
    */
   limit(hostConfig: HostConfig): Promise<void>;
+  /** Takes away what the monitor would have, had it not been killed: the cgroups with what is still in them. Never rejects. */
+  reclaim(): Promise<void>;
   /** @throws InvalidParameter `unable to find user x: …`; a failed launch becomes Docker's message, see {@link explainFailure} */
   exec(config: ExecConfig, options: { execId: string; rows?: number; columns?: number }): Promise<ExecSession>;
 }

@@ -35,10 +35,10 @@ describe("health checks", () => {
 
   test("starting, healthy, unhealthy, healthy again: inspect, ps, filter, events", async () => {
     const since = (Date.now() / 1000).toFixed(3);
-    await run("web", ["--health-cmd", "echo probed; test -f /ok", "--health-interval", "300ms", "--health-retries", "2"]);
+    const flags = ["--health-cmd", "echo probed; test -f /ok", "--health-interval", "700ms", "--health-retries", "2"];
+    await run("web", flags, ["sh", "-c", "touch /ok; exec sleep 1000"]);
     assert.equal((await healthOf("web"))?.Status, "starting");
     assert.match(await daemon.ok("ps", "--format", "{{.Status}}", "--filter", "health=starting"), /^Up .* \(health: starting\)$/);
-    await daemon.ok("exec", "web", "touch", "/ok");
     const healthy = await becomes("web", "healthy");
     assert.equal(healthy.FailingStreak, 0);
     assert.deepEqual([healthy.Log.at(-1)?.ExitCode, healthy.Log.at(-1)?.Output], [0, "probed\n"]);
