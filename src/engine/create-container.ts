@@ -9,7 +9,6 @@ import {
   isEngineError,
   newId,
   notFound,
-  notImplemented,
   nowNanos,
   parseReference,
   shortId,
