@@ -1,24 +1,32 @@
-import { systemError } from "../base/base.ts";
-import type { ProcessInfo } from "../kernel/procfs.ts";
-import type { ContainerTopResponse } from "../spec/spec.ts";
+/** What ps can show of a process: its format words, each under ps's title. */
+import type { AccountNames, ProcessInfo } from "../kernel/processes.ts";
 
-interface Moment {
+export interface Moment {
   readonly nowMs: number;
   readonly memoryBytes: number;
+  readonly names: AccountNames;
 }
 
 export interface Column {
   readonly title: string;
   readonly show: (process: ProcessInfo, moment: Moment) => string;
+  /** A tree is drawn before it. */
+  readonly command?: boolean;
 }
 
 const two = (value: number): string => String(value).padStart(2, "0");
 const kib = (bytes: number): string => String(Math.floor(bytes / 1024));
-const elapsed = (process: ProcessInfo, moment: Moment): number => Math.max(0, Math.floor((moment.nowMs - process.startedAtMs) / 1000));
-const cpuShare = (process: ProcessInfo, moment: Moment): number => {
+const pageBytes = 4096;
+
+function elapsed(process: ProcessInfo, moment: Moment): number {
+  return Math.max(0, Math.floor((moment.nowMs - process.startedAtMs) / 1000));
+}
+
+/** Of the time since it started, in percent. */
+function cpuShare(process: ProcessInfo, moment: Moment): number {
   const seconds = Math.max(0.01, (moment.nowMs - process.startedAtMs) / 1000);
   return Math.min(99.9, (100 * process.cpuSeconds) / seconds);
-};
+}
 
 /** `[DD-]HH:MM:SS`. */
 function clockTime(seconds: number): string {
@@ -49,144 +57,175 @@ function startTime(process: ProcessInfo, moment: Moment): string {
   return String(start.getFullYear());
 }
 
+const clockOf = (time: Date): string => `${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}`;
+
+/** Within a day `14:05:09`, then `Nov 21`. */
+function exactStart(process: ProcessInfo, moment: Moment): string {
+  const start = new Date(process.startedAtMs);
+  if (moment.nowMs - process.startedAtMs < 86_400_000) return clockOf(start);
+  return `${months[start.getMonth()]} ${two(start.getDate())}`;
+}
+
 function longStart(process: ProcessInfo): string {
   const start = new Date(process.startedAtMs);
-  const time = `${two(start.getHours())}:${two(start.getMinutes())}:${two(start.getSeconds())}`;
-  return `${weekdays[start.getDay()]} ${months[start.getMonth()]} ${String(start.getDate()).padStart(2)} ${time} ${start.getFullYear()}`;
+  const day = `${weekdays[start.getDay()]} ${months[start.getMonth()]} ${String(start.getDate()).padStart(2)}`;
+  return `${day} ${clockOf(start)} ${start.getFullYear()}`;
 }
 
 /** ps's process state codes: ps(1), "PROCESS STATE CODES". */
 function stateCodes(process: ProcessInfo): string {
   const nice = process.nice < 0 ? "<" : process.nice > 0 ? "N" : "";
   const leader = process.sid === process.pid ? "s" : "";
-  return process.state + nice + leader + (process.threads > 1 ? "l" : "") + (process.foreground ? "+" : "");
+  const threads = process.threads > 1 ? "l" : "";
+  return process.state + nice + leader + threads + (process.tpgid === process.pgid ? "+" : "");
 }
 
-const commandLine = (process: ProcessInfo): string =>
-  process.args.length > 0 ? process.args.join(" ") : process.state === "Z" ? `[${process.comm}] <defunct>` : `[${process.comm}]`;
+export function commandLine(process: ProcessInfo): string {
+  const { args, comm, state, environment } = process;
+  const line = args.length > 0 ? args.join(" ") : state === "Z" ? `[${comm}] <defunct>` : `[${comm}]`;
+  return [line, ...environment].join(" ");
+}
 
-const column = (title: string, show: Column["show"]): Column => ({ title, show });
+/** Scheduling classes by the kernel's number: sched(7). */
+const classes = ["TS", "FF", "RR", "B", "ISO", "IDL", "DLN"];
 
-/** Format words of `ps -o`, each under its usual title. */
-const words: Readonly<Record<string, Column>> = {
-  pid: column("PID", (p) => String(p.pid)),
-  ppid: column("PPID", (p) => String(p.ppid)),
-  pgid: column("PGID", (p) => String(p.pgid)),
-  sid: column("SID", (p) => String(p.sid)),
-  uid: column("UID", (p) => String(p.uid)),
-  gid: column("GID", (p) => String(p.gid)),
-  user: column("USER", (p) => p.user),
-  comm: column("COMMAND", (p) => p.comm),
-  args: column("COMMAND", commandLine),
-  cmd: column("CMD", commandLine),
-  s: column("S", (p) => p.state),
-  stat: column("STAT", stateCodes),
-  tty: column("TT", (p) => p.tty || "?"),
-  tname: column("TTY", (p) => p.tty || "?"),
-  ni: column("NI", (p) => String(p.nice)),
-  pri: column("PRI", (p) => String(39 - p.priority)),
-  nlwp: column("NLWP", (p) => String(p.threads)),
-  c: column("C", (p, moment) => String(Math.floor(cpuShare(p, moment)))),
-  pcpu: column("%CPU", (p, moment) => cpuShare(p, moment).toFixed(1)),
-  pmem: column("%MEM", (p, moment) => ((100 * p.residentBytes) / moment.memoryBytes).toFixed(1)),
-  vsz: column("VSZ", (p) => kib(p.virtualBytes)),
-  rss: column("RSS", (p) => kib(p.residentBytes)),
-  time: column("TIME", (p) => clockTime(p.cpuSeconds)),
-  bsdtime: column("TIME", (p) => shortTime(p.cpuSeconds)),
-  etime: column("ELAPSED", (p, moment) => elapsedTime(elapsed(p, moment))),
-  etimes: column("ELAPSED", (p, moment) => String(elapsed(p, moment))),
-  stime: column("STIME", startTime),
-  start: column("START", startTime),
-  lstart: column("STARTED", longStart),
+const userName = (id: number, moment: Moment): string => moment.names.users.get(id) ?? String(id);
+const groupName = (id: number, moment: Moment): string => moment.names.groups.get(id) ?? String(id);
+const list = (values: readonly (string | number)[]): string => (values.length === 0 ? "-" : values.join(","));
+
+type Show = Column["show"];
+
+const shown: Readonly<Record<string, readonly [title: string, show: Show]>> = {
+  pid: ["PID", (p) => String(p.pid)],
+  tgid: ["TGID", (p) => String(p.pid)],
+  lwp: ["LWP", (p) => String(p.tid)],
+  spid: ["SPID", (p) => String(p.tid)],
+  tid: ["TID", (p) => String(p.tid)],
+  ppid: ["PPID", (p) => String(p.ppid)],
+  pgid: ["PGID", (p) => String(p.pgid)],
+  pgrp: ["PGRP", (p) => String(p.pgid)],
+  sid: ["SID", (p) => String(p.sid)],
+  sess: ["SESS", (p) => String(p.sid)],
+  tpgid: ["TPGID", (p) => String(p.tpgid)],
+  uid: ["UID", (p) => String(p.users.effective)],
+  euid: ["EUID", (p) => String(p.users.effective)],
+  ruid: ["RUID", (p) => String(p.users.real)],
+  suid: ["SUID", (p) => String(p.users.saved)],
+  fuid: ["FUID", (p) => String(p.users.fileSystem)],
+  gid: ["GID", (p) => String(p.groups.effective)],
+  egid: ["EGID", (p) => String(p.groups.effective)],
+  rgid: ["RGID", (p) => String(p.groups.real)],
+  sgid: ["SGID", (p) => String(p.groups.saved)],
+  fgid: ["FGID", (p) => String(p.groups.fileSystem)],
+  supgid: ["SUPGID", (p) => list(p.supplementaryGroups)],
+  user: ["USER", (p, moment) => userName(p.users.effective, moment)],
+  euser: ["EUSER", (p, moment) => userName(p.users.effective, moment)],
+  ruser: ["RUSER", (p, moment) => userName(p.users.real, moment)],
+  suser: ["SUSER", (p, moment) => userName(p.users.saved, moment)],
+  fuser: ["FUSER", (p, moment) => userName(p.users.fileSystem, moment)],
+  group: ["GROUP", (p, moment) => groupName(p.groups.effective, moment)],
+  egroup: ["EGROUP", (p, moment) => groupName(p.groups.effective, moment)],
+  rgroup: ["RGROUP", (p, moment) => groupName(p.groups.real, moment)],
+  sgroup: ["SGROUP", (p, moment) => groupName(p.groups.saved, moment)],
+  fgroup: ["FGROUP", (p, moment) => groupName(p.groups.fileSystem, moment)],
+  supgrp: ["SUPGRP", (p, moment) => list(p.supplementaryGroups.map((id) => groupName(id, moment)))],
+  comm: ["COMMAND", (p) => p.comm],
+  ucmd: ["CMD", (p) => p.comm],
+  fname: ["COMMAND", (p) => p.comm.slice(0, 8)],
+  args: ["COMMAND", commandLine],
+  cmd: ["CMD", commandLine],
+  s: ["S", (p) => p.state],
+  stat: ["STAT", stateCodes],
+  tt: ["TT", (p) => p.tty || "?"],
+  tname: ["TTY", (p) => p.tty || "?"],
+  ni: ["NI", (p) => String(p.nice)],
+  pri: ["PRI", (p) => String(39 - p.priority)],
+  priority: ["PRI", (p) => String(p.priority)],
+  opri: ["PRI", (p) => String(60 + p.priority)],
+  rtprio: ["RTPRIO", (p) => (p.realtimePriority > 0 ? String(p.realtimePriority) : "-")],
+  cls: ["CLS", (p) => classes[p.policy] ?? "?"],
+  policy: ["POL", (p) => classes[p.policy] ?? "?"],
+  sched: ["SCH", (p) => String(p.policy)],
+  psr: ["PSR", (p) => String(p.processor)],
+  nlwp: ["NLWP", (p) => String(p.threads)],
+  thcount: ["THCNT", (p) => String(p.threads)],
+  c: ["C", (p, moment) => String(Math.floor(cpuShare(p, moment)))],
+  cp: ["CP", (p, moment) => String(Math.floor(10 * cpuShare(p, moment)))],
+  pcpu: ["%CPU", (p, moment) => cpuShare(p, moment).toFixed(1)],
+  pmem: ["%MEM", (p, moment) => ((100 * p.residentBytes) / moment.memoryBytes).toFixed(1)],
+  vsz: ["VSZ", (p) => kib(p.virtualBytes)],
+  rss: ["RSS", (p) => kib(p.residentBytes)],
+  rsz: ["RSZ", (p) => kib(p.residentBytes)],
+  sz: ["SZ", (p) => String(Math.floor(p.virtualBytes / pageBytes))],
+  trs: ["TRS", (p) => kib(p.codeBytes)],
+  drs: ["DRS", (p) => kib(p.virtualBytes - p.codeBytes)],
+  min_flt: ["MINFL", (p) => String(p.minorFaults)],
+  maj_flt: ["MAJFL", (p) => String(p.majorFaults)],
+  time: ["TIME", (p) => clockTime(p.cpuSeconds)],
+  times: ["TIME", (p) => String(Math.floor(p.cpuSeconds))],
+  bsdtime: ["TIME", (p) => shortTime(p.cpuSeconds)],
+  etime: ["ELAPSED", (p, moment) => elapsedTime(elapsed(p, moment))],
+  etimes: ["ELAPSED", (p, moment) => String(elapsed(p, moment))],
+  stime: ["STIME", startTime],
+  start_time: ["START", startTime],
+  start: ["STARTED", exactStart],
+  lstart: ["STARTED", longStart],
+  wchan: ["WCHAN", (p) => p.waitsIn.slice(0, 6) || "-"],
+  nwchan: ["WCHAN", () => "-"],
+  f: ["F", (p) => String((p.flags >> 6) & 7)],
+  addr: ["ADDR", () => "-"],
+  label: ["LABEL", () => "-"],
+  pending: ["PENDING", (p) => p.signals.pending],
+  blocked: ["BLOCKED", (p) => p.signals.blocked],
+  ignored: ["IGNORED", (p) => p.signals.ignored],
+  caught: ["CAUGHT", (p) => p.signals.caught],
 };
 
 const synonyms: Readonly<Record<string, string>> = {
-  pgrp: "pgid",
-  sess: "sid",
-  session: "sid",
-  euid: "uid",
-  egid: "gid",
-  rgid: "gid",
-  ruid: "uid",
-  euser: "user",
+  session: "sess",
   uname: "user",
-  ruser: "user",
-  ucmd: "comm",
   ucomm: "comm",
   command: "args",
   state: "s",
-  tt: "tty",
+  tty: "tt",
   nice: "ni",
-  thcount: "nlwp",
+  intpri: "opri",
+  class: "cls",
+  util: "c",
   "%cpu": "pcpu",
   "%mem": "pmem",
   vsize: "vsz",
   rssize: "rss",
-  rsz: "rss",
+  minflt: "min_flt",
+  majflt: "maj_flt",
   cputime: "time",
-  start_time: "stime",
-  bsdstart: "start",
+  cputimes: "times",
+  bsdstart: "start_time",
+  wname: "wchan",
+  flag: "f",
+  flags: "f",
+  sig: "pending",
+  sigmask: "blocked",
+  sigignore: "ignored",
+  sigcatch: "caught",
 };
 
-function listed(names: readonly string[]): Column[] {
-  return names.map((name) => words[name]).filter((found) => found !== undefined);
+const commands: readonly string[] = ["comm", "ucmd", "fname", "args", "cmd"];
+
+/** The column of a format word; undefined when there is none. */
+export function columnOf(word: string): Column | undefined {
+  const name = synonyms[word] ?? word;
+  const found = Object.hasOwn(shown, name) ? shown[name] : undefined;
+  if (found === undefined) return undefined;
+  const [title, show] = found;
+  return commands.includes(name) ? { title, show, command: true } : { title, show };
 }
 
-const userColumn = column("UID", (p) => p.user);
-const full: readonly Column[] = [userColumn, ...listed(["pid", "ppid", "c", "stime", "tname", "time", "cmd"])];
-const bsdUser: readonly Column[] = listed(["user", "pid", "pcpu", "pmem", "vsz", "rss", "tname", "stat", "start", "bsdtime", "args"]);
-const plain: readonly Column[] = [...listed(["pid", "tname", "time"]), column("CMD", (p) => p.comm)];
-const bsd: readonly Column[] = listed(["pid", "tname", "stat", "bsdtime", "args"]);
-
-/** A list as `-o` takes it: words with commas or blanks between, `word=Title` for an own title. */
-function customColumns(list: string): Column[] {
-  return list
-    .split(/[\s,]+/)
-    .filter((entry) => entry !== "")
-    .map((entry) => {
-      const [name = "", title] = entry.split("=", 2);
-      const lower = name.toLowerCase();
-      const found = words[synonyms[lower] ?? lower];
-      if (found === undefined) throw systemError(`ps: error: unknown user-defined format specifier ${JSON.stringify(name)}`);
-      if (title !== undefined && found === words["pid"]) throw systemError('specifying "PID=*" is not allowed');
-      return title === undefined ? found : { title, show: found.show };
-    });
-}
-
-/**
- * The columns that ps would show for these arguments. Which processes are meant is settled already, so the
- * selecting options (`-e`, `-A`, `a`, `x`) change nothing.
- * @throws System, as Docker has it when ps fails
- */
-export function parsePsArgs(args: string): readonly Column[] {
-  const rest = args.split(/\s+/).filter((word) => word !== "");
-  let columns: readonly Column[] | undefined;
-  const custom: Column[] = [];
-  for (let word = rest.shift(); word !== undefined; word = rest.shift()) {
-    const unix = word.startsWith("-");
-    const option = /^(-?[a-zA-Z]*?)(o)(.*)$/.exec(word);
-    if (word.startsWith("--format")) {
-      custom.push(...customColumns(word.includes("=") ? word.slice(word.indexOf("=") + 1) : (rest.shift() ?? "")));
-    } else if (option !== null && /^-?[aAedfuxwl]*$/.test(option[1] ?? "")) {
-      const list = option[3] ? option[3] : rest.shift();
-      if (list === undefined) throw systemError("ps: error: format specification must follow -o");
-      custom.push(...customColumns(list));
-    } else if (unix ? /^-[aAedfFwHux]+$/.test(word) : /^[axuwef]+$/.test(word)) {
-      const user = word.includes("u");
-      columns = unix && !user ? (/[fF]/.test(word) ? full : (columns ?? plain)) : user ? bsdUser : (columns ?? bsd);
-    } else {
-      throw systemError(`ps: error: unsupported option ${JSON.stringify(word)}`);
-    }
-  }
-  const chosen = custom.length > 0 ? custom : (columns ?? plain);
-  if (!chosen.some((one) => one.title === "PID")) throw systemError("Couldn't find PID field in ps output");
-  return chosen;
-}
-
-/** The table that `top` answers with. */
-export function formatProcesses(columns: readonly Column[], processes: readonly ProcessInfo[], moment: Moment): ContainerTopResponse {
-  return {
-    Titles: columns.map((one) => one.title),
-    Processes: processes.map((process) => columns.map((one) => one.show(process, moment))),
-  };
+/** Columns of words that exist. */
+export function columnsOf(words: string): Column[] {
+  return words.split(" ").map((word) => {
+    const column = columnOf(word);
+    if (column === undefined) throw new Error(`there is no column ${word}`);
+    return column;
+  });
 }

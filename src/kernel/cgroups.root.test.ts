@@ -18,7 +18,7 @@ import {
 } from "./cgroups.ts";
 import { deviceProgram } from "./device-program.ts";
 import type { HostOp } from "./plan.ts";
-import { cgroupPids, readProcesses } from "./procfs.ts";
+import { cgroupPids, readProcesses } from "./processes.ts";
 
 const parent = `/berth-test-cgroups-${process.pid}`;
 

@@ -10,7 +10,7 @@ import { after, before, describe, test } from "node:test";
 import type { ContainerId } from "../base/base.ts";
 import type { ExitRecord, Kernel } from "../kernel/kernel.ts";
 import { openLinuxKernel } from "../kernel/linux.ts";
-import { readProcesses } from "../kernel/procfs.ts";
+import { readProcesses } from "../kernel/processes.ts";
 import type { ContainerConfig, ExecConfig, HostConfig } from "../spec/spec.ts";
 import { bind } from "./examples.test.ts";
 import { explainFailure } from "./explain-failure.ts";

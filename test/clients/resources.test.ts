@@ -1,13 +1,37 @@
 /** `docker pause`, `update`, `stats` and `top`, and the cgroup files that say whether it is true. */
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { request } from "node:http";
+import { type IncomingMessage, request } from "node:http";
+import { connect } from "node:net";
+import { totalmem } from "node:os";
+import { createInterface } from "node:readline";
 import { after, before, describe, test } from "node:test";
 import { type CgroupLayout, readCgroupLayout } from "../../src/kernel/cgroups.ts";
+import { callApi } from "../api-call.ts";
 import { Daemon, eventually, importBusybox } from "../daemon.ts";
 import { ApiDescription } from "../openapi.ts";
 
 const description = await ApiDescription.load();
+
+interface CpuStats {
+  readonly cpu_usage: { readonly total_usage: number };
+  readonly system_cpu_usage?: number;
+  readonly online_cpus?: number;
+  readonly throttling_data: { readonly throttled_periods: number };
+}
+
+/** What of an answer is looked at here. */
+interface Stats {
+  readonly id: string;
+  readonly name: string;
+  readonly read: string;
+  readonly preread: string;
+  readonly cpu_stats: CpuStats;
+  readonly precpu_stats: CpuStats;
+  readonly memory_stats: { readonly usage?: number; readonly limit?: number; readonly stats?: Readonly<Record<string, number>> };
+  readonly pids_stats: { readonly current?: number; readonly limit?: number };
+  readonly networks?: Readonly<Record<string, unknown>>;
+}
 
 describe("resources", () => {
   let daemon: Daemon;
@@ -39,20 +63,9 @@ describe("resources", () => {
 
   /** A request by hand; JSON answers are held against the description. */
   async function api(method: string, path: string, body?: unknown): Promise<{ status: number; body: Record<string, unknown> }> {
-    const data = body === undefined ? "" : JSON.stringify(body);
-    const answer = await new Promise<{ status: number; body: Record<string, unknown> }>((done, fail) => {
-      const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(data) };
-      const sent = request({ socketPath: daemon.host.slice("unix://".length), method, path, headers }, (response) => {
-        let text = "";
-        response.setEncoding("utf8");
-        response.on("data", (chunk) => (text += chunk));
-        response.on("end", () => done({ status: response.statusCode ?? 0, body: text === "" ? {} : JSON.parse(text) }));
-      });
-      sent.on("error", fail);
-      sent.end(data);
-    });
+    const answer = await callApi(daemon, method, path, body);
     assert.deepEqual(description?.check(method, path, answer.status, answer.body) ?? [], []);
-    return answer;
+    return { status: answer.status, body: (answer.body ?? {}) as Record<string, unknown> };
   }
 
   const refused = async (message: RegExp, ...args: string[]): Promise<void> => {
@@ -233,6 +246,148 @@ describe("resources", () => {
       );
       await daemon.ok("update", "--restart", "no", "fleeting");
       await daemon.ok("rm", "fleeting");
+    });
+  });
+
+  describe("stats", () => {
+    /** Lines of a stream of answers, as they come. Ends when its signal aborts. */
+    async function* streamed(name: string, signal: AbortSignal): AsyncGenerator<Stats> {
+      const socketPath = daemon.host.slice("unix://".length);
+      const response = await new Promise<IncomingMessage>((done, fail) => {
+        const sent = request({ socketPath, path: `/v1.51/containers/${name}/stats`, signal }, done);
+        sent.on("error", fail);
+        sent.end();
+      });
+      assert.equal(response.statusCode, 200);
+      for await (const line of createInterface({ input: response })) {
+        const stats = JSON.parse(line) as Stats;
+        assert.deepEqual(description?.check("GET", `/containers/${name}/stats`, 200, stats) ?? [], []);
+        yield stats;
+      }
+    }
+
+    test("the numbers are those of the cgroup files", async () => {
+      const program = "dd if=/dev/zero of=/tmp/x bs=1M count=20 2>/dev/null; while :; do :; done";
+      await run("measured", "--memory", "100m", "--cpus", "0.5", "--pids-limit", "9", "busybox", "sh", "-c", program);
+      await eventually("throttling", async () =>
+        /nr_throttled [3-9]/.test(await cgroupFile("measured", ["cpu", "cpu.stat"], "cpu.stat")) ? true : undefined,
+      );
+      const stats = (await api("GET", "/v1.51/containers/measured/stats?stream=false")).body as unknown as Stats;
+      const cpuText = await cgroupFile("measured", ["cpuacct", "cpuacct.usage"], "cpu.stat");
+      const usage = layout.version === 1 ? Number(cpuText) : Number(/usage_usec (\d+)/.exec(cpuText)?.[1]) * 1000;
+      const used = stats.cpu_stats.cpu_usage.total_usage;
+      assert.ok(used <= usage && used > usage - 1e9, `${used} of ${usage}`);
+      assert.ok(stats.cpu_stats.throttling_data.throttled_periods >= 3);
+      assert.ok(stats.cpu_stats.cpu_usage.total_usage > stats.precpu_stats.cpu_usage.total_usage);
+      const share =
+        (used - stats.precpu_stats.cpu_usage.total_usage) /
+        ((stats.cpu_stats.system_cpu_usage ?? 0) - (stats.precpu_stats.system_cpu_usage ?? 0));
+      const percent = share * (stats.cpu_stats.online_cpus ?? 0) * 100;
+      assert.ok(percent > 20 && percent < 80, `half a CPU is ${percent} %`);
+      assert.ok(Math.abs(Date.parse(stats.read) - Date.parse(stats.preread) - 1000) < 500, `${stats.preread} to ${stats.read}`);
+      const memory = Number(await cgroupFile("measured", ["memory", "memory.usage_in_bytes"], "memory.current"));
+      assert.ok(Math.abs((stats.memory_stats.usage ?? 0) - memory) < 4 << 20, `${stats.memory_stats.usage} of ${memory}`);
+      assert.equal(stats.memory_stats.limit, 100 << 20);
+      const cached = stats.memory_stats.stats?.[layout.version === 1 ? "total_inactive_file" : "inactive_file"] ?? 0;
+      assert.ok(cached > 10 << 20, `${cached} bytes of cache`);
+      assert.deepEqual(stats.pids_stats, { current: 1, limit: 9 });
+      assert.deepEqual(Object.keys(stats.networks ?? {}), ["eth0"]);
+      const shown = await daemon.ok("stats", "--no-stream", "--format", "{{.Name}} {{.CPUPerc}} {{.MemUsage}} {{.PIDs}}", "measured");
+      const [, shownCpu = "", shownMemory = ""] = /^measured ([\d.]+)% ([\d.]+)MiB \/ 100MiB 1$/.exec(shown) ?? [];
+      assert.ok(Number(shownCpu) > 20 && Number(shownCpu) < 80, shown);
+      assert.ok(Number(shownMemory) < (memory - cached) / (1 << 20) + 4, `${shown} is without the cache`);
+      await daemon.ok("rm", "-f", "measured");
+    });
+
+    test("streams of two containers, one of which ends, starts again, and is removed", async () => {
+      await sleeper("watched");
+      await sleeper("fleeting");
+      const [first, second] = [new AbortController(), new AbortController()];
+      const watched = streamed("watched", first.signal);
+      const fleeting = streamed("fleeting", second.signal);
+      const next = async (stream: AsyncGenerator<Stats>): Promise<Stats> => {
+        const { value, done } = await stream.next();
+        assert.ok(done !== true, "the stream goes on");
+        return value;
+      };
+      const [one, other] = await Promise.all([next(watched), next(fleeting)]);
+      assert.deepEqual([one.name, other.name], ["/watched", "/fleeting"]);
+      assert.equal(one.preread, "0001-01-01T00:00:00Z");
+      const two = await next(watched);
+      assert.equal(two.preread, one.read);
+      await daemon.ok("stop", "-t", "0", "fleeting");
+      const until = async (running: boolean): Promise<Stats> => {
+        for (;;) {
+          const stats = await next(fleeting);
+          if ((stats.pids_stats.current !== undefined) === running) return stats;
+        }
+      };
+      assert.equal((await until(false)).read, "0001-01-01T00:00:00Z", "nothing of one that does not run");
+      await daemon.ok("start", "fleeting");
+      await until(true);
+      await daemon.ok("rm", "-f", "fleeting");
+      while ((await fleeting.next()).done !== true); // the stream ends with the container
+      assert.equal((await next(watched)).name, "/watched");
+      first.abort();
+      await assert.rejects(next(watched), { name: "AbortError" });
+      await daemon.ok("rm", "-f", "watched");
+    });
+
+    test("who does not read costs nothing", async () => {
+      const id = await sleeper("unread");
+      const socket = connect(daemon.host.slice("unix://".length));
+      socket.write("GET /v1.51/containers/unread/stats HTTP/1.1\r\nHost: d\r\n\r\n");
+      await new Promise((done) => socket.once("readable", done)); // and never reads
+      const other = new AbortController();
+      for await (const stats of streamed("unread", other.signal)) {
+        assert.equal(stats.id, id);
+        break;
+      }
+      socket.destroy();
+      await daemon.ok("rm", "-f", "unread");
+    });
+
+    test("one sample, none, and what is refused", async () => {
+      const id = await daemon.ok("create", "--name", "idle", "--net", "host", "busybox", "sleep", "1000");
+      const empty = (await api("GET", "/v1.51/containers/idle/stats?stream=0")).body;
+      assert.deepEqual([empty["id"], empty["name"], empty["read"], empty["pids_stats"]], [id, "/idle", "0001-01-01T00:00:00Z", {}]);
+      await daemon.ok("start", "idle");
+      const begun = Date.now();
+      const one = (await api("GET", "/v1.51/containers/idle/stats?stream=false&one-shot=true")).body as unknown as Stats;
+      assert.ok(Date.now() - begun < 900, "at once");
+      assert.equal(one.preread, "0001-01-01T00:00:00Z");
+      assert.equal(one.precpu_stats.cpu_usage.total_usage, 0);
+      assert.equal(one.networks, undefined, "the host's network is not the container's");
+      assert.equal(one.memory_stats.limit, totalmem(), "no limit is the machine's memory");
+      assert.equal((await api("GET", "/v1.51/containers/idle/stats?stream=true&one-shot=true")).status, 400);
+      assert.equal((await api("GET", "/v1.51/containers/none/stats")).status, 404);
+      assert.match(await daemon.ok("stats", "--all", "--no-stream", "--format", "{{.Name}} {{.PIDs}}"), /^idle 1$/);
+      await daemon.ok("rm", "-f", "idle");
+    });
+  });
+
+  describe("top", () => {
+    test("ps's options, formats and refusals", async () => {
+      await run("listed", "busybox", "sh", "-c", "sleep 999 & exec sleep 1000");
+      const top = async (...args: string[]): Promise<string[]> =>
+        (await daemon.ok("top", "listed", ...args)).split("\n").map((line) => line.trim().replaceAll(/ {2,}/g, "  "));
+      const pid = await daemon.ok("inspect", "-f", "{{.State.Pid}}", "listed");
+      const [title, first = "", second = ""] = await top();
+      assert.equal(title, "UID  PID  PPID  C  STIME  TTY  TIME  CMD");
+      assert.match(first, new RegExp(`^root  ${pid}  \\d+  \\d+  \\S+  \\?  00:00:00  sleep 1000$`));
+      assert.match(second, new RegExp(`^root  \\d+  ${pid}  .*  sleep 999$`));
+      assert.equal((await top("aux"))[0], "USER  PID  %CPU  %MEM  VSZ  RSS  TTY  STAT  START  TIME  COMMAND");
+      assert.deepEqual(
+        (await top("-eo", "args,pid", "--sort=args")).slice(1).map((line) => line.split("  ")[0]),
+        ["sleep 1000", "sleep 999"],
+      );
+      assert.deepEqual(await top("-o", "pid,comm=WHAT", "-p", pid), ["PID  WHAT", `${pid}  sleep`]);
+      assert.equal((await top("-eLf"))[0], "UID  PID  PPID  LWP  C  NLWP  STIME  TTY  TIME  CMD");
+      await refused(/Couldn't find PID field in ps output/, "top", "listed", "-o", "cmd");
+      await refused(/specifying "cmd=PID" is not allowed/, "top", "listed", "-o", "cmd=PID");
+      await refused(/ps: error: unknown user-defined format specifier "zork"/, "top", "listed", "-o", "zork");
+      assert.equal((await api("GET", "/v1.51/containers/listed/top?ps_args=-o%20pid,stat")).status, 200);
+      await daemon.ok("rm", "-f", "listed");
     });
   });
 });
