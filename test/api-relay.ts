@@ -159,6 +159,7 @@ export class ApiRelay {
     const path = plainPath(target);
     const minor = /^\/v1\.(\d+)\//.exec(target)?.[1];
     if (path.startsWith("/berth/") || (minor !== undefined && Number(minor) < oldestChecked)) return;
+    if (text === undefined && status === 200 && streams.test(path)) return; // nothing happened while it was watched
     let value: unknown;
     try {
       // A HEAD request is told what a GET would answer, but for the body.
