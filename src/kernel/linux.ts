@@ -10,6 +10,7 @@ import { LinuxMonitor } from "./monitor.ts";
 import type { HostOp, LaunchPlan } from "./plan.ts";
 import { ByteWriter, encodeHostOps, encodeLaunchPlan } from "./plan-encoding.ts";
 import { openTrees } from "./trees.ts";
+import { Turns } from "./turns.ts";
 
 export interface LinuxKernelOptions {
   /** Path of build/berth-native. */
@@ -20,6 +21,9 @@ export interface LinuxKernelOptions {
   readonly adoptFrom?: readonly string[];
 }
 
+/** So many workers has the broker; more requests for them it refuses. WORKERS in native/broker.c. */
+const workers = 16;
+
 class LinuxKernel implements Kernel {
   readonly layers: LayerMounts;
   readonly files: FileOps;
@@ -27,6 +31,7 @@ class LinuxKernel implements Kernel {
   readonly #options: LinuxKernelOptions;
   /** Monitors that may be asked for the layer mounts if the broker dies. */
   readonly #monitors = new Set<string>();
+  readonly #workers = new Turns(workers);
   #broker: Promise<Broker>;
   #features: KernelFeatures | undefined;
   #closed = false;
@@ -37,7 +42,7 @@ class LinuxKernel implements Kernel {
     this.#broker = this.#start();
     const ask = async (type: number, payload: Uint8Array): Promise<Buffer> => await (await this.#broker).request(type, payload);
     this.layers = openLayerMounts(ask);
-    this.files = openFileOps(ask);
+    this.files = openFileOps((type, payload) => this.#workers.run(() => ask(type, payload)));
     this.trees = openTrees(options.execRoot);
   }
 
@@ -70,7 +75,7 @@ class LinuxKernel implements Kernel {
   }
 
   async run(ops: readonly HostOp[]): Promise<void> {
-    if (ops.length > 0) await (await this.#broker).request(message.run, encodeHostOps(ops));
+    if (ops.length > 0) await this.#workers.run(async () => await (await this.#broker).request(message.run, encodeHostOps(ops)));
   }
 
   async netlink(protocol: 0 | 12, bytes: Uint8Array, netnsPid = 0): Promise<Uint8Array> {

@@ -80,8 +80,10 @@ export class VolumeDirectories {
     const data = this.data(name);
     if ((await readdir(data)).length > 0) return;
     const filling = join(this.#root, name, fillingName);
-    await this.#remove(filling);
-    await mkdir(filling, { mode: 0o755 });
+    if (!(await makeDirectory(filling, 0o755))) {
+      await this.#remove(filling);
+      await mkdir(filling, { mode: 0o755 });
+    }
     try {
       await copy(filling);
       await rename(filling, data);
@@ -124,7 +126,8 @@ export class VolumeDirectories {
       if (name === trashName) continue;
       if (kept.has(name)) {
         const filling = join(this.#root, name, fillingName);
-        if (await exists(filling)) await this.#remove(filling);
+        // A worker of the broker that died may still be at it: then the next filling takes it away.
+        if (await exists(filling)) await this.#remove(filling).catch((error: unknown) => log.warn("a copy was left over", { error }));
         continue;
       }
       const directory = join(this.#root, name);

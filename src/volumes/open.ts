@@ -65,15 +65,24 @@ class LocalVolumes implements Volumes {
     const kept = new Set<string>();
     await this.#directories.prepare();
     for (const { name, createdNanos, record, removing } of this.#rows.all()) {
+      kept.add(name);
       if (removing) {
-        await this.#directories.discard(name);
-        this.#rows.remove(name);
+        await this.#finishRemoval(name);
         continue;
       }
-      kept.add(name);
       this.#byName.set(name, { name, createdNanos, ...(JSON.parse(record) as Stored) });
     }
     await this.#directories.sweep(kept);
+  }
+
+  /** What cannot be taken away now is tried again at the next start. */
+  async #finishRemoval(name: string): Promise<void> {
+    try {
+      await this.#directories.discard(name);
+      this.#rows.remove(name);
+    } catch (error) {
+      log.warn("a removed volume's directory could not be taken away", { volume: name, error });
+    }
   }
 
   /** Creation, removal and mounting of one volume take turns. */

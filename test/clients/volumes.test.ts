@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { callApi } from "../api-call.ts";
 import { Daemon, eventually, importBusybox } from "../daemon.ts";
 import { importContent } from "../volume-image.ts";
@@ -288,6 +289,49 @@ describe("docker volume", () => {
     } finally {
       rmSync(source, { recursive: true });
     }
+  });
+
+  test("killed at any point, the daemon leaves volumes that are there, or are not", async () => {
+    const names = Array.from({ length: 12 }, (_, index) => `crash${index}`);
+    for (let round = 0; round < 6; round++) {
+      const work = names.flatMap((name, index) => [
+        callApi(daemon, "POST", "/volumes/create", { Name: name }).catch(() => undefined),
+        callApi(daemon, "POST", "/containers/create", {
+          Image: "content",
+          HostConfig: { Binds: [`fill${round}-${index}:/data`] },
+        }).catch(() => undefined),
+        callApi(daemon, "DELETE", `/volumes/crash${(index + 6) % 12}`).catch(() => undefined),
+      ]);
+      await sleep(round * 12);
+      await daemon.kill();
+      await Promise.all(work);
+      await daemon.restart();
+      const kept = await volumeNames();
+      const found = readdirSync(join(daemon.dataRoot, "volumes")).filter((name) => name !== ".trash");
+      assert.deepEqual(found.sort(), kept.sort(), "a directory for each volume, and no other");
+      for (const name of kept) {
+        assert.deepEqual(readdirSync(join(daemon.dataRoot, "volumes", name)), ["_data"]);
+        const contents = readdirSync(data(name));
+        const allowed = name.startsWith("fill") ? ["", "f,g,l,sub"] : name.startsWith("crash") ? [""] : ["", "deep"];
+        assert.ok(allowed.includes(contents.join()), `${name}: ${contents.join()}`);
+      }
+      await eventually("an empty trash", async () =>
+        readdirSync(join(daemon.dataRoot, "volumes/.trash")).length === 0 ? true : undefined,
+      );
+    }
+    const made = (await daemon.ok("ps", "-aq")).split("\n").filter(Boolean);
+    if (made.length > 0) await daemon.ok("rm", "-fv", ...made);
+    await daemon.ok("volume", "prune", "-af");
+  });
+
+  test("what --rm takes along goes too when the end came while no daemon ran", async () => {
+    await daemon.ok("run", "-d", "--rm", "--name", "ends", "-v", "/own", "busybox", "sleep", "1");
+    assert.equal((await volumeNames()).length, 1);
+    await daemon.kill();
+    await sleep(1200);
+    await daemon.restart();
+    await eventually("its removal", async () => ((await volumeNames()).length === 0 ? true : undefined));
+    assert.equal(await daemon.ok("ps", "-aq"), "");
   });
 
   test("a container that does not come about leaves no volume of its own", async () => {
