@@ -33,6 +33,13 @@ static bool keep_mode(int target, int tree)
 	return fstat(target, &status) == 0 && fchmodat(tree, ".", status.st_mode & 07777, 0) == 0;
 }
 
+/* A link to the root, as a target: what is mounted there would be the root of nothing, and be seen by nobody. */
+static bool is_root(const struct init_context *context, int target)
+{
+	struct stat root, status;
+	return fstat(context->root, &root) == 0 && fstat(target, &status) == 0 && root.st_dev == status.st_dev && root.st_ino == status.st_ino;
+}
+
 static bool mount_new(struct init_context *context, const struct op *op, struct failure *failure)
 {
 	const char *type = op->text[0], *source = op->text[1], *target_path = op->text[2];
@@ -55,6 +62,10 @@ static bool mount_new(struct init_context *context, const struct op *op, struct 
 		target = make_inside(context->root, target_path, op->number[2] == CREATE_DIRECTORY, 0755);
 	}
 	if (target < 0) return fail(failure, op->name, errno, "%s", target_path);
+	if (is_root(context, target)) {
+		close(target);
+		return fail(failure, op->name, EBUSY, "%s on %s", type, target_path);
+	}
 	struct new_mount new = { type, source, op->list[0], (unsigned)op->number[0], context->root, target_path };
 	bool ok = mount_on(&new, target, fill);
 	int error = errno;
@@ -73,6 +84,10 @@ static bool attach_slot(struct init_context *context, const struct op *op, struc
 	int target = op->number[1] == 0 ? open_inside(context->root, path, O_PATH, 0)
 	                                : make_inside(context->root, path, S_ISDIR(status.st_mode), S_ISDIR(status.st_mode) ? 0755 : 0644);
 	if (target < 0) return fail(failure, op->name, errno, "%s", path);
+	if (is_root(context, target)) {
+		close(target);
+		return fail(failure, op->name, EBUSY, "%s", path);
+	}
 	/* move_mount says EINVAL for this; mount(2), which messages are written for, says what it is. */
 	if (fstat(target, &place) == 0 && S_ISDIR(place.st_mode) != S_ISDIR(status.st_mode)) return fail(failure, op->name, ENOTDIR, "%s", path);
 	bool ok = change_and_attach(tree, target, op->number[2], op->number[3], op->number[4] != 0, op->number[5]);

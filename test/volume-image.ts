@@ -12,7 +12,7 @@ export async function importContent(daemon: Daemon, outside: string): Promise<vo
   try {
     const script = `cd "$1" && tar -xf - && mkdir -p data/sub vol/deep && echo first >data/f && ln data/f data/g && ln -s f data/l &&
       chown -R 1000:1001 data && chmod 2750 data && chmod 4711 data/f && echo from-the-image >vol/deep/file && chmod 700 vol && chown 7:8 vol &&
-      ln -s /data absolute && ln -s "$2" escape && ln -s ../../../../../../../../.."$2" upwards && ln -s "$2/made" dangling &&
+      ln -s /data absolute && ln -s "$2" escape && ln -s ../../../../../../../../.."$2" upwards && ln -s "$2/made" dangling && ln -s / top &&
       ln -s /proc/self/root/etc magic && tar -cf "$1.tar" --sort=name .`;
     const made = await command("sh", ["-ec", script, "sh", root, outside], { input: await busyboxRootfs() });
     assert.equal(made.status, 0, made.stderr);

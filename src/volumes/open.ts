@@ -1,6 +1,7 @@
 /** Opens the room: see `volumes.ts` for what it promises. */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { getSystemErrorMap } from "node:util";
 import { conflict, formatNanos, log, Mutex, newId, notFound, nowNanos, systemError } from "../base/base.ts";
 import type { Events } from "../events/events.ts";
 import type { HostOp, Kernel } from "../kernel/kernel.ts";
@@ -255,10 +256,12 @@ class LocalVolumes implements Volumes {
       }
       return "directory";
     } catch (error) {
-      const errno = failureOf(error)?.errno;
-      if (errno === enoent) return "nothing";
-      if (errno === enotdir) return "other";
-      throw error;
+      const failure = failureOf(error);
+      if (failure?.errno === enoent) return "nothing";
+      if (failure?.errno === enotdir) return "other";
+      if (failure === undefined) throw error;
+      const [, words = "unknown error"] = getSystemErrorMap().get(-failure.errno) ?? [];
+      throw systemError(`failed to copy files: ${path} to volume ${name}: ${words}`);
     }
   }
 

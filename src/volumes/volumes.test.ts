@@ -253,7 +253,10 @@ describe("filling", () => {
       assert.equal(await world.volumes.populate("data", ["/l"], "/etc", "c"), found);
     }
     world.errno = 28;
-    await assert.rejects(world.volumes.populate("data", ["/l"], "/etc", "c"), { code: "System" });
+    await assert.rejects(world.volumes.populate("data", ["/l"], "/etc", "c"), {
+      code: "System",
+      message: "failed to copy files: /etc to volume data: no space left on device",
+    });
     assert.deepEqual(readdirSync(join(world.root, "data")), ["_data"]);
   });
 });

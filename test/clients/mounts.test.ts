@@ -207,6 +207,8 @@ describe("mounts", () => {
     assert.equal(await sh(`ls ${outside}`, "--mount", `type=bind,source=${host}/inner,target=/escape/file`), "file");
     assert.notEqual((await docker("-v", `${host}/inner:/magic`, "content", "true")).status, 0, "magic links are not followed");
     assert.notEqual((await docker("-v", `${host}/inner:/proc/self/root/x`, "content", "true")).status, 0);
+    await fails("device or resource busy", "-v", `${host}/inner:/top`, "content", "true");
+    await fails("device or resource busy", "--tmpfs", "/top", "content", "true");
     assert.deepEqual(readdirSync(outside), ["sentinel"]);
     assert.equal(readFileSync(join(outside, "sentinel"), "utf8"), "untouched\n");
   });
