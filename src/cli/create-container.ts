@@ -1,10 +1,11 @@
 import { closeSync, existsSync, openSync, rmSync, writeFileSync } from "node:fs";
-import { invalidParameter, isEngineError } from "../base/errors.ts";
+import { invalidParameter, isEngineError, messageOf } from "../base/errors.ts";
 import { familiarName, familiarString, parseReference, type Reference, repositoryOf, withDefaultTag } from "../base/reference.ts";
 import type { EngineClient } from "../client/engine-client.ts";
 import type { ContainerCreateRequest, ContainerCreateResponse } from "../spec/spec.ts";
 import { type Context, ExitError } from "./command.ts";
 import type { FlagValues } from "./flags/flag.ts";
+import { parsePlatform } from "./options/platform.ts";
 import { type ProgressMessage, printProgress } from "./output/progress.ts";
 
 /** The image as it is asked for: names get `latest` where they have no tag; ids stay. */
@@ -78,6 +79,15 @@ function warn(context: Context, request: ContainerCreateRequest): void {
     if (/^127\.|^::1$/.test(server)) context.err(`WARNING: Localhost DNS setting (--dns=${server}) may fail in containers.\n`);
 }
 
+/** The platform as the API takes it. @throws InvalidParameter with Docker's wording */
+function platformOf(text: string): string | undefined {
+  try {
+    return text === "" ? undefined : parsePlatform(text);
+  } catch (error) {
+    throw invalidParameter(`error parsing specified platform: ${messageOf(error)}`, error);
+  }
+}
+
 /**
  * Creates the container of `run` and `create`, getting its image first where `--pull` says so.
  * @returns its id
@@ -93,11 +103,12 @@ export async function createContainer(
   using idFile = new IdFile(flags.string("cidfile"));
   const reference = imageReference(request.Image ?? "");
   const platform = flags.string("platform");
+  const wanted = platformOf(platform);
   const quiet = flags.bool("quiet");
   if (pull === "always" && reference !== undefined) await pullImage(client, reference, platform, quiet);
   const create = (): Promise<ContainerCreateResponse> =>
     client.json<ContainerCreateResponse>("POST", "/containers/create", {
-      query: { name: flags.string("name"), platform },
+      query: { name: flags.string("name"), platform: wanted },
       json: request,
     });
   let response: ContainerCreateResponse;

@@ -179,6 +179,12 @@ describe("like docker", () => {
     -p x
     -p 80:
     -p target=80,published=8080,protocol=udp
+    --platform linux/x86_64
+    --platform a/b/c/d
+    --platform nosuch
+    --platform linux/arm64/v8
+    --platform aarch64
+    --platform linux/a.b
     --pull foo
     --pull never --read-only --restart on-failure:3 --runtime runc
     --restart on-failure:x
@@ -454,7 +460,7 @@ describe("like docker", () => {
     "POST /images/create": { text: '{"status":"sha256:abc"}\n' },
     "GET /images/get": { text: "TAR", type: "application/x-tar" },
   };
-  const actions = `stop -t 3 -s INT a|stop a b|restart -t -1 a|kill -s HUP a|start a|start b|rename a c|rm -fv a|rm b|rm -f b|wait a|rmi a b|rmi -f b|tag a x/y:z|tag a B|top a -o pid|load|load -i /nonexistent|import - x:y|import -c ENV=1 -m hi - x|import /nonexistent|save a b|save -o /nonexistent/x a|pull a|pull -q a|pull BAD|stop|rename a|exec a|nosuch|container nosuch|ps --foo|-x|--foo|logs|port`;
+  const actions = `stop -t 3 -s INT a|stop a b|restart -t -1 a|kill -s HUP a|start a|start b|rename a c|rename b c|exec --env-file /nonexistent a x|rm -fv a|rm b|rm -f b|wait a|rmi a b|rmi -f b|tag a x/y:z|tag a B|top a -o pid|load|load -i /nonexistent|import - x:y|import -c ENV=1 -m hi - x|import /nonexistent|save a b|save -o /nonexistent/x a|pull a|pull -q a|pull BAD|stop|rename a|exec a|nosuch|container nosuch|ps --foo|-x|--foo|logs|port`;
   for (const words of actions.split("|")) test(words, () => same(acts, words.split(" "), { input: "tar", anyRequests: true }));
 
   const event = `{"status":"start","id":"x","from":"b","Type":"container","Action":"start","Actor":{"ID":"x","Attributes":{"name":"web","image":"b"}},"scope":"local","time":1763719200,"timeNano":1763719200123456789}\n`;

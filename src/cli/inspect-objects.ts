@@ -28,7 +28,7 @@ function formatted(objects: readonly Inspected[], format: string, template: Temp
   let text = "";
   for (const { kind, json } of objects) {
     try {
-      text += `${template.execute(typedValue(json), (path) => absentField(kind, path))}\n`;
+      text += `${template.execute(typedValue(kind, json), (path) => absentField(kind, path))}\n`;
     } catch (error) {
       return { text: `${text}\n`, failure: `template parsing error: ${messageOf(error)}` };
     }

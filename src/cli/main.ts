@@ -24,6 +24,9 @@ function namedHost(flags: FlagValues): string | undefined {
   return host === "" ? undefined : host;
 }
 
+/** As DOCKER_API_VERSION has it, where somebody wants to speak an older one. */
+const apiVersionOverride = (): string | undefined => process.env["DOCKER_API_VERSION"]?.replace(/^v/, "") || undefined;
+
 const usesTls = (flags: FlagValues): boolean =>
   ["tls", "tlsverify"].some((name) => flags.changed(name)) ||
   ["DOCKER_TLS", "DOCKER_TLS_VERIFY"].some((name) => (process.env[name] ?? "") !== "");
@@ -50,7 +53,7 @@ async function contextOf(flags: FlagValues): Promise<Context> {
   const connect = (): EngineClient => {
     if (client !== undefined) return client;
     const found = endpoint();
-    client = new EngineClient(found.host, { headers: configuration.headers(), tls: found.tls });
+    client = new EngineClient(found.host, { headers: configuration.headers(), tls: found.tls, version: apiVersionOverride() });
     return client;
   };
   return {

@@ -68,6 +68,8 @@ async function errorOf(response: Response): Promise<EngineError> {
 export interface ClientOptions {
   readonly headers?: Readonly<Record<string, string>>;
   readonly tls?: TlsOptions | undefined;
+  /** The API version to speak whatever the daemon can. */
+  readonly version?: string | undefined;
 }
 
 /** Calls of the Engine API. Every call rejects with an EngineError whose message is ready to be shown. */
@@ -80,11 +82,12 @@ export class EngineClient {
   readonly #headers: Readonly<Record<string, string>>;
 
   /** `host`: as `-H` takes it. `headers` go with every request. */
-  constructor(host: string, { headers = {}, tls }: ClientOptions = {}) {
+  constructor(host: string, { headers = {}, tls, version }: ClientOptions = {}) {
     this.#headers = headers;
     this.address = parseAddress(host, tls);
     // Berth's own socket has Berth behind it, of this very checkout; others are asked what they speak.
-    if (host === defaultHost) this.#version = Promise.resolve(apiVersion);
+    if (version !== undefined) this.#version = Promise.resolve(version);
+    else if (host === defaultHost) this.#version = Promise.resolve(apiVersion);
   }
 
   /** The API version to speak: ours, or the daemon's where that is older. */

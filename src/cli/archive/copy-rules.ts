@@ -54,12 +54,16 @@ export function followed(asked: string, target: string): { path: string; calledA
 
 function realPath(path: string): string {
   try {
-    return realpathSync(path);
+    const found = realpathSync(path);
+    if (!endsWithSlash(path) || statSync(found).isDirectory()) return found;
   } catch (error) {
     if (errnoOf(error) === "ENOTDIR") throw invalidParameter("not a directory", error);
-    const at = error instanceof Error && "path" in error ? String(error.path) : path;
+    let at = error instanceof Error && "path" in error ? String(error.path) : path;
+    // What is missing is what a broken link leads to.
+    while (lstatSync(at, { throwIfNoEntry: false })?.isSymbolicLink() === true) at = linkTarget(at, readlinkSync(at));
     throw fileError("lstat", at, error);
   }
+  throw invalidParameter("not a directory");
 }
 
 function lstat(path: string): Stats {
@@ -74,10 +78,8 @@ function lstat(path: string): Stats {
 export function localSource(asked: string, follow: boolean): CopyEnd {
   let path: string;
   let calledAs: string | undefined;
-  if (follow) {
-    ({ path, calledAs } = followed(asked, realPath(asked)));
-    if (endsWithSlash(path) && !lstat(path).isDirectory()) throw invalidParameter("not a directory");
-  } else {
+  if (follow) ({ path, calledAs } = followed(asked, realPath(asked)));
+  else {
     const slash = asked.lastIndexOf("/") + 1;
     path = `${realPath(asked.slice(0, slash))}/${asked.slice(slash)}`;
     if (endsWithSlash(asked) && base(asked) !== base(path)) calledAs = base(asked);

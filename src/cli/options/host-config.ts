@@ -148,7 +148,7 @@ function resources(flags: FlagValues): HostConfig {
     IOMaximumIOps: flags.number("io-maxiops"),
     Ulimits: ulimits(flags.list("ulimit")),
     Devices: devices.filter((text) => !isCdi(text)).map(device),
-    DeviceCgroupRules: [...flags.list("device-cgroup-rule")],
+    ...filled("DeviceCgroupRules", flags.list("device-cgroup-rule")),
     ...(requests.length === 0 ? {} : { DeviceRequests: requests }),
   };
 }
@@ -161,6 +161,10 @@ function capabilities(values: readonly string[]): string[] {
   });
   return [...new Set(names)].sort();
 }
+
+/** A list that docker leaves out when it is empty; `inspect` then shows null. */
+const filled = <Name extends keyof HostConfig>(name: Name, values: readonly string[]): Pick<HostConfig, Name> =>
+  (values.length === 0 ? {} : { [name]: [...values] }) as Pick<HostConfig, Name>;
 
 function checkModes(flags: FlagValues): void {
   const pid = flags.string("pid");
@@ -176,7 +180,7 @@ export function hostConfig(flags: FlagValues, given: Given): HostConfig {
   const security = securityOptions(flags.list("security-opt"));
   const mounts = flags.list("mount").map(parseMount);
   return {
-    Binds: given.binds,
+    ...filled("Binds", given.binds),
     ContainerIDFile: flags.string("cidfile"),
     LogConfig: logConfig(flags) as NonNullable<HostConfig["LogConfig"]>,
     NetworkMode: given.networkMode,
@@ -184,15 +188,15 @@ export function hostConfig(flags: FlagValues, given: Given): HostConfig {
     RestartPolicy: restartPolicy(flags.string("restart")),
     AutoRemove: flags.bool("rm"),
     VolumeDriver: flags.string("volume-driver"),
-    VolumesFrom: [...flags.list("volumes-from")],
-    CapAdd: capabilities(flags.list("cap-add")),
-    CapDrop: capabilities(flags.list("cap-drop")),
+    ...filled("VolumesFrom", flags.list("volumes-from")),
+    ...filled("CapAdd", capabilities(flags.list("cap-add"))),
+    ...filled("CapDrop", capabilities(flags.list("cap-drop"))),
     CgroupnsMode: flags.string("cgroupns") as "private",
     Dns: [...flags.list("dns")],
     DnsOptions: [...flags.list("dns-option"), ...flags.list("dns-opt")],
     DnsSearch: [...flags.list("dns-search")],
-    ExtraHosts: [...flags.list("add-host")],
-    GroupAdd: [...flags.list("group-add")],
+    ...filled("ExtraHosts", flags.list("add-host")),
+    ...filled("GroupAdd", flags.list("group-add")),
     IpcMode: flags.string("ipc"),
     Links: [...flags.list("link")],
     OomScoreAdj: flags.number("oom-score-adj"),
@@ -200,7 +204,7 @@ export function hostConfig(flags: FlagValues, given: Given): HostConfig {
     Privileged: flags.bool("privileged"),
     PublishAllPorts: flags.bool("publish-all"),
     ReadonlyRootfs: flags.bool("read-only"),
-    SecurityOpt: security.options,
+    ...filled("SecurityOpt", security.options),
     StorageOpt: storageOptions(flags.list("storage-opt")),
     Tmpfs: tmpfs(flags.list("tmpfs")),
     UTSMode: flags.string("uts"),

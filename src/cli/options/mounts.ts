@@ -59,24 +59,24 @@ function typedField(mount: Mount, key: string, value: string): boolean {
       mount.BindOptions.CreateMountpoint = boolean(key, value);
       return true;
     case "volume-subpath":
-      mount.VolumeOptions ??= {};
-      mount.VolumeOptions.Subpath = value;
+      volumeOptions(mount).Subpath = value;
       return true;
     case "volume-label": {
       const [name, text] = nameAndValue(value);
-      mount.VolumeOptions ??= {};
-      mount.VolumeOptions.Labels = { ...mount.VolumeOptions.Labels, [name]: text };
+      const options = volumeOptions(mount);
+      options.Labels = { ...options.Labels, [name]: text };
       return true;
     }
-    case "volume-driver":
-      mount.VolumeOptions ??= {};
-      mount.VolumeOptions.DriverConfig = { ...mount.VolumeOptions.DriverConfig, Name: value };
+    case "volume-driver": {
+      const options = volumeOptions(mount);
+      options.DriverConfig = { ...options.DriverConfig, Name: value };
       return true;
+    }
     case "volume-opt": {
       const [name, text] = nameAndValue(value);
-      mount.VolumeOptions ??= {};
-      const driver = mount.VolumeOptions.DriverConfig ?? {};
-      mount.VolumeOptions.DriverConfig = { ...driver, Options: { ...driver.Options, [name]: text } };
+      const options = volumeOptions(mount);
+      const driver = options.DriverConfig;
+      options.DriverConfig = { ...driver, Options: { ...driver.Options, [name]: text } };
       return true;
     }
     case "image-subpath":
@@ -94,13 +94,22 @@ function typedField(mount: Mount, key: string, value: string): boolean {
   }
 }
 
+type VolumeOptions = NonNullable<Mount["VolumeOptions"]>;
+
+/** Docker sends a driver with them, be it one without a name. */
+function volumeOptions(mount: Writable<Mount>): VolumeOptions & Required<Pick<VolumeOptions, "DriverConfig">> {
+  const options = { ...mount.VolumeOptions, DriverConfig: mount.VolumeOptions?.DriverConfig ?? {} };
+  mount.VolumeOptions = options;
+  return options;
+}
+
 function field(mount: Writable<Mount>, text: string): void {
   const equals = text.indexOf("=");
   const key = (equals < 0 ? text : text.slice(0, equals)).toLowerCase();
   const value = equals < 0 ? undefined : text.slice(equals + 1);
   if (value === undefined) {
     if (key === "readonly" || key === "ro") mount.ReadOnly = true;
-    else if (key === "volume-nocopy") mount.VolumeOptions = { ...mount.VolumeOptions, NoCopy: true };
+    else if (key === "volume-nocopy") volumeOptions(mount).NoCopy = true;
     else if (key === "bind-nonrecursive") mount.BindOptions = { ...mount.BindOptions, NonRecursive: true };
     else throw new Error(`invalid field '${text}' must be a key=value pair`);
     return;
@@ -126,7 +135,7 @@ function field(mount: Writable<Mount>, text: string): void {
       mount.Consistency = value.toLowerCase();
       return;
     case "volume-nocopy":
-      mount.VolumeOptions = { ...mount.VolumeOptions, NoCopy: boolean(key, value) };
+      volumeOptions(mount).NoCopy = boolean(key, value);
       return;
     case "bind-nonrecursive":
       mount.BindOptions = { ...mount.BindOptions, NonRecursive: boolean(key, value) };

@@ -38,15 +38,34 @@ export const absentImageFields: Readonly<Record<string, unknown>> = {
   Variant: "",
   OsVersion: "",
   VirtualSize: 0,
+  "Config.User": "",
+  "Config.Env": [],
+  "Config.Entrypoint": [],
+  "Config.Cmd": [],
+  "Config.WorkingDir": "",
+  "Config.Labels": {},
   "Config.ExposedPorts": {},
   "Config.Healthcheck": null,
   "Config.ArgsEscaped": false,
   "Config.StopSignal": "",
-  "Config.StopTimeout": null,
   "Config.Shell": [],
   "Config.OnBuild": [],
   "Config.Volumes": {},
 };
+
+/** What Docker's type of an image's configuration has, in its order. */
+export const imageConfigFields: readonly string[] =
+  "User ExposedPorts Env Entrypoint Cmd Volumes WorkingDir Labels StopSignal ArgsEscaped Healthcheck OnBuild Shell".split(" ");
+
+/** Of versions and of `info`. */
+export const goFieldNames: readonly (readonly [field: string, name: string])[] = [
+  ["ApiVersion", "APIVersion"],
+  ["CpuCfsPeriod", "CPUCfsPeriod"],
+  ["CpuCfsQuota", "CPUCfsQuota"],
+  ["HttpProxy", "HTTPProxy"],
+  ["HttpsProxy", "HTTPSProxy"],
+  ["NodeVersion", "GoVersion"],
+];
 
 export const absentVolumeFields: Readonly<Record<string, unknown>> = { ClusterVolume: null, CreatedAt: "", Status: {}, UsageData: null };
 

@@ -1,5 +1,13 @@
 import { asGoMap, isRecord, Nil } from "../template/values.ts";
-import { absentContainerFields, absentImageFields, absentVolumeFields, goLists, goMapFields } from "./absent-fields-table.ts";
+import {
+  absentContainerFields,
+  absentImageFields,
+  absentVolumeFields,
+  goFieldNames,
+  goLists,
+  goMapFields,
+  imageConfigFields,
+} from "./absent-fields-table.ts";
 
 /**
  * Gives a parsed answer the types that Docker's client has for it, so that a template prints as it does
@@ -15,10 +23,37 @@ function typed(value: unknown, path: string): unknown {
 
 export type InspectedKind = "container" | "image" | "network" | "volume" | "context";
 
-export function typedValue(json: string): unknown {
-  const value = typed(JSON.parse(json), "");
+const isEmpty = (value: unknown): boolean =>
+  value === null || value === "" || value === false || (typeof value === "object" && Object.keys(value).length === 0);
+
+/** Docker's type of an image's configuration knows what the OCI's has, and leaves out what is empty. */
+function imageConfig(value: unknown): unknown {
+  if (!isRecord(value)) return value;
+  return Object.fromEntries(imageConfigFields.flatMap((name) => (isEmpty(value[name] ?? null) ? [] : [[name, value[name]]])));
+}
+
+/** Gives a record a field that templates can read and JSON does not show. */
+function hide(record: Record<string, unknown>, name: string, value: unknown): void {
+  Object.defineProperty(record, name, { value, enumerable: false });
+}
+
+/** Fields of the API under the names that they have in Go, which templates use, where these differ. */
+export function withGoNames(record: Record<string, unknown>): Record<string, unknown> {
+  const own = { ...record };
+  for (const [field, name] of goFieldNames) if (Object.hasOwn(own, field)) hide(own, name, own[field]);
+  return own;
+}
+
+export function typedValue(kind: InspectedKind, json: string): unknown {
+  const document: unknown = JSON.parse(json);
+  const image = kind === "image" && isRecord(document) && isRecord(document["Config"]);
+  const value = typed(image ? { ...document, Config: imageConfig(document["Config"]) } : document, "");
   // Docker's own name of the field; templates use both.
-  if (isRecord(value) && "Id" in value) Object.defineProperty(value, "ID", { value: value["Id"], enumerable: false });
+  if (isRecord(value) && "Id" in value) hide(value, "ID", value["Id"]);
+  const mounts = kind === "container" && isRecord(value) ? value["Mounts"] : undefined;
+  if (Array.isArray(mounts))
+    for (const mount of mounts)
+      for (const name of ["Name", "Source", "Driver"]) if (isRecord(mount) && !(name in mount)) hide(mount, name, "");
   return value;
 }
 

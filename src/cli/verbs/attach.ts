@@ -1,6 +1,7 @@
 import type { ContainerInspectResponse } from "../../spec/spec.ts";
 import { attachContainer } from "../attach-container.ts";
 import { type Command, ExitError } from "../command.ts";
+import { containerPath } from "../object-paths.ts";
 import { detachKeysOf } from "../streams/detach-keys.ts";
 
 export const command: Command = {
@@ -14,7 +15,7 @@ export const command: Command = {
   ],
   async run(context, flags, [name = ""]) {
     const client = context.client();
-    const container = await client.json<ContainerInspectResponse>("GET", `/containers/${encodeURIComponent(name)}/json`);
+    const container = await client.json<ContainerInspectResponse>("GET", `${containerPath(name)}/json`);
     if (container.State?.Running !== true) throw new ExitError(1, "You cannot attach to a stopped container, start it first");
     if (container.State.Paused === true) throw new ExitError(1, "You cannot attach to a paused container, unpause it first");
     if (container.State.Restarting === true)

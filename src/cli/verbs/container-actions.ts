@@ -5,6 +5,7 @@ import type { Command, Completion } from "../command.ts";
 import { eachTarget } from "../each-target.ts";
 import type { FlagSpec, FlagValues } from "../flags/flag.ts";
 import { stopFlags, stopQuery } from "../flags/stop-flags.ts";
+import { containerPath } from "../object-paths.ts";
 
 function action(
   name: string,
@@ -22,7 +23,7 @@ function action(
       const query = queryOf(values);
       if (values.has("time") && values.changed("time")) context.out("Flag --time has been deprecated, use --timeout instead\n");
       return eachTarget(context, names, async (container) => {
-        await client.send("POST", `/containers/${encodeURIComponent(container)}/${name}`, { query });
+        await client.send("POST", `${containerPath(container)}/${name}`, { query });
         return container;
       });
     },
@@ -45,7 +46,7 @@ export const wait: Command = {
   async run(context, _flags, names) {
     const client = context.client();
     return eachTarget(context, names, async (name) => {
-      const result = await client.json<ContainerWaitResponse>("POST", `/containers/${encodeURIComponent(name)}/wait`);
+      const result = await client.json<ContainerWaitResponse>("POST", `${containerPath(name)}/wait`);
       return String(result.StatusCode);
     });
   },

@@ -1,5 +1,6 @@
 import { type Stats, statSync } from "node:fs";
 import { dirname } from "node:path";
+import { errnoOf } from "../../base/errors.ts";
 import {
   absolute,
   type CopyEnd,
@@ -16,6 +17,7 @@ import { TarReader } from "../archive/tar-reader.ts";
 import { writeTar } from "../archive/write-tar.ts";
 import { type Command, type Context, ExitError } from "../command.ts";
 import type { FlagValues } from "../flags/flag.ts";
+import { containerPath } from "../object-paths.ts";
 import { CopyProgress } from "../output/copy-progress.ts";
 import { writeAll } from "../output/write.ts";
 
@@ -32,7 +34,7 @@ const goDevice = 2 ** 26;
 const goIrregular = 2 ** 19;
 const has = (mode: number, bit: number): boolean => Math.floor(mode / bit) % 2 === 1;
 
-const pathOf = (container: string): string => `/containers/${encodeURIComponent(container)}/archive`;
+const pathOf = (container: string): string => `${containerPath(container)}/archive`;
 
 const parseStat = (header: string | undefined): PathStat => JSON.parse(Buffer.from(header ?? "", "base64").toString()) as PathStat;
 
@@ -60,9 +62,9 @@ function checkOutputPath(path: string): void {
     throw new ExitError(1, `invalid output path: directory ${JSON.stringify(parent)} does not exist`);
   let found: Stats | undefined;
   try {
-    found = statSync(path, { throwIfNoEntry: false });
+    found = statSync(path);
   } catch (error) {
-    throw fileError("stat", path, error);
+    if (errnoOf(error) !== "ENOENT") throw fileError("stat", path, error);
   }
   if (found?.isCharacterDevice() === true || found?.isBlockDevice() === true)
     throw new ExitError(1, `invalid output path: ${JSON.stringify(path)} must be a directory or a regular file: got a device`);

@@ -1,5 +1,6 @@
 import type { FilesystemChange } from "../../spec/spec.ts";
 import { type Command, ExitError } from "../command.ts";
+import { containerPath } from "../object-paths.ts";
 
 const letters = ["C", "A", "D"];
 
@@ -10,7 +11,7 @@ export const command: Command = {
   flags: [],
   async run(context, _flags, [name = ""]) {
     if (name === "") throw new ExitError(1, "Container name cannot be empty");
-    const changes = await context.client().json<FilesystemChange[] | null>("GET", `/containers/${encodeURIComponent(name)}/changes`);
+    const changes = await context.client().json<FilesystemChange[] | null>("GET", `${containerPath(name)}/changes`);
     context.out((changes ?? []).map(({ Kind, Path }) => `${letters[Kind] ?? ""} ${Path}\n`).join(""));
     return 0;
   },

@@ -1,8 +1,10 @@
+import { messageOf } from "../../base/errors.ts";
 import type { ExecInspectResponse } from "../../spec/spec.ts";
 import type { Command, Context } from "../command.ts";
 import { ExitError } from "../command.ts";
 import { checkEnvironment } from "../flags/check-option.ts";
 import type { FlagSpec, FlagValues } from "../flags/flag.ts";
+import { containerPath } from "../object-paths.ts";
 import { readEnvironment } from "../options/files.ts";
 import { defaultDetachKeys, detachKeysOf, parseDetachKeys } from "../streams/detach-keys.ts";
 import { runSession } from "../streams/session.ts";
@@ -19,6 +21,14 @@ const execFlags: readonly FlagSpec[] = [
   { name: "user", short: "u", type: "string", help: "User name or UID (<name|uid>[:<group|gid>])" },
   { name: "workdir", short: "w", type: "string", help: "Working directory inside the container" },
 ];
+
+function environmentOf(flags: FlagValues): string[] {
+  try {
+    return readEnvironment(flags.list("env-file"), flags.list("env"));
+  } catch (error) {
+    throw new ExitError(1, messageOf(error));
+  }
+}
 
 async function attached(context: Context, flags: FlagValues, id: string): Promise<number> {
   const client = context.client();
@@ -55,7 +65,7 @@ export const command: Command = {
     const tty = flags.bool("tty");
     if (!detach) checkTerminal(flags.bool("interactive"), tty);
     const size = tty && !detach ? terminalSize() : undefined;
-    const { Id } = await client.json<{ Id: string }>("POST", `/containers/${encodeURIComponent(container)}/exec`, {
+    const { Id } = await client.json<{ Id: string }>("POST", `${containerPath(container)}/exec`, {
       json: {
         User: flags.string("user"),
         Privileged: flags.bool("privileged"),
@@ -65,7 +75,7 @@ export const command: Command = {
         AttachStdout: !detach,
         AttachStderr: !detach,
         DetachKeys: detachKeysOf(context, flags),
-        Env: readEnvironment(flags.list("env-file"), flags.list("env")),
+        Env: environmentOf(flags),
         WorkingDir: flags.string("workdir"),
         Cmd: words,
       },

@@ -1,4 +1,5 @@
 import type { Command } from "../command.ts";
+import { containerPath } from "../object-paths.ts";
 import { checkArchivePath, writeArchive } from "../output/archive-file.ts";
 
 export const command: Command = {
@@ -9,7 +10,7 @@ export const command: Command = {
   async run(context, flags, [name = ""]) {
     const path = flags.string("output");
     checkArchivePath(path, "failed to export container");
-    const response = await context.client().call("GET", `/containers/${encodeURIComponent(name)}/export`);
+    const response = await context.client().call("GET", `${containerPath(name)}/export`);
     await writeArchive(path, response.body);
     return 0;
   },

@@ -4,6 +4,7 @@ import { clientVersion } from "../client-version.ts";
 import { type Command, ExitError } from "../command.ts";
 import { inspectFormatFlag } from "../flags/list-flags.ts";
 import { infoText } from "../output/engine-info.ts";
+import { withGoNames } from "../output/go-types.ts";
 import { compileTemplate } from "../template/template.ts";
 
 export const command: Command = {
@@ -12,7 +13,7 @@ export const command: Command = {
   flags: [inspectFormatFlag],
   async run(context, flags) {
     const format = flags.string("format");
-    const client = { Debug: context.debug, Context: "default", Version: clientVersion().Version };
+    const client = { Debug: context.debug, Context: context.contextName(), Version: clientVersion().Version };
     let server: SystemInfo | undefined;
     let failure = "";
     try {
@@ -29,7 +30,7 @@ export const command: Command = {
       return 0;
     }
     if (failure !== "") context.err(`${failure}\n`);
-    const view = { ...server, ...(failure === "" ? {} : { ServerErrors: [failure] }), ClientInfo: client };
+    const view = withGoNames({ ...server, ...(failure === "" ? {} : { ServerErrors: [failure] }), ClientInfo: client });
     try {
       context.out(`${format === "json" ? JSON.stringify(view) : compileTemplate(format).execute(view)}\n`);
     } catch (error) {

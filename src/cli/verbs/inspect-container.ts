@@ -1,6 +1,7 @@
 import type { Command } from "../command.ts";
 import { inspectFormatFlag } from "../flags/list-flags.ts";
 import { inspectObjects } from "../inspect-objects.ts";
+import { containerPath } from "../object-paths.ts";
 
 export const command: Command = {
   usage: "[OPTIONS] CONTAINER [CONTAINER...]",
@@ -12,7 +13,7 @@ export const command: Command = {
     const query = { size: flags.bool("size") };
     return inspectObjects(context, names, flags.string("format"), async (name) => ({
       kind: "container",
-      json: await client.text("GET", `/containers/${encodeURIComponent(name)}/json`, { query }),
+      json: await client.text("GET", `${containerPath(name)}/json`, { query }),
     }));
   },
 };

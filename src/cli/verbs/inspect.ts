@@ -1,8 +1,9 @@
-import { isEngineError, notFound } from "../../base/errors.ts";
+import { isEngineError, messageOf, notFound } from "../../base/errors.ts";
 import type { EngineClient } from "../../client/engine-client.ts";
 import { type Command, ExitError } from "../command.ts";
 import { inspectFormatFlag } from "../flags/list-flags.ts";
 import { type Inspected, inspectObjects } from "../inspect-objects.ts";
+import { containerPath, networkPath, volumePath } from "../object-paths.ts";
 
 type Kind = Exclude<Inspected["kind"], "context">;
 
@@ -11,12 +12,13 @@ const kinds: readonly Kind[] = ["container", "image", "network", "volume"];
 function pathOf(kind: Kind, name: string): string {
   switch (kind) {
     case "container":
-      return `/containers/${encodeURIComponent(name)}/json`;
+      return `${containerPath(name)}/json`;
     case "image":
       return `/images/${encodeURI(name)}/json`;
     case "network":
+      return networkPath(name);
     case "volume":
-      return `/${kind}s/${encodeURIComponent(name)}`;
+      return volumePath(name);
   }
 }
 
@@ -28,9 +30,9 @@ async function find(client: EngineClient, name: string, wanted: readonly Kind[],
       const query = kind === "container" && size ? { size: true } : {};
       return { kind, json: await client.text("GET", pathOf(kind, name), { query }) };
     } catch (error) {
-      if (wanted.length === 1 || !isEngineError(error) || error.code === "Unavailable") throw error;
-      const unsuited = error.code === "NotFound" || error.code === "InvalidParameter" || error.code === "NotImplemented";
-      if (!unsuited) throw error;
+      if (wanted.length === 1) throw error;
+      // A name that this kind has not, or cannot have: another may.
+      if (!isEngineError(error, "NotFound") && !/invalid reference format|not supported/.test(messageOf(error))) throw error;
     }
   }
   throw notFound(`Error: No such object: ${name}`);

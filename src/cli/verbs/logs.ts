@@ -3,6 +3,7 @@ import { demultiplex } from "../../client/demultiplex.ts";
 import type { ContainerInspectResponse } from "../../spec/spec.ts";
 import type { Command } from "../command.ts";
 import type { FlagValues } from "../flags/flag.ts";
+import { containerPath } from "../object-paths.ts";
 import { timestamp } from "../output/timestamps.ts";
 import { writeAll } from "../output/write.ts";
 
@@ -28,7 +29,7 @@ export const command: Command = {
   ],
   async run(context, flags, [name = ""]) {
     const client = context.client();
-    const path = `/containers/${encodeURIComponent(name)}`;
+    const path = containerPath(name);
     const response = await client.call("GET", `${path}/logs`, {
       query: {
         stdout: true,

@@ -1,5 +1,6 @@
 import type { ContainerInspectResponse, PortBinding } from "../../spec/spec.ts";
 import { type Command, ExitError } from "../command.ts";
+import { containerPath } from "../object-paths.ts";
 
 function show({ HostIp = "", HostPort = "" }: PortBinding): string {
   return HostIp.includes(":") ? `[${HostIp}]:${HostPort}` : `${HostIp}:${HostPort}`;
@@ -17,7 +18,7 @@ export const command: Command = {
   completes: "containers",
   flags: [],
   async run(context, _flags, [name = "", wanted]) {
-    const container = await context.client().json<ContainerInspectResponse>("GET", `/containers/${encodeURIComponent(name)}/json`);
+    const container = await context.client().json<ContainerInspectResponse>("GET", `${containerPath(name)}/json`);
     const ports = Object.entries((container.NetworkSettings?.Ports ?? {}) as Record<string, PortBinding[] | null>);
     if (wanted === undefined) {
       const lines = ports.flatMap(([port, bindings]) => (bindings ?? []).map((binding) => `${port} -> ${show(binding)}\n`));

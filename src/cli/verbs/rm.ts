@@ -1,6 +1,7 @@
 import { isEngineError, messageOf } from "../../base/errors.ts";
 import { type Command, ExitError } from "../command.ts";
 import { eachTarget } from "../each-target.ts";
+import { containerPath } from "../object-paths.ts";
 
 export const command: Command = {
   usage: "[OPTIONS] CONTAINER [CONTAINER...]",
@@ -18,7 +19,7 @@ export const command: Command = {
       const name = given.replace(/^\/+|\/+$/g, "");
       if (name === "") throw new ExitError(1, "container name cannot be empty");
       try {
-        await client.send("DELETE", `/containers/${encodeURIComponent(name)}`, {
+        await client.send("DELETE", containerPath(name), {
           query: { force, v: flags.bool("volumes"), link: flags.bool("link") },
         });
         return given;

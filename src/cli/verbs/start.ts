@@ -3,6 +3,7 @@ import type { ContainerInspectResponse } from "../../spec/spec.ts";
 import { attachContainer } from "../attach-container.ts";
 import { type Command, type Context, ExitError } from "../command.ts";
 import type { FlagValues } from "../flags/flag.ts";
+import { containerPath } from "../object-paths.ts";
 import { detachKeysOf } from "../streams/detach-keys.ts";
 
 async function startAll(context: Context, names: readonly string[]): Promise<number> {
@@ -10,7 +11,7 @@ async function startAll(context: Context, names: readonly string[]): Promise<num
   const failed: string[] = [];
   for (const name of names) {
     try {
-      await client.send("POST", `/containers/${encodeURIComponent(name)}/start`);
+      await client.send("POST", `${containerPath(name)}/start`);
       context.out(`${name}\n`);
     } catch (error) {
       context.err(`${messageOf(error)}\n`);
@@ -23,7 +24,7 @@ async function startAll(context: Context, names: readonly string[]): Promise<num
 
 async function startAttached(context: Context, flags: FlagValues, name: string): Promise<number> {
   const client = context.client();
-  const container = await client.json<ContainerInspectResponse>("GET", `/containers/${encodeURIComponent(name)}/json`);
+  const container = await client.json<ContainerInspectResponse>("GET", `${containerPath(name)}/json`);
   const status = await attachContainer(client, container, {
     stdin: flags.bool("interactive") && container.Config?.OpenStdin === true,
     detachKeys: detachKeysOf(context, flags),

@@ -3,6 +3,7 @@ import type { EngineClient } from "../../client/engine-client.ts";
 import type { ContainerStatsResponse, ContainerSummary, EventMessage } from "../../spec/spec.ts";
 import { type Command, type Context, ExitError } from "../command.ts";
 import { formatFlag, noTruncFlag } from "../flags/list-flags.ts";
+import { containerPath } from "../object-paths.ts";
 import { formatList, type ListOptions } from "../output/format-list.ts";
 import { type ContainerUsage, containerUsage, type StatsLine, statsShape } from "../output/stats.ts";
 
@@ -34,7 +35,7 @@ class Watched {
 
   async #follow(client: EngineClient, stream: boolean, heard: () => void): Promise<void> {
     const call = { query: { stream: stream ? 1 : 0 }, signal: this.#abort.signal };
-    const path = `/containers/${encodeURIComponent(this.container)}/stats`;
+    const path = `${containerPath(this.container)}/stats`;
     for await (const stats of client.lines<ContainerStatsResponse>("GET", path, call)) {
       this.usage = containerUsage(stats);
       heard();

@@ -1,5 +1,6 @@
 import type { ContainerTopResponse } from "../../spec/spec.ts";
 import type { Command } from "../command.ts";
+import { containerPath } from "../object-paths.ts";
 import { alignTable } from "../output/table.ts";
 
 export const command: Command = {
@@ -10,7 +11,7 @@ export const command: Command = {
   flags: [],
   interspersed: false,
   async run(context, _flags, [name = "", ...options]) {
-    const top = await context.client().json<ContainerTopResponse>("GET", `/containers/${encodeURIComponent(name)}/top`, {
+    const top = await context.client().json<ContainerTopResponse>("GET", `${containerPath(name)}/top`, {
       query: { ps_args: options.join(" ") },
     });
     const lines = [top.Titles ?? [], ...(top.Processes ?? [])].map((cells) => `${cells.join("\t")}\n`);

@@ -2,6 +2,7 @@ import { messageOf } from "../../base/errors.ts";
 import type { ContainerUpdateRequest, ContainerUpdateResponse } from "../../spec/spec.ts";
 import { type Command, ExitError } from "../command.ts";
 import type { FlagValues } from "../flags/flag.ts";
+import { containerPath } from "../object-paths.ts";
 import { limitFlags } from "../options/container-flags-table.ts";
 import { limits, restartPolicy } from "../options/host-config.ts";
 
@@ -34,7 +35,7 @@ export const command: Command = {
     const failures: string[] = [];
     for (const name of names) {
       try {
-        const answer = await client.json<ContainerUpdateResponse>("POST", `/containers/${encodeURIComponent(name)}/update`, { json });
+        const answer = await client.json<ContainerUpdateResponse>("POST", `${containerPath(name)}/update`, { json });
         context.out(`${name}\n`);
         warnings.push(...(answer.Warnings ?? []));
       } catch (error) {

@@ -3,6 +3,7 @@ import type { SystemVersion } from "../../spec/spec.ts";
 import { clientVersion } from "../client-version.ts";
 import { type Command, ExitError } from "../command.ts";
 import { inspectFormatFlag } from "../flags/list-flags.ts";
+import { withGoNames } from "../output/go-types.ts";
 import { Computed, compileTemplate } from "../template/template.ts";
 
 type Rows = readonly (readonly [string, string])[];
@@ -19,7 +20,7 @@ function buildTime(text: string): string {
   return `${day} ${month} ${String(Number(of)).padStart(2)} ${clock} ${year}`;
 }
 
-function clientText(): string {
+function clientText(contextName: string): string {
   const client = clientVersion();
   const rows: Rows = [
     ["Version", client.Version],
@@ -28,6 +29,7 @@ function clientText(): string {
     ["Git commit", client.GitCommit],
     ["Built", buildTime(client.BuildTime)],
     ["OS/Arch", `${client.Os}/${client.Arch}`],
+    ["Context", contextName],
   ];
   return section("Client", rows, "", 19);
 }
@@ -51,11 +53,11 @@ function serverText(server: SystemVersion): string {
   return text;
 }
 
-function view(server: SystemVersion | null): Computed {
+function view(server: SystemVersion | null, contextName: string): Computed {
   const client = clientVersion();
   return new Computed("system.versionInfo", {
-    Client: () => ({ ...client, DefaultAPIVersion: client.ApiVersion }),
-    Server: () => (server === null ? null : { ...server, APIVersion: server.ApiVersion, MinAPIVersion: server.MinAPIVersion }),
+    Client: () => withGoNames({ ...client, DefaultAPIVersion: client.ApiVersion, Context: contextName }),
+    Server: () => (server === null ? null : withGoNames({ ...server })),
     ServerOK: () => () => server !== null,
   });
 }
@@ -73,10 +75,10 @@ export const command: Command = {
     } catch (error) {
       failure = error;
     }
-    if (format === "") context.out(clientText() + (server === null ? "" : serverText(server)));
+    if (format === "") context.out(clientText(context.contextName()) + (server === null ? "" : serverText(server)));
     else {
       try {
-        context.out(`${compileTemplate(format === "json" ? "{{json .}}" : format).execute(view(server))}\n`);
+        context.out(`${compileTemplate(format === "json" ? "{{json .}}" : format).execute(view(server, context.contextName()))}\n`);
       } catch (error) {
         if (failure === undefined) throw invalidParameter(`template parsing error: ${messageOf(error)}`, error);
       }

@@ -4,11 +4,13 @@ import { eachTarget } from "../each-target.ts";
 import { checkLabel } from "../flags/check-option.ts";
 import { filterFlag, filtersQuery, formatFlag, inspectFormatFlag } from "../flags/list-flags.ts";
 import { inspectObjects } from "../inspect-objects.ts";
+import { volumePath } from "../object-paths.ts";
 import { pairsToMap } from "../options/files.ts";
 import { formatList } from "../output/format-list.ts";
 import { byName, volumeShape } from "../output/volumes.ts";
 
-const pathOf = (name: string): string => `/volumes/${encodeURIComponent(name)}`;
+/** A map that has nothing in it is not sent: `inspect` then shows null. */
+const mapOf = (pairs: readonly string[]): Record<string, string> | undefined => (pairs.length === 0 ? undefined : pairsToMap(pairs));
 
 export const create: Command = {
   usage: "[OPTIONS] [VOLUME]",
@@ -27,8 +29,8 @@ export const create: Command = {
       json: {
         Name: given ?? named,
         Driver: flags.string("driver"),
-        DriverOpts: pairsToMap(flags.list("opt")),
-        Labels: pairsToMap(flags.list("label")),
+        DriverOpts: mapOf(flags.list("opt")),
+        Labels: mapOf(flags.list("label")),
       },
     });
     context.out(`${volume.Name}\n`);
@@ -63,7 +65,7 @@ export const inspect: Command = {
     const client = context.client();
     return inspectObjects(context, names, flags.string("format"), async (name) => ({
       kind: "volume",
-      json: await client.text("GET", pathOf(name)),
+      json: await client.text("GET", volumePath(name)),
     }));
   },
 };
@@ -76,7 +78,7 @@ export const rm: Command = {
   async run(context, flags, names) {
     const client = context.client();
     return eachTarget(context, names, async (name) => {
-      await client.send("DELETE", pathOf(name), { query: { force: flags.bool("force") } });
+      await client.send("DELETE", volumePath(name), { query: { force: flags.bool("force") } });
       return name;
     });
   },
