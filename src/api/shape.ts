@@ -49,6 +49,35 @@ const blankConfig = {
   Labels: null,
 } as const;
 
+/** The members of a container's configuration, in dockerd's order, with those that mean nothing for an image. */
+function asContainerConfig(config: NonNullable<ImageInspect["Config"]>): object {
+  const { User, ExposedPorts, Env, Cmd, Healthcheck, ArgsEscaped, Volumes, WorkingDir, Entrypoint, ...rest } = config;
+  const { OnBuild, Labels, ...optional } = rest;
+  return {
+    Hostname: "",
+    Domainname: "",
+    User,
+    AttachStdin: false,
+    AttachStdout: false,
+    AttachStderr: false,
+    ...(ExposedPorts === undefined ? {} : { ExposedPorts }),
+    Tty: false,
+    OpenStdin: false,
+    StdinOnce: false,
+    Env,
+    Cmd,
+    ...(Healthcheck === undefined ? {} : { Healthcheck }),
+    ...(ArgsEscaped === undefined ? {} : { ArgsEscaped }),
+    Image: "",
+    Volumes,
+    WorkingDir,
+    Entrypoint,
+    OnBuild,
+    Labels,
+    ...optional,
+  };
+}
+
 /**
  * Before 1.50 an image's configuration had the fields that only containers have, before 1.45 there was that of the
  * container that it was made from, before 1.44 a VirtualSize, and a creation time even when none was known.
@@ -57,7 +86,7 @@ export function shapeImage(image: ImageInspect, minor: number): object {
   if (minor >= 50) return image;
   return {
     ...image,
-    Config: { ...blankConfig, ...image.Config },
+    ...(image.Config === undefined ? {} : { Config: asContainerConfig(image.Config) }),
     ...(minor >= 45 ? {} : { ContainerConfig: blankConfig }),
     ...(minor >= 44 ? {} : { Created: image.Created ?? "0001-01-01T00:00:00Z", VirtualSize: image.Size }),
   };

@@ -17,13 +17,15 @@ export async function sendLines(call: Call, source: AsyncIterable<unknown>): Pro
 
 /**
  * Sends the messages of an action that shows its progress. An action that fails before it had anything to say
- * is answered with the error's status; later, the error is the last message, as Docker sends it.
+ * is answered with the error's status; later, the error is the last message, as Docker sends it. `accepted`: it always is.
  */
-export async function sendProgress(call: Call, source: AsyncIterable<unknown>): Promise<void> {
+export async function sendProgress(call: Call, source: AsyncIterable<unknown>, options: { accepted?: boolean } = {}): Promise<void> {
   const messages = source[Symbol.asyncIterator]();
-  let next = await messages.next();
+  const first = messages.next();
+  if (options.accepted !== true) await first;
   call.open("application/json");
   try {
+    let next = await first;
     while (next.done !== true) {
       await call.write(`${JSON.stringify(next.value)}\r\n`);
       next = await messages.next();

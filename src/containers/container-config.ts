@@ -39,7 +39,7 @@ function optional<T>(key: string, value: T | null | undefined): Record<string, T
  */
 export function mergeConfig(user: ContainerConfig, image: ExecutionConfig, hostname: string): ContainerConfig {
   const { entrypoint, cmd } = mergeCommand(user, image);
-  if ((entrypoint?.length ?? 0) === 0 && ((cmd?.length ?? 0) === 0 || (cmd?.length === 1 && cmd[0] === ""))) {
+  if ((entrypoint?.length ?? 0) === 0 && (cmd?.length ?? 0) === 0) {
     throw invalidParameter("no command specified");
   }
   const ports = union(image.ExposedPorts as Record<string, unknown>, user.ExposedPorts);
@@ -54,7 +54,7 @@ export function mergeConfig(user: ContainerConfig, image: ExecutionConfig, hostn
     Tty: user.Tty ?? false,
     OpenStdin: user.OpenStdin ?? false,
     StdinOnce: user.StdinOnce ?? false,
-    Env: mergeEnv(user.Env ?? [], image.Env ?? []),
+    Env: (user.Env?.length ?? 0) === 0 ? (image.Env ?? null) : mergeEnv(user.Env ?? [], image.Env ?? []),
     Cmd: cmd,
     ...optional("Healthcheck", mergeHealthcheck(user.Healthcheck, image.Healthcheck)),
     ...optional("ArgsEscaped", user.ArgsEscaped ?? image.ArgsEscaped),

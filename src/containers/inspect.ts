@@ -30,8 +30,13 @@ export function networksOf(record: ContainerRecord): Record<string, EndpointSett
   if (isActive(record.status.state) && record.status.network?.Networks !== undefined) return record.status.network.Networks;
   const mode = record.settings.hostConfig.NetworkMode ?? "bridge";
   const networks: Record<string, EndpointSettings> = {};
-  if (!mode.startsWith("container:")) networks[mode] = blankEndpoint(record.settings.endpoints[mode] ?? {});
-  for (const [name, asked] of Object.entries(record.settings.endpoints)) networks[name] = blankEndpoint(asked);
+  // Which network it was is known also after the end.
+  const blank = (name: string, asked: EndpointSettings): EndpointSettings => ({
+    ...blankEndpoint(asked),
+    NetworkID: record.status.network?.Networks?.[name]?.NetworkID ?? "",
+  });
+  if (!mode.startsWith("container:")) networks[mode] = blank(mode, record.settings.endpoints[mode] ?? {});
+  for (const [name, asked] of Object.entries(record.settings.endpoints)) networks[name] = blank(name, asked);
   return networks;
 }
 
@@ -73,7 +78,11 @@ export function inspectContainer(record: ContainerRecord, options: InspectOption
   const { settings, status } = record;
   const { statePath } = options;
   const files = status.everStarted;
-  const network: NetworkSettings = isActive(status.state) ? (status.network ?? {}) : {};
+  const { SandboxID = "" } = status.network ?? {};
+  // The namespace is reached through the container's first process: as long as that is there.
+  const network: NetworkSettings = isActive(status.state)
+    ? { ...status.network, ...(SandboxID === "" ? {} : { SandboxKey: `/proc/${status.state.pid}/ns/net` }) }
+    : { SandboxID };
   const answer = {
     Id: record.id,
     Created: formatNanos(record.createdNanos),

@@ -61,7 +61,13 @@ function resolveContainerModes(context: EngineContext, host: HostConfig): HostCo
     if (match === null) continue;
     if (match[1] === "")
       throw invalidParameter(`invalid ${key === "NetworkMode" ? "network" : key === "IpcMode" ? "IPC" : "PID"} mode: ${host[key]}`);
-    resolved[key] = `container:${context.store.find(match[1] ?? "").id}`;
+    try {
+      resolved[key] = `container:${context.store.find(match[1] ?? "").id}`;
+    } catch (error) {
+      if (!isEngineError(error, "NotFound")) throw error;
+      // The start will look for the network's container again. A 404 would make clients pull the image.
+      if (key !== "NetworkMode") throw invalidParameter(error.message, error);
+    }
   }
   return { ...host, ...resolved };
 }
@@ -174,14 +180,18 @@ function prepare(
 ): { record: ContainerRecord; warnings: string[] } {
   const image = resolveImage(context, request.Image ?? "");
   const id = newId<"ContainerId">();
-  const config = mergeConfig(configOf(request), image.config.config ?? {}, hostnameFor(id, request));
   const hostConfig = resolveContainerModes(context, completeHostConfig(request.HostConfig ?? {}, context.defaults));
   checkConflicts(context, request, hostConfig);
   const links = resolveLinks(context, hostConfig);
+  const mode = hostConfig.NetworkMode ?? "";
+  const endpoints = endpointsOf(request, mode);
+  const MacAddress = endpoints[mode]?.MacAddress ?? "";
+  const config = mergeConfig({ ...configOf(request), MacAddress }, image.config.config ?? {}, hostnameFor(id, request));
   if (config.StopSignal) parseSignal(config.StopSignal);
   checkLogConfig(hostConfig.LogConfig?.Type ?? "", hostConfig.LogConfig?.Config ?? {});
   const warnings = [...checkPlatform(image, request.Image ?? "", platform), ...context.runtime.validate(config, hostConfig)];
-  const endpoints = endpointsOf(request, hostConfig.NetworkMode ?? "");
+  if (hostConfig.NetworkMode === "host" && Object.keys(hostConfig.PortBindings ?? {}).length > 0)
+    warnings.push("Published ports are discarded when using host network mode");
   checkNetworks(context, attachRequest(id, config, hostConfig, endpoints));
   const argv = [...(config.Entrypoint ?? []), ...(config.Cmd ?? [])];
   const record: ContainerRecord = {

@@ -4,15 +4,15 @@ const control = /^ctrl-([a-z@[\\\]^_])$/;
 
 /**
  * The bytes that a key sequence such as `ctrl-p,ctrl-q` or `ctrl-a,d` stands for.
- * @throws InvalidParameter `Invalid detach keys (x) provided`
+ * @throws InvalidParameter `Invalid detach keys (x) provided`; of an exec Docker says `escape`
  */
-export function parseDetachKeys(text: string): Uint8Array {
+export function parseDetachKeys(text: string, what: "detach" | "escape" = "detach"): Uint8Array {
   const bytes = text.split(",").map((key) => {
     const letter = control.exec(key.toLowerCase())?.[1];
     // Control characters are 64 below their letter: ASCII.
     if (letter !== undefined) return letter.toUpperCase().charCodeAt(0) - 64;
     if (key.length === 1 && key.charCodeAt(0) < 128) return key.charCodeAt(0);
-    throw invalidParameter(`Invalid detach keys (${text}) provided`);
+    throw invalidParameter(`Invalid ${what} keys (${text}) provided`);
   });
   return Uint8Array.from(bytes);
 }

@@ -145,7 +145,7 @@ describe("the life of a container", () => {
     assert.equal(State?.ExitCode, 127);
     assert.equal(
       State?.Error,
-      'failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: exec: "nosuch": executable file not found in $PATH: unknown',
+      'failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: "nosuch": executable file not found in $PATH: unknown',
     );
     world.runtime.failure = { stage: "overlay", errno: 28, message: "disk full" };
     await assert.rejects(engine.containers.start("web", {}));

@@ -28,8 +28,10 @@ export interface ExecStartOptions {
 /** `POST /containers/x/exec`. */
 export async function createExec(context: EngineContext, reference: string, config: ExecConfig): Promise<{ Id: string }> {
   if ((config.Cmd?.length ?? 0) === 0) throw invalidParameter("no exec command specified");
-  if (config.DetachKeys) parseDetachKeys(config.DetachKeys);
-  return { Id: addExec(context, context.find(reference), config).id };
+  if (config.DetachKeys) parseDetachKeys(config.DetachKeys, "escape");
+  const live = context.find(reference);
+  assertRunning(live, reference);
+  return { Id: addExec(context, live, config).id };
 }
 
 /** @throws Conflict when the container does not run */
@@ -56,9 +58,9 @@ function commandOf(config: ExecConfig): string {
   return `${path} ${args.join(" ")}`;
 }
 
-function assertRunning(live: LiveContainer): void {
+function assertRunning(live: LiveContainer, calledBy: string = live.id): void {
   const { status } = live.record.status.state;
-  if (status === "paused") throw conflict(`Container ${live.id} is paused, unpause the container before exec`);
+  if (status === "paused") throw conflict(`Container ${calledBy} is paused, unpause the container before exec`);
   if (status === "restarting") throw conflict(`Container ${live.id} is restarting, wait until the container is running`);
   if (status !== "running") throw conflict(`container ${live.id} is not running`);
 }

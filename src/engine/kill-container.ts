@@ -18,8 +18,8 @@ function parseNumber(text: string): number {
  * @throws Conflict `cannot kill container: x: container ID is not running`
  */
 export async function killContainer(context: EngineContext, reference: string, wanted: string | undefined): Promise<void> {
-  const signal = wanted === undefined || wanted === "" ? sigkill : parseNumber(wanted);
   try {
+    const signal = wanted === undefined || wanted === "" ? sigkill : parseNumber(wanted);
     const live = context.find(reference);
     if (signalName(signal) === undefined) throw invalidParameter(`the linux daemon does not support signal ${signal}`);
     const run = await live.lock.run(async () => live.run);

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { conflict, formatNanos, isEngineError, log, notFound, notModified, nowNanos } from "../base/base.ts";
+import { conflict, formatNanos, invalidParameter, log, notModified, nowNanos } from "../base/base.ts";
 import { endingOf, isActive, started, startFailed } from "../containers/containers.ts";
 import type { Monitor } from "../kernel/kernel.ts";
 import type { LogPlan } from "../logs/driver.ts";
@@ -94,11 +94,8 @@ async function launch(context: EngineContext, live: LiveContainer): Promise<void
   const logging = ContainerLog.of(context, live, plan);
   const sender = await logging?.prepare();
   cleanup.defer(() => logging?.abandon(sender));
-  const attaching = context.networks
-    .attach(withLinks(attachRequest(live.id, settings.config, settings.hostConfig, settings.endpoints, live.record.name), links))
-    .catch((error: unknown) => {
-      throw isEngineError(error, "NotFound") ? notFound(`failed to set up container networking: ${error.message}`, error) : error;
-    });
+  const request = attachRequest(live.id, settings.config, settings.hostConfig, settings.endpoints, live.record.name);
+  const attaching = context.networks.attach(withLinks(request, links));
   cleanup.defer(async () => {
     await attaching.catch(() => undefined);
     await context.networks.detach(live.id);
@@ -167,11 +164,20 @@ interface Joined {
 /** The containers whose namespaces this one joins; each has to run. */
 function joinedContainers(context: EngineContext, live: LiveContainer): Joined {
   const { hostConfig } = live.record.settings;
-  const target = (mode: string | undefined, what: string): LiveContainer | undefined => {
+  const target = (mode: string | undefined, what: "network" | "PID" | "IPC"): LiveContainer | undefined => {
     const match = /^container:(.+)$/.exec(mode ?? "");
     if (match === null) return undefined;
     const other = context.find(match[1] ?? "");
-    if (!isActive(other.record.status.state)) throw conflict(`cannot join ${what} of a non running container: ${other.id}`);
+    if (!isActive(other.record.status.state)) {
+      throw what === "network"
+        ? conflict(`cannot join network of a non running container: ${other.id}`)
+        : conflict(`failed to join ${what} namespace: container ${other.id} is not running`);
+    }
+    if (what === "IPC" && !/^(shareable|host)$/.test(other.record.settings.hostConfig.IpcMode ?? "")) {
+      throw invalidParameter(
+        `failed to join IPC namespace: container ${other.id}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)`,
+      );
+    }
     return other;
   };
   const pidOf = (other: LiveContainer): number => (isActive(other.record.status.state) ? other.record.status.state.pid : 0);

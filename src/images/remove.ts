@@ -3,7 +3,7 @@
  * an id removes image and name at once when all its names are of one repository. What cannot be forced: images
  * that others were made from, and images that run.
  */
-import { conflict, type Digest, parseReference, shortId } from "../base/base.ts";
+import { conflict, type Digest, familiarString, parseReference, shortId } from "../base/base.ts";
 import type { ImageDeleteResponseItem } from "../spec/spec.ts";
 import { chainIds } from "./chain.ts";
 import { familiarOf, isIdPrefix, resolveId, rowName } from "./resolve.ts";
@@ -36,7 +36,7 @@ function removeFound(store: ImageStore, reference: string, removal: Removal): vo
     const name = rowName(parseReference(reference));
     const user = store.ports.usedBy(id)[0];
     if (!removal.force && user !== undefined && isOneReference(names)) {
-      const familiar = JSON.stringify(familiarOf(name));
+      const familiar = JSON.stringify(familiarString(parseReference(reference)));
       const why = `container ${shortId(user.id)} is using its referenced image ${shortId(id)}`;
       throw conflict(`conflict: unable to remove repository reference ${familiar} (must force) - ${why}`);
     }

@@ -5,7 +5,18 @@
  */
 import { type FileHandle, open } from "node:fs/promises";
 import { Readable } from "node:stream";
-import { type Digest, digestOf, familiarString, isDigest, notFound, parseReference, repositoryOf, withDefaultTag } from "../base/base.ts";
+import {
+  type Digest,
+  digestOf,
+  familiarString,
+  isDigest,
+  isEngineError,
+  notFound,
+  parseReference,
+  type Reference,
+  repositoryOf,
+  withDefaultTag,
+} from "../base/base.ts";
 import { type Descriptor, type ImageIndex, type ImageManifest, mediaTypes } from "../spec/spec.ts";
 import { blobPath } from "./archive-contents.ts";
 import { archiveEnd, type Entry, entryHeader, entryPadding } from "./archive-writer.ts";
@@ -49,7 +60,7 @@ function select(store: ImageStore, references: readonly string[]): Selection {
       const prefix = `${repositoryOf(reference)}:`;
       const tags = store.rows.references().filter(({ name }) => name.startsWith(prefix));
       for (const { name, id } of tags) add(id, [name]);
-      if (tags.length === 0) add(resolveId(store.rows, text), []);
+      if (tags.length === 0) add(byIdPrefix(store, text, reference), []);
     } else {
       const id = store.rows.imageOf(rowName(reference));
       if (id === undefined) throw notFound(`No such image: ${familiarString(withDefaultTag(reference))}`);
@@ -57,6 +68,15 @@ function select(store: ImageStore, references: readonly string[]): Selection {
     }
   }
   return selection;
+}
+
+/** @throws NotFound in the words of a repository that has no tags */
+function byIdPrefix(store: ImageStore, text: string, repository: Reference): Digest {
+  try {
+    return resolveId(store.rows, text);
+  } catch (error) {
+    throw isEngineError(error, "NotFound") ? notFound(`No such image: ${familiarString(repository)}`, error) : error;
+  }
 }
 
 async function collect(store: ImageStore, selection: Selection, files: AsyncDisposableStack): Promise<Map<string, Source>> {

@@ -36,7 +36,7 @@ describe("capabilities", () => {
       assert.equal(normaliseCapability(text), "CAP_NET_ADMIN");
     assert.throws(() => normaliseCapability("NOSUCH"), {
       code: "InvalidParameter",
-      message: 'invalid capability: unknown capability: "CAP_NOSUCH"',
+      message: 'invalid CapAdd: unknown capability: "CAP_NOSUCH"',
     });
   });
 

@@ -41,11 +41,11 @@ export function capabilitiesOf(bits: bigint): string[] {
  * `net_admin`, `NET_ADMIN` or `CAP_NET_ADMIN` as `CAP_NET_ADMIN`; `ALL` stays.
  * @throws InvalidParameter for a name that is no capability
  */
-export function normaliseCapability(text: string): string {
+export function normaliseCapability(text: string, field: "CapAdd" | "CapDrop" = "CapAdd"): string {
   const upper = text.trim().toUpperCase();
   if (upper === "ALL" || upper === "CAP_ALL") return "ALL";
   const name = upper.startsWith("CAP_") ? upper : `CAP_${upper}`;
-  if (!capabilityNames.includes(name)) throw invalidParameter(`invalid capability: unknown capability: "${name}"`);
+  if (!capabilityNames.includes(name)) throw invalidParameter(`invalid ${field}: unknown capability: "${name}"`);
   return name;
 }
 
@@ -63,11 +63,13 @@ export interface CapabilityRequest {
  * @throws InvalidParameter
  */
 export function resolveCapabilities(request: CapabilityRequest): string[] {
-  const add = request.add.map(normaliseCapability);
-  const drop = request.drop.map(normaliseCapability);
+  const add = request.add.map((name) => normaliseCapability(name, "CapAdd"));
+  const drop = request.drop.map((name) => normaliseCapability(name, "CapDrop"));
   for (const name of add) {
     if (name !== "ALL" && !request.known.includes(name))
-      throw invalidParameter(`invalid capability: not supported by your kernel or not available in the current environment: "${name}"`);
+      throw invalidParameter(
+        `invalid CapAdd: capability not supported by your kernel or not available in the current environment: "${name}"`,
+      );
   }
   if (request.privileged) return [...request.known];
   if (add.includes("ALL")) return request.known.filter((name) => !drop.includes(name));

@@ -79,7 +79,7 @@ export function containerSettings(options: {
   return {
     ...emptySettings,
     SandboxID: endpoint.sandboxId,
-    Ports: network.record.driver === "host" ? {} : portsOf(endpoint, options.exposedPorts),
+    Ports: network.record.driver !== "bridge" ? {} : portsOf(endpoint, options.exposedPorts),
     ...(network.name === "bridge"
       ? {
           EndpointID: endpoint.endpointId,

@@ -75,7 +75,7 @@ function checkCpu(host: HostConfig, { support, cpuCount }: HostFacts, found: Fin
   );
   found.refuse(
     nano < 0 || nano > cpuCount * 1e9,
-    `range of CPUs is from 0.01 to ${cpuCount}.00, as there are only ${cpuCount} CPUs available`,
+    `Range of CPUs is from 0.01 to ${cpuCount}.00, as there are only ${cpuCount} CPUs available`,
   );
   found.refuse(shares < 0, `invalid CPU shares (${shares}): value must be a positive integer`);
   found.warn(shares > 0 && !support.cpuShares, `Your kernel does not support CPU shares ${notMounted} Shares discarded.`);
@@ -117,7 +117,7 @@ function checkCpuset(host: HostConfig, facts: HostFacts, found: Findings): void 
   found.warn((cpus !== "" || mems !== "") && !facts.support.cpuset, `Your kernel does not support cpuset ${notMounted} Cpuset discarded.`);
   const checkOne = (wanted: string, available: string, what: string, long: string): void => {
     const numbers = parseNumberList(wanted);
-    if (numbers === undefined) throw invalidParameter(`Invalid value ${wanted} for cpuset ${what}`);
+    if (numbers === undefined) throw invalidParameter(`Invalid value ${wanted} for cpuset ${what}: invalid format: ${wanted}`);
     const there = parseNumberList(available);
     if (!facts.support.cpuset || there === undefined || there.size === 0) return;
     const missing = [...numbers].some((number) => !there.has(number));
@@ -130,7 +130,7 @@ function checkCpuset(host: HostConfig, facts: HostFacts, found: Findings): void 
 function checkBlock(host: HostConfig, { support }: HostFacts, found: Findings): void {
   const weight = host.BlkioWeight ?? 0;
   found.warn(weight > 0 && !support.blkioWeight, `Your kernel does not support Block I/O weight ${notMounted} Weight discarded.`);
-  found.refuse(weight !== 0 && (weight < 10 || weight > 1000), "Range of blkio weight is from 10 to 1000");
+  found.refuse(support.blkioWeight && weight !== 0 && (weight < 10 || weight > 1000), "Range of blkio weight is from 10 to 1000");
   found.refuse(
     (host.IOMaximumBandwidth ?? 0) !== 0 || (host.IOMaximumIOps ?? 0) !== 0,
     "Invalid QoS settings: linux does not support Maximum IO Bandwidth or Maximum IO IOps",

@@ -144,10 +144,14 @@ export function checkDevices(hostConfig: HostConfig): void {
       throw invalidParameter(`invalid device specification: ${device.PathInContainer ?? ""} is not an absolute path`);
   }
   for (const rule of hostConfig.DeviceCgroupRules ?? []) parseDeviceRule(rule);
-  if ((hostConfig.DeviceRequests ?? []).length > 0) {
-    const [first] = hostConfig.DeviceRequests ?? [];
+}
+
+/** There are no drivers for devices that are asked for by what they can do. @throws InvalidParameter */
+function checkDeviceRequests(hostConfig: HostConfig): void {
+  const [first] = hostConfig.DeviceRequests ?? [];
+  if (first !== undefined) {
     throw invalidParameter(
-      `could not select device driver ${JSON.stringify(first?.Driver ?? "")} with capabilities: ${JSON.stringify(first?.Capabilities ?? [])
+      `could not select device driver ${JSON.stringify(first.Driver ?? "")} with capabilities: ${JSON.stringify(first.Capabilities ?? [])
         .replaceAll(",", " ")
         .replaceAll('"', "")}`,
     );
@@ -156,6 +160,7 @@ export function checkDevices(hostConfig: HostConfig): void {
 
 /** @throws InvalidParameter for a device that is not there */
 export async function containerDevices(hostConfig: HostConfig): Promise<ContainerDevices> {
+  checkDeviceRequests(hostConfig);
   if (hostConfig.Privileged === true) return { nodes: await nodesBelow("/dev", "/dev", skipped), rules: [{ allow: true, access: "rwm" }] };
   const nodes: SpecDevice[] = [];
   const rules = [...defaultRules];

@@ -16,6 +16,13 @@ export interface ExecSurroundings {
   readonly columns: number;
 }
 
+/** TERM has its place behind PATH and HOSTNAME, as at a container's start. */
+function withTerminal(env: readonly string[]): readonly string[] {
+  if (env.some((entry) => entry.startsWith("TERM="))) return env;
+  const own = env.findIndex((entry) => !entry.startsWith("PATH=") && !entry.startsWith("HOSTNAME="));
+  return own === -1 ? [...env, "TERM=xterm"] : env.toSpliced(own, 0, "TERM=xterm");
+}
+
 function execProcess(config: ExecConfig, { spec, facts, user }: ExecSurroundings): Process {
   const { capabilities, ...container } = spec.process;
   const tty = config.Tty === true;
@@ -29,7 +36,7 @@ function execProcess(config: ExecConfig, { spec, facts, user }: ExecSurroundings
     ...container,
     terminal: tty,
     args: [...(config.Cmd ?? [])],
-    env: mergeEnvironment(tty && !base.some((entry) => entry.startsWith("TERM=")) ? [...base, "TERM=xterm"] : base, config.Env ?? []),
+    env: mergeEnvironment(tty ? withTerminal(base) : base, config.Env ?? []),
     cwd: config.WorkingDir ? workingDirectory(config.WorkingDir) : container.cwd,
     user: { uid: user.uid, gid: user.gid, additionalGids: [...user.groups] },
     ...(granted === undefined ? {} : { capabilities: granted }),

@@ -5,14 +5,14 @@ import { explainFailure, sessionFailure } from "./explain-failure.ts";
 
 const { ENOENT, EACCES, EISDIR, ENOTDIR, EADDRINUSE, ENOEXEC, EINVAL } = constants.errno;
 const start =
-  "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: ";
+  "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: ";
 
 describe("explained failures", () => {
   const cases: readonly (readonly [string, number, string, number, string, string])[] = [
     ["exec", ENOENT, "nosuch", 127, "InvalidParameter", `${start}exec: "nosuch": executable file not found in $PATH: unknown`],
     ["exec", ENOENT, "/no/such", 127, "InvalidParameter", `${start}exec: "/no/such": stat /no/such: no such file or directory: unknown`],
     ["exec", EACCES, "/etc/passwd", 126, "InvalidParameter", `${start}exec: "/etc/passwd": permission denied: unknown`],
-    ["exec", EISDIR, "/etc", 126, "InvalidParameter", `${start}exec: "/etc": is a directory: unknown`],
+    ["exec", EISDIR, "/etc", 126, "InvalidParameter", `${start}exec: "/etc": is a directory: unknown: permission denied`],
     ["exec", ENOEXEC, "/x", 125, "System", `${start}exec /x: exec format error: unknown`],
     [
       "cwd",
@@ -20,7 +20,7 @@ describe("explained failures", () => {
       "/etc/passwd",
       125,
       "System",
-      `${start}chdir to cwd ("/etc/passwd") set in config.json failed: not a directory: unknown`,
+      `${start}error during container init: chdir to cwd ("/etc/passwd") set in config.json failed: not a directory: unknown`,
     ],
   ];
   for (const [stage, errno, message, exitCode, status, words] of cases) {

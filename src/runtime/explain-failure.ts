@@ -73,6 +73,9 @@ function programWords(program: string, number: number): string {
   return `exec ${program}: ${errnoText(number)}`;
 }
 
+/** Go tells a directory apart from a file that may not be executed; the CLI's exit code hangs on the older words. */
+const directoryHint = ": permission denied";
+
 const wrongKind =
   "Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type";
 
@@ -102,7 +105,7 @@ function explainLaunch({ stage, errno: number, message }: LaunchFailure): Explai
   const words = errnoText(number);
   switch (stage) {
     case "exec":
-      return byWords(`${duringInit}: ${programWords(message, number)}: unknown`);
+      return byWords(`${created}: ${programWords(message, number)}: unknown${number === errno.EISDIR ? directoryHint : ""}`);
     case "cwd":
       return byWords(`${duringInit}: chdir to cwd (${JSON.stringify(message)}) set in config.json failed: ${words}: unknown`);
     case "bind-port":
@@ -123,7 +126,11 @@ function explainLaunch({ stage, errno: number, message }: LaunchFailure): Explai
     case "symlink":
       return byWords(`${duringInit}: ${mountWords(message, number)}: unknown`);
     case "sysctl":
-      return byWords(`${duringInit}: write sysctl key ${message}: ${words}: unknown`);
+      return byWords(`${duringInit}: open /proc/sys/${message.replaceAll(".", "/")}: ${words}: unknown`);
+    case "mkdir":
+      if (number === errno.ENOTDIR || number === errno.EEXIST)
+        return explained(`Cannot mkdir: ${message} is not a directory`, "InvalidParameter");
+      return byWords(`${created}: mkdir ${message}: ${words}: unknown`);
     case "rlimit":
       return explained(
         `${duringInit}: error setting rlimits for ready process: error setting rlimit ${message}: ${words}: unknown`,

@@ -20,7 +20,7 @@ import type { RunningContainer, Runtime, RuntimeOptions, StartRequest } from "./
 import { cgroupPath, containerSpec, groupsAdded } from "./spec.ts";
 import { boundFiles, sharedShmPath } from "./spec-mounts.ts";
 import { type AccountFiles, type ResolvedUser, resolveUser } from "./users.ts";
-import { validateContainer } from "./validate.ts";
+import { checkSysctls, validateContainer } from "./validate.ts";
 import { treeView, type ViewRequest } from "./view.ts";
 
 export interface OpenRuntimeOptions {
@@ -98,6 +98,7 @@ class LinuxRuntime implements Runtime {
 
   async start(request: StartRequest): Promise<RunningContainer> {
     const { hostConfig } = request;
+    checkSysctls(hostConfig);
     const [user, devices] = await Promise.all([
       this.#user(request),
       containerDevices(hostConfig),

@@ -33,7 +33,8 @@ function checkSecurity(hostConfig: HostConfig, facts: HostFacts): string[] {
   return [];
 }
 
-function checkSysctls(hostConfig: HostConfig): void {
+/** At the start: Docker leaves it to the runtime. @throws InvalidParameter */
+export function checkSysctls(hostConfig: HostConfig): void {
   const own = {
     ipc: ipcMode(hostConfig) !== "host",
     network: hostConfig.NetworkMode !== "host",
@@ -61,6 +62,17 @@ function checkText(config: ContainerConfig): void {
   if (name.length > 64 || /[/\s]/.test(name)) throw invalidParameter(`invalid hostname format: ${name}`);
 }
 
+/** Options of other systems and storage drivers. */
+function checkForeign(hostConfig: HostConfig): void {
+  const isolation: string = hostConfig.Isolation ?? "";
+  if (isolation !== "" && isolation !== "default")
+    throw invalidParameter(`Invalid isolation: ${JSON.stringify(isolation)} - linux only supports 'default'`);
+  for (const option of Object.keys(hostConfig.StorageOpt ?? {})) {
+    if (option.toLowerCase() !== "size") throw invalidParameter(`Unknown option ${option}`);
+    throw invalidParameter("--storage-opt is supported only for overlay over xfs with 'pquota' mount option");
+  }
+}
+
 /** @returns warnings. @throws InvalidParameter in Docker's words */
 export function validateContainer(config: ContainerConfig, hostConfig: HostConfig, facts: HostFacts): string[] {
   checkText(config);
@@ -69,7 +81,7 @@ export function validateContainer(config: ContainerConfig, hostConfig: HostConfi
   checkNamespaces(hostConfig);
   cgroupParentPath(hostConfig.CgroupParent ?? "");
   checkDevices(hostConfig);
-  checkSysctls(hostConfig);
+  checkForeign(hostConfig);
   resourceLimits(hostConfig.Ulimits ?? [], []);
   return [...checkSecurity(hostConfig, facts), ...checkResources(hostConfig, facts)];
 }

@@ -20,7 +20,6 @@ const accidental: Readonly<Record<string, string>> = {
   SharedSize: "<size>",
   Created: "<time>",
   CreatedAt: "<time>",
-  RunningFor: "<age>",
   Data: "<data>",
   time: "<time>",
   timeNano: "<time>",

@@ -78,7 +78,7 @@ export function imageRoutes(images: ImageBackend): Route[] {
     {
       method: "POST",
       pattern: "/images/load",
-      handler: (call) => sendProgress(call, images.load(call.upload(), { quiet: call.query.flag("quiet") })),
+      handler: (call) => sendProgress(call, images.load(call.upload(), { quiet: call.query.flag("quiet") }), { accepted: true }),
     },
     {
       method: "GET",

@@ -5,7 +5,7 @@ docker tag busybox one/two:three
 docker tag busybox:latest UPPER
 docker tag busybox bad:tag:x
 docker tag nosuch xx
-docker images --format '{{.Repository}}:{{.Tag}}'
+docker images --format '{{.Repository}}:{{.Tag}}' | sort
 docker images -q | sort -u | wc -l
 docker images one/two --format '{{.Tag}}'
 docker images 'one/*' --format '{{.Tag}}'
@@ -17,7 +17,7 @@ docker images -f label=x
 docker images -f before=busybox -q
 docker images -f since=nosuch
 docker images -f nosuch=1
-docker images --no-trunc --digests
+docker images --no-trunc --digests | sort
 docker image inspect busybox
 docker image inspect -f '{{.Architecture}} {{.Os}} {{json .Config.Cmd}} {{len .RootFS.Layers}} {{json .RepoTags}} {{json .RepoDigests}} {{json .Metadata.LastTagTime}}' busybox | sed 's/"[0-9-]*T[^"]*"/TIME/'
 docker image inspect nosuch

@@ -11,9 +11,9 @@ docker stats --no-stream --format '{{.Container}} {{.ID}}' aa
 docker stats --no-stream --no-trunc --format '{{.ID}}' aa
 docker stats --no-stream nosuch
 docker stats --no-stream --format '{{.Name}}'
-docker diff aa
+docker diff aa | sort -k2
 docker exec aa sh -c 'echo xx >/etc/new; rm /etc/group; chmod 700 /etc/passwd; mkdir -p /d/e; mkdir /var/f'
-docker diff aa
+docker diff aa | sort -k2
 docker inspect -f '{{.SizeRw}}' aa
 docker inspect -s -f '{{gt .SizeRw 0.0}} {{gt .SizeRootFs .SizeRw}}' aa
 docker pause aa
@@ -23,7 +23,7 @@ docker unpause aa
 docker stop -t 0 aa
 docker top aa
 docker stats --no-stream --format '{{.Name}} {{.PIDs}} {{.CPUPerc}} {{.MemUsage}} {{.MemPerc}} {{.NetIO}} {{.BlockIO}}' aa
-docker diff aa
+docker diff aa | sort -k2
 docker inspect aa
 docker rm aa
 docker run -d --name bb -p 127.0.0.1:18200:80 -p 18201:81 -p 18202:82/udp --expose 99 busybox sleep 100

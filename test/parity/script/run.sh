@@ -29,12 +29,12 @@ docker run --rm --network none -h name -e A=1 -e B=2 --env A=3 busybox env
 docker run --rm --network none -t busybox tty
 docker run --rm --network none -e TERM=x -t -h hh busybox env
 docker run --rm --network none busybox cat /etc/hosts /etc/resolv.conf | grep -v '^nameserver\|^search\|^#\|^$'
-docker run --rm --dns 9.9.9.9 --dns-search a.b --dns-option ndots:3 busybox grep -v '^#' /etc/resolv.conf
+docker run --rm --dns 9.9.9.9 --dns-search a.b --dns-option ndots:3 busybox grep -v '^#\|^$' /etc/resolv.conf
 docker run --rm --add-host aa:1.2.3.4 --add-host bb:::1 --network none busybox tail -2 /etc/hosts
 docker run --rm --network none busybox ip -o link
 docker run --rm --network none busybox ls -l /dev | awk '{print $1,$3,$4,$NF}' 
 docker run --rm --network none busybox sh -c 'ls /dev/fd /dev/stdin /dev/shm /dev/pts -d'
-docker run --rm --network none busybox mount | awk '{print $3}'
+docker run --rm --network none busybox mount | awk '{print $3}' | sort
 docker run --rm --network none busybox sh -c 'mount | grep " on /proc\| on /sys " | sort'
 docker run --rm --network none busybox sh -c 'grep -E "^(Cap|NoNew|Seccomp)" /proc/self/status'
 docker run --rm --network none --privileged busybox sh -c 'grep -E "^(NoNew|Seccomp:)" /proc/self/status'
@@ -71,7 +71,7 @@ docker run --rm -a stderr --network none busybox sh -c 'echo out; echo err >&2'
 docker run --rm -d --network none -p 80:80/nosuch busybox true
 docker run --rm --network none -e BAD busybox env | grep -c BAD
 docker run --rm --network none --env-file nosuch busybox env
-docker run --rm --pid container:streams busybox ps -o comm
+docker run --rm --pid container:streams busybox ps -o comm | sort
 docker run --rm --network container:streams busybox ip -o link
 docker run --rm --ipc container:streams busybox true
 docker run --rm --network container:twice busybox true

@@ -12,7 +12,7 @@ docker pause aa
 docker info -f '{{.Containers}} {{.ContainersRunning}} {{.ContainersPaused}} {{.ContainersStopped}} {{.Images}}'
 docker system df --format '{{.Type}} {{.TotalCount}} {{.Active}}'
 docker system df
-docker system df -v | grep -v '^$' | cut -c1-40
+docker system df -v | grep -v '^$'
 docker volume create lone
 docker container prune -f --filter label=nosuch
 docker container prune -f --filter until=1h
