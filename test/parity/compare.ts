@@ -7,7 +7,10 @@ export interface Hunk {
   readonly berth: readonly string[];
 }
 
-/** A difference that stays, and why. */
+/**
+ * A difference that stays, and why: where Docker has the lines `docker`, one after the other and at whatever indentation,
+ * Berth has `berth`. Lines have their mark: `>`, `!` or `=`.
+ */
 export interface AllowedDifference extends Hunk {
   /** `group` alone, or `group: command` for one step. Undefined: wherever it comes up. */
   readonly where?: string;
@@ -43,9 +46,42 @@ export function differences(docker: readonly string[], berth: readonly string[])
   return hunks;
 }
 
-const same = (a: readonly string[], b: readonly string[]): boolean => a.length === b.length && a.every((line, index) => line === b[index]);
+const distance = (a: readonly string[], b: readonly string[]): number =>
+  differences(a, b).reduce((sum, { docker, berth }) => sum + docker.length + berth.length, 0);
 
-/** Which hunks of a group's steps are not allowed, as text; the allowances that were needed go into `used`. */
+const split = (line: string): readonly [mark: string, indent: string, text: string] => {
+  const [, mark = "", indent = "", text = ""] = /^(.)( *)(.*)$/.exec(line) ?? [];
+  return [mark, indent, text];
+};
+
+/** `lines` with those of the allowance that begin at `at` replaced; undefined when they are not there. */
+function replaceAt(lines: readonly string[], at: number, { docker, berth }: Hunk): string[] | undefined {
+  const [, there = ""] = split(lines[at] ?? "");
+  const [, written = ""] = split(docker[0] ?? "");
+  const shift = there.length - written.length;
+  if (shift < 0) return undefined;
+  const moved = (line: string): string => {
+    const [mark, indent, text] = split(line);
+    return `${mark}${" ".repeat(shift)}${indent}${text}`;
+  };
+  if (docker.some((line, index) => lines[at + index] !== moved(line))) return undefined;
+  return [...lines.slice(0, at), ...berth.map(moved), ...lines.slice(at + docker.length)];
+}
+
+/** Docker's lines with an allowance applied wherever that brings them nearer to Berth's. */
+function applied(docker: readonly string[], berth: readonly string[], allowance: AllowedDifference): readonly string[] {
+  let lines = docker;
+  for (let at = 0; at < lines.length; at++) {
+    const changed = replaceAt(lines, at, allowance);
+    if (changed !== undefined && distance(changed, berth) < distance(lines, berth)) lines = changed;
+  }
+  return lines;
+}
+
+const concerns = ({ where }: AllowedDifference, group: string, command: string): boolean =>
+  where === undefined || where === group || where === `${group}: ${command}`;
+
+/** Which differences of a group's steps are not allowed, as text; the allowances that were needed go into `used`. */
 export function unexplained(
   group: string,
   recorded: readonly RecordedStep[],
@@ -56,16 +92,14 @@ export function unexplained(
   return run.flatMap(({ command, lines }, index) => {
     const step = recorded[index];
     if (step?.command !== command) return [`$ ${command}\n  is not in the recording: record it again`];
-    const left = differences(step.lines, lines).filter((hunk) => {
-      const reason = allowed.find(
-        ({ where, docker, berth }) =>
-          (where === undefined || where === group || where === `${group}: ${command}`) &&
-          same(docker, hunk.docker) &&
-          same(berth, hunk.berth),
-      );
-      if (reason !== undefined) used.add(reason);
-      return reason === undefined;
-    });
+    let expected = step.lines;
+    for (const allowance of allowed) {
+      if (!concerns(allowance, group, command) || distance(expected, lines) === 0) continue;
+      const nearer = applied(expected, lines, allowance);
+      if (nearer !== expected) used.add(allowance);
+      expected = nearer;
+    }
+    const left = differences(expected, lines);
     if (left.length === 0) return [];
     const show = ({ docker, berth }: Hunk): string =>
       [...docker.map((line) => `  docker ${line}`), ...berth.map((line) => `  berth  ${line}`)].join("\n");

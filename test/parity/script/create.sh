@@ -11,7 +11,7 @@ docker create --name '' busybox true
 docker rm $(docker ps -lq)
 docker create --pull never nosuch true
 docker create busybox
-docker create --name bb -e A=1 -e B= -e UNSET_VARIABLE -l x=y -l empty -w /work -u user -h host --domainname dom --entrypoint sh --stop-signal USR1 --stop-timeout 3 --mac-address 02:42:ac:11:00:09 --expose 80 --expose 90-91/udp -i -t busybox -c 'exit 0'
+docker create --name bb -e A=1 -l x=y -l empty -w /work -u user -h host --domainname dom --entrypoint sh --stop-signal USR1 --stop-timeout 3 --mac-address 02:42:ac:11:00:09 --expose 80 --expose 90-91/udp -i -t busybox -c 'exit 0'
 docker inspect -f '{{json .Config}}' bb
 docker create --name cc --network none -m 64m --memory-reservation 32m --memory-swap 128m --cpus 0.5 --cpu-shares 100 --cpuset-cpus 0 --pids-limit 50 --blkio-weight 0 --oom-score-adj 100 --ulimit nofile=100:200 --ulimit nproc=50 --cap-add NET_ADMIN --cap-add sys_time --cap-drop MKNOD --sysctl kernel.msgmax=70000 --security-opt no-new-privileges --tmpfs /t:size=1m --shm-size 8m --read-only --init --restart on-failure:3 --add-host hh:1.2.3.4 --dns 1.1.1.1 --dns-search dd --dns-option ndots:1 --group-add 7 --device /dev/null:/dev/n:r --ipc private --uts host --log-opt max-size=10k --log-opt max-file=2 busybox true
 docker inspect -f '{{json .HostConfig}}' cc

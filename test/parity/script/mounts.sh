@@ -22,7 +22,7 @@ docker run --rm --network none -v copy:/other busybox cat /other/group
 docker run --rm --network none -v nocopied:/etc:nocopy busybox ls /etc
 docker run --rm --network none --mount type=volume,source=nc2,target=/etc,volume-nocopy busybox ls /etc
 docker run -d --name src --network none -v v1:/a -v $PWD/dir:/b:ro -v /anon busybox sleep 100
-docker inspect -f '{{json .Mounts}}' src
+docker inspect -f '{{range .Mounts}}{{json .}}{{println}}{{end}}' src | sed 's/[0-9a-f]\{64\}/ID/g' | sort
 docker inspect -f '{{json .HostConfig.Binds}} {{json .HostConfig.Mounts}} {{json .Config.Volumes}}' src
 docker run --rm --network none --volumes-from src busybox sh -c 'cat /a/x /b/f; ls -d /anon; touch /b/q'
 docker run --rm --network none --volumes-from src:ro busybox touch /a/x
@@ -45,7 +45,7 @@ docker create --name many --network none --tmpfs /t:size=1m --mount type=tmpfs,d
 docker inspect -f '{{json .HostConfig.Mounts}} {{json .HostConfig.Tmpfs}}' many
 docker inspect -f '{{range .Mounts}}{{.Type}} {{.Destination}} {{.Driver}} {{.Mode}} {{.RW}} {{.Propagation}};{{end}}' many | tr ';' '\n' | sort
 docker volume inspect -f '{{json .Labels}}' v2
-docker ps -a --format '{{.Mounts}} {{.LocalVolumes}}' -f name=many --no-trunc | tr , '\n' | sort | tail -1
+docker ps -a --format '{{.LocalVolumes}}' -f name=many
 docker rm -v many
 docker volume ls --format '{{.Name}}' | sort
 docker volume prune -f | sed 's/[0-9a-f]\{64\}/ID/' | sort

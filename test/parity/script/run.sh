@@ -25,7 +25,7 @@ docker run --rm -u 99999999999 busybox id
 docker run --rm --group-add extra --group-add 42 busybox id
 docker run --rm busybox id
 docker run --rm -h name --domainname example.org busybox sh -c 'hostname; hostname -f; cat /etc/hostname; grep name /etc/hosts | cut -f2'
-docker run --rm --network none -h name -e A=1 -e B=2 --env A=3 busybox env
+docker run --rm --network none -h name -e A=1 -e B=2 --env A=3 busybox env | sort
 docker run --rm --network none -t busybox tty
 docker run --rm --network none -e TERM=x -t -h hh busybox env
 docker run --rm --network none busybox cat /etc/hosts /etc/resolv.conf | grep -v '^nameserver\|^search\|^#\|^$'
