@@ -118,8 +118,8 @@ export class Daemon {
   private constructor(dataRoot: string, execRoot: string, args: readonly string[]) {
     this.dataRoot = dataRoot;
     this.execRoot = execRoot;
-    this.directHost = `unix://${execRoot}/d.sock`;
-    this.host = description === undefined ? this.directHost : `unix://${execRoot}/relay.sock`;
+    this.host = `unix://${execRoot}/d.sock`;
+    this.directHost = description === undefined ? this.host : `unix://${execRoot}/direct.sock`;
     this.#args = args;
   }
 

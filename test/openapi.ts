@@ -87,6 +87,24 @@ function pathPattern(template: string): RegExp {
 
 const plainPath = (path: string): string => path.replace(/^\/v[\d.]+(?=\/)/, "").replace(/\?.*$/, "");
 
+/** The first version whose answers have no fields but the described ones. */
+const oldestExact = 50;
+
+function minorOf(path: string): number {
+  const minor = /^\/v1\.(\d+)\//.exec(path)?.[1];
+  return minor === undefined ? Number.POSITIVE_INFINITY : Number(minor);
+}
+
+/** The same without any closed type. */
+function opened(schema: Json): Json {
+  const open = (value: unknown): unknown => (Array.isArray(value) ? value.map(open) : isObject(value) ? opened(value) : value);
+  return Object.fromEntries(
+    Object.entries(schema)
+      .filter(([key, value]) => !(key === "unevaluatedProperties" && value === false))
+      .map(([key, value]) => [key, open(value)]),
+  );
+}
+
 /** Any endpoint of Docker's answers so, whatever is described: to bad parameters, what is not there, states that forbid it. */
 const refusals: readonly number[] = [400, 403, 404, 409, 501, 503];
 const refusal: { readonly schema: Json } = { schema: { $ref: "#/definitions/ErrorResponse" } };
@@ -96,6 +114,8 @@ export class ApiDescription {
   readonly #definitions: Json;
   readonly #ajv: Ajv = new Ajv({ strict: false, allErrors: true });
   readonly #validators: Map<unknown, ValidateFunction> = new Map();
+  /** For answers of older versions, which may have fields that are gone by now. */
+  readonly #tolerant: Map<unknown, ValidateFunction> = new Map();
 
   constructor(description: Json) {
     // Of several templates that match, the one with the fewest parameters is meant: /containers/json is no container.
@@ -133,7 +153,7 @@ export class ApiDescription {
     const { schema } = response;
     // A body that the description has for a HEAD request is never sent.
     if (method === "HEAD" || schema === undefined || schema["format"] === "binary") return [];
-    const validate = this.#validator(schema);
+    const validate = this.#validator(schema, minorOf(path) >= oldestExact);
     if (validate(body)) return [];
     return (validate.errors ?? []).map(
       ({ instancePath, message, params }) => `${method} ${plain}${instancePath}: ${message} ${JSON.stringify(params)}`,
@@ -149,11 +169,13 @@ export class ApiDescription {
     return this.#paths.find(({ pattern, operations }) => pattern.test(plain) && operations[method.toLowerCase()] !== undefined);
   }
 
-  #validator(schema: Json): ValidateFunction {
-    const known = this.#validators.get(schema);
+  #validator(schema: Json, exact: boolean): ValidateFunction {
+    const validators = exact ? this.#validators : this.#tolerant;
+    const known = validators.get(schema);
     if (known !== undefined) return known;
-    const made = this.#ajv.compile({ ...convert(schema), definitions: this.#definitions });
-    this.#validators.set(schema, made);
+    const whole = { ...convert(schema), definitions: this.#definitions };
+    const made = this.#ajv.compile(exact ? whole : opened(whole));
+    validators.set(schema, made);
     return made;
   }
 }

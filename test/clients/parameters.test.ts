@@ -52,6 +52,19 @@ describe("parameters", () => {
     await daemon.ok("rm", "-f", "trap");
   });
 
+  test("of stats: one sample, or two to tell what has changed between", async () => {
+    await daemon.ok("run", "-d", "--name", "idle", "busybox", "sleep", "100");
+    const sample = async (
+      query: string,
+    ): Promise<{ precpu_stats: { system_cpu_usage?: number }; cpu_stats: { system_cpu_usage?: number } }> =>
+      (await ask(daemon, "GET", `/containers/idle/stats?stream=0${query}`)).body as never;
+    const one = await sample("&one-shot=1");
+    assert.ok(Number(one.cpu_stats.system_cpu_usage) > 0);
+    assert.equal(one.precpu_stats.system_cpu_usage ?? 0, 0);
+    assert.ok(Number((await sample("")).precpu_stats.system_cpu_usage) > 0);
+    await daemon.ok("rm", "-f", "idle");
+  });
+
   test("of attach: the log first", async () => {
     await daemon.ok("run", "--name", "said", "busybox", "echo", "hello");
     const { text } = await ask(daemon, "POST", "/containers/said/attach?logs=1&stdout=1");
