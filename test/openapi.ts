@@ -82,7 +82,7 @@ function closedDefinition(name: string, schema: Json): Json {
 
 /** `/containers/{id}/json` as a pattern. Names of images have slashes in them. */
 function pathPattern(template: string): RegExp {
-  return new RegExp(`^${template.replaceAll(/[.*+?^$()|[\]\\]/g, "\\$&").replaceAll(/\{\w+\}/g, ".+")}$`);
+  return new RegExp(`^${template.replaceAll(/[.*+?^$()|[\]\\]/g, "\\$&").replaceAll("{id}", "[^/]+").replaceAll(/\{\w+\}/g, ".+")}$`);
 }
 
 const plainPath = (path: string): string => path.replace(/^\/v[\d.]+(?=\/)/, "").replace(/\?.*$/, "");
