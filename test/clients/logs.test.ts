@@ -166,8 +166,7 @@ describe("docker logs", () => {
     const time = (n: number): string => new Date(now - (lines - n) * 10).toISOString();
     for (let n = 0; n < lines; ) {
       let text = "";
-      for (const end = n + 100_000; n < end; n++)
-        text += `{"log":"line ${n} ${padding}\\n","stream":"stdout","time":"${time(n)}"}\n`;
+      for (const end = n + 100_000; n < end; n++) text += `{"log":"line ${n} ${padding}\\n","stream":"stdout","time":"${time(n)}"}\n`;
       writeFileSync(path, text, { flag: "a" });
     }
     const size = statSync(path).size;
