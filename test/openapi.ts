@@ -82,7 +82,7 @@ function closedDefinition(name: string, schema: Json): Json {
 
 /** `/containers/{id}/json` as a pattern. Names of images have slashes in them. */
 function pathPattern(template: string): RegExp {
-  return new RegExp(`^${template.replaceAll(/[.*+?^$()|[\]\\]/g, "\\$&").replaceAll("{id}", "[^/]+").replaceAll(/\{\w+\}/g, ".+")}$`);
+  return new RegExp(`^${template.replaceAll(/[.*+?^$()|[\]\\]/g, "\\$&").replaceAll(/\{\w+\}/g, ".+")}$`);
 }
 
 const plainPath = (path: string): string => path.replace(/^\/v[\d.]+(?=\/)/, "").replace(/\?.*$/, "");
@@ -118,8 +118,11 @@ export class ApiDescription {
   readonly #tolerant: Map<unknown, ValidateFunction> = new Map();
 
   constructor(description: Json) {
-    // Of several templates that match, the one with the fewest parameters is meant: /containers/json is no container.
-    const templates = Object.entries(description["paths"] as Json).sort(([a], [b]) => a.split("{").length - b.split("{").length);
+    // Of several templates that match, the one with the fewest parameters is meant, of these the longest: /containers/json is no
+    // container, and x/logs no service.
+    const templates = Object.entries(description["paths"] as Json).sort(
+      ([a], [b]) => a.split("{").length - b.split("{").length || b.length - a.length,
+    );
     this.#paths = templates.map(([template, item]) => ({ template, pattern: pathPattern(template), operations: item as Json }));
     const definitions = Object.entries(description["definitions"] as Record<string, Json>);
     this.#definitions = Object.fromEntries(
