@@ -24,10 +24,11 @@ class Relayed implements AsyncDisposable {
   private constructor(answer: RequestListener) {
     this.#server = createServer(answer);
     // As the daemon does: what follows the request is echoed.
-    this.#server.on("upgrade", (_request, socket) => {
+    this.#server.on("upgrade", (_request, socket, early) => {
       socket.write(
         "HTTP/1.1 101 UPGRADED\r\nContent-Type: application/vnd.docker.raw-stream\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n",
       );
+      socket.write(early);
       socket.pipe(socket);
     });
   }
