@@ -44,12 +44,9 @@ def attach():
     container.start()
     connection._sock.sendall(b"one\ntwo\n")
     connection._sock.shutdown(socket.SHUT_WR)
-    received = b""
-    while b"got two\n" not in received:
-        chunk = connection._sock.recv(4096)
-        assert chunk, received
-        received += chunk
-    assert received.startswith(b"\x01\x00\x00\x00\x00\x00\x00\x08got one\n"), received
+    received = list(docker.utils.socket.frames_iter(connection, tty=False))
+    assert {stream for stream, _ in received} == {1}, received
+    assert b"".join(chunk for _, chunk in received) == b"got one\ngot two\nend\n", received
     connection.close()
     container.remove(force=True)
 
