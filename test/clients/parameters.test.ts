@@ -93,6 +93,22 @@ describe("parameters", () => {
     assert.equal(await daemon.ok("rmi", "--no-prune", "other:1"), "Untagged: other:1");
   });
 
+  test("of a commit: name, author, comment, changes, configuration", async () => {
+    await daemon.ok("run", "--name", "changed", "busybox", "touch", "/made");
+    await daemon.ok("commit", "-a", "me", "-m", "why", "-c", "CMD ls /made", "changed", "committed:1");
+    const shown = "{{.Author}} {{.Comment}} {{json .Config.Cmd}}";
+    assert.equal(await daemon.ok("inspect", "-f", shown, "committed:1"), 'me why ["/bin/sh","-c","ls /made"]');
+    assert.equal(await daemon.ok("run", "--rm", "committed:1"), "/made");
+    const raw = await ask(daemon, "POST", "/commit?container=changed&repo=committed&tag=2&pause=0", { Labels: { a: "b" }, Cmd: ["true"] });
+    assert.equal(raw.status, 201);
+    assert.equal(
+      await daemon.ok("inspect", "-f", "{{.Id}} {{.Config.Labels.a}} {{json .Config.Cmd}}", "committed:2"),
+      `${(raw.body as { Id: string }).Id} b ["true"]`,
+    );
+    await daemon.ok("rm", "changed");
+    await daemon.ok("rmi", "committed:1", "committed:2");
+  });
+
   test("of a pull: image, tag, platform and credentials come to a refusal", async () => {
     for (const args of [["busybox:nope"], ["--platform", "linux/arm64", "busybox:nope"]])
       assert.match(await refusal("pull", ...args), /registry client not available in this version/);
