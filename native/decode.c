@@ -92,7 +92,7 @@ static const struct signature {
 	{ OP_UNMOUNT_AT, "unmount-at", "s" },              /* place */
 	{ OP_COPY_UP, "copy-up", "lss" },                  /* lower, path, target */
 	{ OP_MOUNT, "mount", "sss4l111" },                 /* type, source, target, MOUNT_ATTR_*, options, FILL_*, create, optional */
-	{ OP_ATTACH_TREE, "attach-tree", "4s14414" },      /* slot, target, create, set, clear, recursive, propagation */
+	{ OP_ATTACH_TREE, "attach-tree", "4ss14414" },     /* slot, source, target, create, set, clear, recursive, propagation */
 	{ OP_MOUNT_ATTRIBUTES, "mount-attributes", "s441" }, /* target, set, clear, recursive */
 	{ OP_READONLY_PATH, "readonly-path", "s" },
 	{ OP_MASKED_PATH, "masked-path", "s" },

@@ -76,26 +76,26 @@ static bool mount_new(struct init_context *context, const struct op *op, struct 
 
 static bool attach_slot(struct init_context *context, const struct op *op, struct failure *failure)
 {
-	const char *path = op->text[0];
+	const char *source = op->text[0], *path = op->text[1];
 	uint64_t slot = op->number[0];
 	struct stat status, place;
 	int tree = slot < SLOTS ? context->prepared->slots[slot] : -1;
 	if (tree < 0 || fstat(tree, &status) != 0) return fail(failure, op->name, EINVAL, "slot %u is empty", (unsigned)slot);
 	int target = op->number[1] == 0 ? open_inside(context->root, path, O_PATH, 0)
 	                                : make_inside(context->root, path, S_ISDIR(status.st_mode), S_ISDIR(status.st_mode) ? 0755 : 0644);
-	if (target < 0) return fail(failure, op->name, errno, "%s", path);
+	if (target < 0) return fail(failure, op->name, errno, "%s\n%s", source, path);
 	if (is_root(context, target)) {
 		close(target);
-		return fail(failure, op->name, EBUSY, "%s", path);
+		return fail(failure, op->name, EBUSY, "%s\n%s", source, path);
 	}
 	/* move_mount says EINVAL for this; mount(2), which messages are written for, says what it is. */
-	if (fstat(target, &place) == 0 && S_ISDIR(place.st_mode) != S_ISDIR(status.st_mode)) return fail(failure, op->name, ENOTDIR, "%s", path);
+	if (fstat(target, &place) == 0 && S_ISDIR(place.st_mode) != S_ISDIR(status.st_mode)) return fail(failure, op->name, ENOTDIR, "%s\n%s", source, path);
 	bool ok = change_and_attach(tree, target, op->number[2], op->number[3], op->number[4] != 0, op->number[5]);
 	int error = errno;
 	close(target);
 	close(tree);
 	context->prepared->slots[slot] = -1;
-	return ok || fail(failure, op->name, error, "%s", path);
+	return ok || fail(failure, op->name, error, "%s\n%s", source, path);
 }
 
 static bool change_at(struct init_context *context, const struct op *op, struct failure *failure)

@@ -54,7 +54,7 @@ const initOps: readonly InitOp[] = [
     create: "directory",
     optional: true,
   },
-  { op: "attach-tree", slot: 1, target: "/b", create: "auto", set: 1, clear: 2, recursive: true, propagation: 0x44000 },
+  { op: "attach-tree", slot: 1, source: "/a", target: "/b", create: "auto", set: 1, clear: 2, recursive: true, propagation: 0x44000 },
   { op: "mount-attributes", target: "/b", set: 1, clear: 0, recursive: false },
   { op: "readonly-path", target: "/proc/sys" },
   { op: "masked-path", target: "/proc/keys" },

@@ -237,6 +237,7 @@ function encodeMountOp(to: ByteWriter, op: MountOp): void {
     case "attach-tree":
       to.u8(33)
         .u32(op.slot)
+        .text(op.source ?? "")
         .text(op.target)
         .u8(op.create === "auto");
       to.u32(op.set).u32(op.clear).u8(op.recursive).u32(op.propagation);

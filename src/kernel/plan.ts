@@ -159,6 +159,8 @@ export type InitOp =
   | {
       readonly op: "attach-tree";
       readonly slot: number;
+      /** What the tree is of, for messages: `source`, a line end, `target`. */
+      readonly source?: string;
       readonly target: string;
       readonly create: "auto" | "none";
       readonly set: number;

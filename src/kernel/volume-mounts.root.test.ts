@@ -1,6 +1,6 @@
 /** What volumes ask of the kernel: copies of image directories, image trees, directories of volumes, shared mounts. */
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import {
   chmodSync,
   chownSync,
@@ -24,6 +24,7 @@ import type { HostOp, InitOp, LaunchFailure } from "./plan.ts";
 
 const skip = process.getuid?.() !== 0 ? "needs root" : existsSync(native) ? false : `${native} is not built`;
 const sanitized = resolve(native, "../berth-native-asan");
+const canSanitize = spawnSync(sanitized).status === 2;
 
 async function causeOf(promise: Promise<unknown>): Promise<LaunchFailure> {
   return await promise.then(
@@ -61,7 +62,7 @@ for (const classic of [false, true])
     let count = 0;
 
     before(async () => {
-      bench = await Bench.open({ classic, ...(existsSync(sanitized) ? { program: sanitized } : {}) });
+      bench = await Bench.open({ classic, ...(canSanitize ? { program: sanitized } : {}) });
       const [top, base] = [bench.path("image-top"), bench.path("image-base")];
       for (const directory of [`${top}/data`, `${base}/data/sub`, `${base}/etc`]) mkdirSync(directory, { recursive: true });
       writeFileSync(`${base}/data/file`, "content");

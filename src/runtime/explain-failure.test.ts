@@ -39,10 +39,10 @@ describe("explained failures", () => {
   });
 
   test("a mount of the wrong kind", () => {
-    const { message } = explainFailure({ stage: "attach-tree", errno: ENOTDIR, message: "/data" });
+    const { message } = explainFailure({ stage: "attach-tree", errno: ENOTDIR, message: "/host/file\n/data" });
     assert.match(
       message,
-      /error mounting to rootfs at "\/data": not a directory: Are you trying to mount a directory onto a file \(or vice-versa\)\?/,
+      /error mounting "\/host\/file" to rootfs at "\/data": mount \/host\/file:\/data, flags: 0x5000: not a directory: unknown: Are you trying to mount a directory onto a file \(or vice-versa\)\?/,
     );
   });
 

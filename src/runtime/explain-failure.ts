@@ -79,6 +79,14 @@ const directoryHint = ": permission denied";
 const wrongKind =
   "Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type";
 
+/** `message`: the source and, on a line of its own, the target. */
+function bindWords(message: string, number: number): string {
+  const [source = "", target = ""] = message.split("\n");
+  const hint = number === errno.ENOTDIR || number === errno.EISDIR ? `: ${wrongKind}` : "";
+  const call = `mount ${source}:${target}, flags: 0x5000`; // MS_BIND | MS_REC
+  return `error mounting ${JSON.stringify(source)} to rootfs at ${JSON.stringify(target)}: ${call}: ${errnoText(number)}: unknown${hint}`;
+}
+
 /** `about` is the target, or `type on target`. */
 function mountWords(about: string, number: number): string {
   const hint = number === errno.ENOTDIR || number === errno.EISDIR ? `: ${wrongKind}` : "";
@@ -119,7 +127,7 @@ function explainLaunch({ stage, errno: number, message }: LaunchFailure): Explai
       return byWords(subpathWords(message, number));
     // move_mount(2) has no other word for a file on a directory, or a directory on a file, than EINVAL; mount(2) had ENOTDIR.
     case "attach-tree":
-      return byWords(`${duringInit}: ${mountWords(message, number === errno.EINVAL ? errno.ENOTDIR : number)}: unknown`);
+      return byWords(`${duringInit}: ${bindWords(message, number === errno.EINVAL ? errno.ENOTDIR : number)}`);
     case "mount":
     case "mount-attributes":
     case "device":
@@ -154,7 +162,7 @@ function explainLaunch({ stage, errno: number, message }: LaunchFailure): Explai
 /** `message`: the path below a volume or in an image. */
 function subpathWords(message: string, number: number): string {
   if (number === errno.EXDEV || number === errno.ELOOP) return `path concatenation escapes the base directory: ${message}`;
-  return `cannot access path ${message}: ${errnoText(number)}`;
+  return `cannot access path ${message}: lstat ${message}: ${errnoText(number)}`;
 }
 
 /** `message`: `0.0.0.0:8080/tcp`. */

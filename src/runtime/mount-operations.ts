@@ -127,6 +127,7 @@ function attachSlot(slot: number, mount: SpecMount, words: MountWords, into: Mou
   into.init.push({
     op: "attach-tree",
     slot,
+    source: mount.source ?? "",
     target: mount.destination,
     create: "auto",
     set: words.set,

@@ -46,12 +46,18 @@ export function listTest(filters: Filters, isUsed: Test): Test {
     hasLabels(volume, values("label"));
 }
 
+/** A plain directory of ours: what is mounted from elsewhere is neither pruned nor measured. */
+export function isPlain(volume: Volume): boolean {
+  return Object.keys(volume.Options ?? {}).length === 0;
+}
+
 /** Filters of `POST /volumes/prune`. @throws InvalidParameter */
 export function pruneTest(filters: Filters): Test {
   assertKnown(filters, ["label", "label!", "all"]);
   const all = booleanOf("all", filters.get("all") ?? [], false);
   const [wanted, unwanted] = [filters.get("label") ?? [], filters.get("label!") ?? []];
   return (volume) =>
+    isPlain(volume) &&
     (all || volume.Labels?.[anonymousLabel] !== undefined) &&
     hasLabels(volume, wanted) &&
     (unwanted.length === 0 || !hasLabels(volume, unwanted));

@@ -9,7 +9,7 @@ import { treeSize } from "../kernel/tree-size.ts";
 import type { Volume, VolumeCreateOptions, VolumePruneResponse } from "../spec/spec.ts";
 import { type Database, VolumeRows } from "../state/state.ts";
 import { VolumeDirectories } from "./directories.ts";
-import { listTest, pruneTest } from "./filters.ts";
+import { isPlain, listTest, pruneTest } from "./filters.ts";
 import { checkLocalOptions, describeMount, localMount } from "./local-options.ts";
 import { checkVolumeName } from "./names.ts";
 import { anonymousLabel, type Filters, type VolumeSource, type Volumes } from "./volumes.ts";
@@ -231,7 +231,7 @@ class LocalVolumes implements Volumes {
 
   async usage(): Promise<Volume[]> {
     const volumes: Volume[] = [];
-    for (const volume of this.#all()) {
+    for (const volume of this.#all().filter(isPlain)) {
       const size = await treeSize(this.#directories.data(volume.Name));
       volumes.push({ ...volume, UsageData: { RefCount: this.#users(volume.Name).length, Size: size } });
     }

@@ -28,9 +28,9 @@ export interface Volumes {
   list(filters: Filters): Volume[];
   /** @throws NotFound, unless `force`; Conflict `remove x: volume is in use - [ids]` */
   remove(name: string, options: { readonly force: boolean }): Promise<void>;
-  /** Removes what no container uses: anonymous volumes, with the filter `all=1` every one. */
+  /** Removes what no container uses of the volumes without options: anonymous ones, with the filter `all=1` every one. */
   prune(filters: Filters): Promise<VolumePruneResponse>;
-  /** All of them with their `UsageData`, for `df`: what is mounted elsewhere counts 0 bytes. */
+  /** Those without options, with their `UsageData`, for `df`. */
   usage(): Promise<Volume[]>;
   /**
    * Copies what an image has at `path` into a volume, if that is empty: contents, owners, modes, times, attributes.
