@@ -28,6 +28,7 @@ export async function settleRotatedFiles(options: RotatedFilesOptions): Promise<
 
 async function settleOne(options: RotatedFilesOptions): Promise<boolean> {
   const { path, keep, compress, reading, replace, signal } = options;
+  // Held open until the change is made: so nobody else gets their inodes, by which they are named to the monitor.
   const files = await openFiles(path);
   try {
     // Oldest first; the newest is the monitor's.
