@@ -5,8 +5,10 @@ import { type IncomingMessage, request } from "node:http";
 import { connect } from "node:net";
 import { totalmem } from "node:os";
 import { createInterface } from "node:readline";
+import { DatabaseSync } from "node:sqlite";
 import { after, before, describe, test } from "node:test";
-import { type CgroupLayout, readCgroupLayout } from "../../src/kernel/cgroups.ts";
+import { type CgroupLayout, cgroupDirectories, readCgroupLayout } from "../../src/kernel/cgroups.ts";
+import { freeze, thaw } from "../../src/kernel/freezer.ts";
 import { callApi } from "../api-call.ts";
 import { Daemon, eventually, importBusybox } from "../daemon.ts";
 import { ApiDescription } from "../openapi.ts";
@@ -48,17 +50,19 @@ describe("resources", () => {
   const stateOf = (name: string): Promise<string> =>
     daemon.ok("inspect", "-f", "{{.State.Status}} {{.State.Running}} {{.State.Paused}}", name);
 
+  async function cgroupsOf(name: string): Promise<Readonly<Record<string, string>>> {
+    const pid = await daemon.ok("inspect", "-f", "{{.State.Pid}}", name);
+    const controller = layout.version === 1 ? "memory" : "";
+    const lines = (await readFile(`/proc/${pid}/cgroup`, "utf8")).split("\n").map((line) => line.split(":"));
+    const path = lines.find(([, names]) => (names ?? "").split(",").includes(controller))?.[2] ?? "";
+    return cgroupDirectories(layout, path);
+  }
+
   /** A file of the container's group: its v1 controller and name, or its v2 name. */
   async function cgroupFile(name: string, v1: readonly [controller: string, file: string], v2: string): Promise<string> {
-    const pid = await daemon.ok("inspect", "-f", "{{.State.Pid}}", name);
-    const own = await readFile(`/proc/${pid}/cgroup`, "utf8");
-    const controller = layout.version === 1 ? v1[0] : "";
-    const path = own
-      .split("\n")
-      .map((line) => line.split(":"))
-      .find(([, names]) => (names ?? "").split(",").includes(controller))?.[2];
-    const file = layout.version === 1 ? v1[1] : v2;
-    return (await readFile(`${layout.controllers.get(controller)}${path}/${file}`, "utf8")).trim();
+    const cgroups = await cgroupsOf(name);
+    const path = layout.version === 1 ? `${cgroups[v1[0]]}/${v1[1]}` : `${cgroups[""]}/${v2}`;
+    return (await readFile(path, "utf8")).trim();
   }
 
   /** A request by hand; JSON answers are held against the description. */
@@ -160,6 +164,16 @@ describe("resources", () => {
       assert.equal(await stateOf("kept"), "paused true true");
       await daemon.ok("unpause", "kept");
       assert.equal(await daemon.ok("exec", "kept", "echo", "on"), "on");
+      // A daemon that died between the freezer and its record: the freezer is right.
+      const cgroups = await cgroupsOf("kept");
+      await daemon.kill("SIGKILL");
+      await freeze(cgroups);
+      await daemon.restart();
+      assert.equal(await stateOf("kept"), "paused true true");
+      await daemon.kill("SIGKILL");
+      await thaw(cgroups);
+      await daemon.restart();
+      assert.equal(await stateOf("kept"), "running true false");
       await daemon.ok("rm", "-f", "kept");
     });
   });
@@ -241,6 +255,13 @@ describe("resources", () => {
       );
       await daemon.ok("update", "--memory", "60m", "later");
       assert.equal(await cgroupFile("later", ["memory", "memory.limit_in_bytes"], "memory.max"), String(60 << 20));
+      // A daemon that died between its record and the kernel: the next one carries out what the record says.
+      await daemon.kill("SIGKILL");
+      const database = new DatabaseSync(`${daemon.dataRoot}/berth.db`);
+      database.exec(`UPDATE containers SET record = replace(record, '"Memory":${60 << 20}', '"Memory":${70 << 20}') WHERE name = 'later'`);
+      database.close();
+      await daemon.restart();
+      assert.equal(await cgroupFile("later", ["memory", "memory.limit_in_bytes"], "memory.max"), String(70 << 20));
       await refused(/invalid restart policy: unknown policy 'sometimes'/, "update", "--restart", "sometimes", "later");
       await daemon.ok("rm", "-f", "later");
       const id = await daemon.ok("create", "--rm", "--name", "fleeting", "busybox", "true");
@@ -271,11 +292,12 @@ describe("resources", () => {
     }
 
     test("the numbers are those of the cgroup files", async () => {
-      const program = "dd if=/dev/zero of=/tmp/x bs=1M count=20 2>/dev/null; while :; do :; done";
-      await run("measured", "--memory", "100m", "--cpus", "0.5", "--pids-limit", "9", "busybox", "sh", "-c", program);
-      await eventually("throttling", async () =>
-        /nr_throttled ([3-9]|\d\d)/.test(await cgroupFile("measured", ["cpu", "cpu.stat"], "cpu.stat")) ? true : undefined,
-      );
+      const program = "dd if=/dev/zero of=/tmp/x bs=1M count=20 2>/dev/null; echo busy; while :; do :; done";
+      await run("measured", "--memory", "100m", "--cpus", "0.1", "--pids-limit", "9", "busybox", "sh", "-c", program);
+      const throttled = async (): Promise<boolean> =>
+        /nr_throttled ([3-9]|\d\d)/.test(await cgroupFile("measured", ["cpu", "cpu.stat"], "cpu.stat"));
+      await eventually("a file in the cache", async () => ((await daemon.ok("logs", "measured")) === "busy" ? true : undefined), 60_000);
+      await eventually("throttling", async () => ((await throttled()) ? true : undefined), 60_000);
       const stats = (await api("GET", "/v1.51/containers/measured/stats?stream=false")).body as unknown as Stats;
       const cpuText = await cgroupFile("measured", ["cpuacct", "cpuacct.usage"], "cpu.stat");
       const usage = layout.version === 1 ? Number(cpuText) : Number(/usage_usec (\d+)/.exec(cpuText)?.[1]) * 1000;
@@ -287,7 +309,7 @@ describe("resources", () => {
         (used - stats.precpu_stats.cpu_usage.total_usage) /
         ((stats.cpu_stats.system_cpu_usage ?? 0) - (stats.precpu_stats.system_cpu_usage ?? 0));
       const percent = share * (stats.cpu_stats.online_cpus ?? 0) * 100;
-      assert.ok(percent > 5 && percent < 80, `half a CPU is ${percent} %`);
+      assert.ok(percent > 1 && percent < 30, `a tenth of a CPU is ${percent} %`);
       const elapsed = Date.parse(stats.read) - Date.parse(stats.preread);
       assert.ok(elapsed > 900 && elapsed < 5000, `${stats.preread} to ${stats.read}`);
       const memory = Number(await cgroupFile("measured", ["memory", "memory.usage_in_bytes"], "memory.current"));
@@ -299,7 +321,7 @@ describe("resources", () => {
       assert.deepEqual(Object.keys(stats.networks ?? {}), ["eth0"]);
       const shown = await daemon.ok("stats", "--no-stream", "--format", "{{.Name}} {{.CPUPerc}} {{.MemUsage}} {{.PIDs}}", "measured");
       const [, shownCpu = "", shownMemory = "", unit] = /^measured ([\d.]+)% ([\d.]+)([KM])iB \/ 100MiB 1$/.exec(shown) ?? [];
-      assert.ok(Number(shownCpu) > 5 && Number(shownCpu) < 80, shown);
+      assert.ok(Number(shownCpu) > 1 && Number(shownCpu) < 30, shown);
       const megabytes = Number(shownMemory) / (unit === "K" ? 1024 : 1);
       assert.ok(megabytes > 0 && megabytes < (memory - cached) / (1 << 20) + 4, `${shown} is without the cache`);
       await daemon.ok("rm", "-f", "measured");
@@ -374,6 +396,7 @@ describe("resources", () => {
   describe("top", () => {
     test("ps's options, formats and refusals", async () => {
       await run("listed", "busybox", "sh", "-c", "sleep 999 & exec sleep 1000");
+      await eventually("both", async () => ((await daemon.ok("top", "listed", "-o", "pid,args")).includes("sleep 999") ? true : undefined));
       const top = async (...args: string[]): Promise<string[]> =>
         (await daemon.ok("top", "listed", ...args)).split("\n").map((line) => line.trim().replaceAll(/ {2,}/g, "  "));
       const pid = await daemon.ok("inspect", "-f", "{{.State.Pid}}", "listed");
