@@ -1,6 +1,7 @@
 /**
  * The event bus: what happened to which object, as `docker events` shows it. Publishing is synchronous and
- * never waits for a reader; the last events are kept in memory (256, as Docker does) for `since`.
+ * never waits for a reader; the last events are kept in memory (256, as Docker does) for `since`. A restart of the daemon
+ * begins anew, as Docker's does: who needs more keeps reading.
  */
 import { nowNanos } from "../base/base.ts";
 import type { EventMessage } from "../spec/spec.ts";

@@ -68,6 +68,23 @@ describe("disk usage and prune", () => {
     await importBusybox(daemon);
   });
 
+  test("volumes are counted; system prune takes all that nothing uses", async () => {
+    await daemon.ok("volume", "create", "named");
+    await daemon.ok("run", "--rm", "-v", "named:/v", "busybox", "sh", "-c", "head -c 5000 /dev/zero >/v/file");
+    await daemon.ok("run", "--name", "over", "-v", "/anonymous", "busybox", "sh", "-c", "head -c 7000 /dev/zero >/anonymous/file");
+    const volumes = (await daemon.ok("system", "df", "--format", "{{.Type}} {{.TotalCount}} {{.Active}} {{.Size}} {{.Reclaimable}}")).split(
+      "\n",
+    )[2];
+    assert.equal(volumes, "Local Volumes 2 1 12kB 5kB (41%)");
+    assert.match(await daemon.ok("system", "df", "-v"), /^named +0 +5kB$/m);
+    const pruned = await daemon.ok("system", "prune", "-f", "--volumes");
+    assert.match(pruned, /^Deleted Containers:\n[0-9a-f]{64}\n\nDeleted Volumes:\n[0-9a-f]{64}\n\nTotal reclaimed space: 7kB$/);
+    assert.equal(await daemon.ok("volume", "ls", "-q"), "named");
+    assert.match(await daemon.ok("system", "prune", "-af"), /^Deleted Images:\nuntagged: busybox:latest\ndeleted: sha256:/);
+    await daemon.ok("volume", "rm", "named");
+    await importBusybox(daemon);
+  });
+
   test("networks and the build cache have nothing to prune; unknown filters are refused", async () => {
     assert.equal(await daemon.ok("network", "prune", "-f"), "");
     assert.match(await daemon.ok("builder", "prune", "-f"), /Total:?\s+0B|Total reclaimed space: 0B/);
@@ -102,6 +119,23 @@ describe("what this version does not have", () => {
     assert.match((await daemon.docker(["plugin", "inspect", "nope"])).stderr, /plugin "nope" not found/);
     assert.match((await daemon.docker(["network", "rm", "none"])).stderr, /none is a pre-defined network and cannot be removed/);
     assert.match((await daemon.docker(["network", "create", "host"])).stderr, /operation is not permitted on predefined host network/);
+  });
+
+  test("is told to commands that need builds or a registry", async () => {
+    const env = { DOCKER_BUILDKIT: "0" };
+    for (const [args, input, message] of [
+      [["build", "-"], `FROM busybox\n#${"x".repeat(200_000)}\n`, /builds are not available in this version/],
+      [["search", "x"], "", /registry client not available in this version/],
+      [["login", "-u", "me", "--password-stdin"], "secret", /registry client not available in this version/],
+      [["push", "x"], "", /registry client not available in this version/],
+      [["plugin", "install", "x"], "", /not available in this version/],
+      [["swarm", "init"], "", /swarm mode is not available in this version/],
+      [["network", "create", "mine"], "", /user-defined networks are not available in this version/],
+    ] as const) {
+      const result = await daemon.docker(args, { env, input });
+      assert.equal(result.status, 1, args.join(" "));
+      assert.match(result.stderr, message);
+    }
   });
 
   test("has Docker's status, or 501", async () => {
@@ -346,8 +380,10 @@ describe("metrics", () => {
       assert.ok(value(text, "process_resident_memory_bytes") > 1e6);
       assert.ok(value(text, "process_open_fds") > 5);
       assert.match(text, /^engine_daemon_engine_info\{architecture="x86_64",.*graphdriver="erofs".*\} 1$/m);
-      await daemon.ok("rm", "-f", "lives");
-      assert.equal(value(await read(), 'engine_daemon_container_actions_seconds_count{action="delete"}'), 1);
+      await daemon.ok("run", "-d", "--name", "ill", "--health-cmd", "false", "--health-interval", "100ms", "busybox", "sleep", "100");
+      await eventually("a check", async () => (value(await read(), "engine_daemon_health_checks_total") > 0 ? true : undefined));
+      await daemon.ok("rm", "-f", "lives", "ill");
+      assert.equal(value(await read(), 'engine_daemon_container_actions_seconds_count{action="delete"}'), 2);
       const elsewhere = await fetch(`http://127.0.0.1:${port}/`);
       assert.deepEqual([elsewhere.status, await elsewhere.text()], [404, "404 page not found\n"]);
       const second = await command(`${projectRoot}/berthd`, ["--metrics-addr", `127.0.0.1:${port}`, "--bridge", "none", ...roots(daemon)]);

@@ -62,7 +62,7 @@ async function list(images: ImageBackend, call: Call): Promise<void> {
   const filters = new Map(query.filters());
   const old = query.text("filter");
   if (old !== "" && call.minor < 41) filters.set("reference", [...(filters.get("reference") ?? []), old]);
-  const found = await images.list({ all: query.flag("all"), filters, sharedSize: query.flag("shared-size") });
+  const found = await images.list({ all: query.flag("all"), filters, sharedSize: call.minor >= 42 && query.flag("shared-size") });
   call.json(
     200,
     found.map((image) => shapeImageSummary(image, call.minor)),
