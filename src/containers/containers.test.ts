@@ -307,7 +307,7 @@ describe("lists", () => {
     for (const [filters, message] of [
       [{ "is-task": ["x"] }, "invalid filter 'is-task=[x]'"],
       [{ health: ["x"] }, "unrecognized filter value for health: x"],
-      [{ exited: ["x"] }, 'strconv.Atoi: parsing "x": invalid syntax'],
+      [{ exited: ["x"] }, "invalid filter 'exited=x': strconv.Atoi: parsing \"x\": invalid syntax"],
       [{ publish: ["x"] }, 'error while looking up for publish x: strconv.ParseUint: parsing "x": invalid syntax'],
       [{ publish: ["80:80"] }, "filter for 'publish' should not contain ':': 80:80"],
       [{ expose: ["9-8"] }, "error while looking up for expose 9-8: invalid range specified for port: 9-8"],

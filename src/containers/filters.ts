@@ -125,7 +125,8 @@ const makers: Readonly<Record<string, Make>> = {
   exited: (values) => {
     const codes = new Set(
       values.map((value) => {
-        if (!/^-?\d+$/.test(value)) throw invalidParameter(`strconv.Atoi: parsing ${JSON.stringify(value)}: invalid syntax`);
+        if (!/^-?\d+$/.test(value))
+          throw invalidParameter(`invalid filter 'exited=${value}': strconv.Atoi: parsing ${JSON.stringify(value)}: invalid syntax`);
         return Number(value);
       }),
     );

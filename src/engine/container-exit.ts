@@ -9,7 +9,7 @@ import type { LiveContainer, Run, Waiter } from "./live-container.ts";
 import { publishNetworkEvents } from "./network-events.ts";
 import { removeLocked } from "./remove-container.ts";
 import { scheduleRestart } from "./restart-policy.ts";
-import { detachVolumes } from "./start-mounts.ts";
+import { detachVolumes, publishVolumeUnmounts } from "./start-mounts.ts";
 
 /** What Docker records when the process was killed and nobody saw how. */
 const lostExitCode = 137;
@@ -78,6 +78,9 @@ export function applyExit(context: EngineContext, live: LiveContainer, exit: Exi
   }
   const seconds = Math.max(0, Math.floor((Date.parse(exit.finishedAt) - Date.parse(state.startedAt)) / 1000));
   if (exit.oomKilled) context.publish(live, "oom");
+  // In Docker's order, though both are let go of when those who wait have been told.
+  publishNetworkEvents(context, live, live.record.status.network, "disconnect");
+  publishVolumeUnmounts(context, live);
   context.publish(live, "die", { execDuration: String(seconds), exitCode: String(exit.exitCode) });
   settleWaiters(live, (waiter) => waiter.condition !== "removed");
 }
@@ -89,8 +92,7 @@ async function release(context: EngineContext, live: LiveContainer): Promise<voi
   } catch (error) {
     log.warn("releasing a container's network failed", { container: live.id, error });
   }
-  publishNetworkEvents(context, live, "disconnect");
-  await detachVolumes(context, live, true).catch((error: unknown) =>
+  await detachVolumes(context, live).catch((error: unknown) =>
     log.warn("unmounting a container's volumes failed", { container: live.id, error }),
   );
 }

@@ -54,7 +54,7 @@ async function withView<T>(
     const shown = mounts ? await startMounts(context, live, holder) : undefined;
     return await work(await context.runtime.view({ ...base, lower, mounts: shown }));
   } finally {
-    if (mounts) await detachVolumes(context, live, false, holder);
+    if (mounts) await detachVolumes(context, live, holder);
   }
 }
 

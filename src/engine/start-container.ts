@@ -17,7 +17,7 @@ import type { LiveContainer } from "./live-container.ts";
 import { publishNetworkEvents } from "./network-events.ts";
 import { removeLocked } from "./remove-container.ts";
 import { readRootFile } from "./root-file.ts";
-import { detachVolumes, publishVolumeMounts, startMounts } from "./start-mounts.ts";
+import { detachVolumes, publishVolumeMounts, publishVolumeUnmounts, startMounts } from "./start-mounts.ts";
 
 const sigkill = 9;
 /** What Docker records when not even the program was looked for. */
@@ -100,8 +100,14 @@ async function launch(context: EngineContext, live: LiveContainer): Promise<void
     await attaching.catch(() => undefined);
     await context.networks.detach(live.id);
   });
-  cleanup.defer(() => detachVolumes(context, live, false));
+  cleanup.defer(() => detachVolumes(context, live));
   const [lower, attachment, mounts] = await Promise.all([context.layers.lower(settings.layers), attaching, startMounts(context, live)]);
+  cleanup.defer(() => {
+    publishNetworkEvents(context, live, attachment.settings, "disconnect");
+    publishVolumeUnmounts(context, live);
+  });
+  publishNetworkEvents(context, live, attachment.settings, "connect");
+  publishVolumeMounts(context, live);
   const files = await filesFor(context, attachment, joined.network);
   const running = await context.runtime.start(startRequest(context, live, { lower, mounts, attachment, joined, files, links, log: plan }));
   const [{ pid }] = await Promise.all([running.monitor.launched, connectPending(live, running.monitor)]);
@@ -148,8 +154,6 @@ async function go(
     throw failure;
   }
   startHealthChecks(context, live);
-  publishVolumeMounts(context, live);
-  publishNetworkEvents(context, live, "connect");
   context.publish(live, "start");
   tell(true);
   context.inBackground("telling linked containers of an address", tellParents(context, live.record));

@@ -62,7 +62,7 @@ async function checkedPropagation(context: EngineContext, { source, propagation,
   throw systemError(`path ${source} is mounted on ${mount.point} but it is not a shared${wantsSlave ? " or slave" : ""} mount`);
 }
 
-/** `volume mount` for each volume of a container that has started. */
+/** `volume mount` for each volume of a container that starts. */
 export function publishVolumeMounts(context: EngineContext, live: LiveContainer): void {
   for (const mount of live.record.settings.mounts) {
     if (mount.type !== "volume") continue;
@@ -76,11 +76,15 @@ export function publishVolumeMounts(context: EngineContext, live: LiveContainer)
   }
 }
 
-/** The container has ended, or has not started. @param told the world knows that it had started */
-export async function detachVolumes(context: EngineContext, live: LiveContainer, told: boolean, holder: string = live.id): Promise<void> {
+export function publishVolumeUnmounts(context: EngineContext, live: LiveContainer): void {
   for (const mount of live.record.settings.mounts) {
-    if (mount.type !== "volume") continue;
-    await context.volumes.detach(mount.name, holder);
-    if (told) context.events.publish("volume", "unmount", mount.name, { container: live.id, driver: mount.driver });
+    if (mount.type === "volume") context.events.publish("volume", "unmount", mount.name, { container: live.id, driver: mount.driver });
+  }
+}
+
+/** The container has ended, or has not started. */
+export async function detachVolumes(context: EngineContext, live: LiveContainer, holder: string = live.id): Promise<void> {
+  for (const mount of live.record.settings.mounts) {
+    if (mount.type === "volume") await context.volumes.detach(mount.name, holder);
   }
 }

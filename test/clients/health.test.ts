@@ -37,8 +37,11 @@ describe("health checks", () => {
     const since = (Date.now() / 1000).toFixed(3);
     const flags = ["--health-cmd", "echo probed; test -f /ok", "--health-interval", "700ms", "--health-retries", "2"];
     await run("web", flags, ["sh", "-c", "touch /ok; exec sleep 1000"]);
-    assert.equal((await healthOf("web"))?.Status, "starting");
-    assert.match(await daemon.ok("ps", "--format", "{{.Status}}", "--filter", "health=starting"), /^Up .* \(health: starting\)$/);
+    await run("young", ["--health-cmd", "true", "--health-interval", "1h"]);
+    assert.equal((await healthOf("young"))?.Status, "starting");
+    const young = await daemon.ok("ps", "--format", "{{.Status}}", "--filter", "health=starting", "--filter", "name=young");
+    assert.match(young, /^Up .* \(health: starting\)$/);
+    await removed("young");
     const healthy = await becomes("web", "healthy");
     assert.equal(healthy.FailingStreak, 0);
     assert.deepEqual([healthy.Log.at(-1)?.ExitCode, healthy.Log.at(-1)?.Output], [0, "probed\n"]);

@@ -1,7 +1,7 @@
 /** Ends and beginnings of containers through the stock docker CLI: restart policies, links, prune, signals, waits, removal. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { after, before, describe, test } from "node:test";
+import { after, afterEach, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { callApi } from "../api-call.ts";
 import { Daemon, eventually, importBusybox } from "../daemon.ts";
@@ -22,6 +22,11 @@ describe("the life of containers", () => {
     await importBusybox(daemon);
   });
   after(() => daemon.close());
+  // So that one failure is one failure.
+  afterEach(async () => {
+    const left = (await daemon.ok("ps", "-aq")).split("\n").filter(Boolean);
+    if (left.length > 0) await daemon.ok("rm", "-f", ...left);
+  });
 
   const run = (name: string, flags: string[] = [], command: string[] = ["sleep", "1000"]): Promise<string> =>
     daemon.ok("run", "-d", "--name", name, ...flags, "busybox", ...command);
@@ -178,7 +183,7 @@ describe("the life of containers", () => {
         );
       }
       assert.equal(await daemon.ok("logs", "hears"), "usr1\nusr1\nusr1\nusr1\nrt\nrt");
-      await refused(["kill", "-s", "FOO", "hears"], /^Error response from daemon: invalid signal: FOO$/m);
+      await refused(["kill", "-s", "FOO", "hears"], /^Error response from daemon: cannot kill container: hears: invalid signal: FOO$/m);
       await refused(["kill", "-s", "0", "hears"], /invalid signal: 0$/m);
       await refused(["kill", "-s", "RTMIN+16", "hears"], /invalid signal: RTMIN\+16$/m);
       await refused(["kill", "-s", "99", "hears"], /cannot kill container: hears: the linux daemon does not support signal 99$/m);
