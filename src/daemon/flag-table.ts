@@ -32,7 +32,6 @@ const noPlugins = never("Berth has no plugins");
 const noIpv6 = "networks have IPv4 only in this version";
 const noSwarm = never("Berth has no swarm mode in this version");
 const noContainerd = never("Berth needs no containerd");
-const noRealtime = never("real-time scheduling of containers is not available in this version");
 
 export const flags: readonly Flag[] = [
   {
@@ -77,18 +76,8 @@ export const flags: readonly Flag[] = [
     help: "Containerd namespace to use for plugins",
     refuse: noContainerd,
   },
-  {
-    name: "cpu-rt-period",
-    kind: "number",
-    help: "Limit the CPU real-time period in microseconds for the parent cgroup",
-    refuse: noRealtime,
-  },
-  {
-    name: "cpu-rt-runtime",
-    kind: "number",
-    help: "Limit the CPU real-time runtime in microseconds for the parent cgroup",
-    refuse: noRealtime,
-  },
+  { name: "cpu-rt-period", kind: "number", help: "Limit the CPU real-time period in microseconds for the parent cgroup" },
+  { name: "cpu-rt-runtime", kind: "number", help: "Limit the CPU real-time runtime in microseconds for the parent cgroup" },
   {
     name: "cri-containerd",
     kind: "switch",

@@ -37,6 +37,8 @@ export function runtimeOptions({ cgroupParent, containers }: Settings): RuntimeO
     shmSizeBytes: containers.shmSizeBytes,
     noNewPrivileges: containers.noNewPrivileges,
     pidsLimit: containers.pidsLimit,
+    realtimePeriod: containers.realtimePeriod,
+    realtimeRuntime: containers.realtimeRuntime,
     cgroupNamespace: containers.cgroupNamespace,
     ulimits: containers.ulimits,
   });

@@ -81,6 +81,9 @@ export interface ContainerDefaults {
   readonly shmSizeBytes: number | undefined;
   readonly noNewPrivileges: boolean;
   readonly pidsLimit: number | undefined;
+  /** Microseconds, of all containers together. */
+  readonly realtimePeriod: number | undefined;
+  readonly realtimeRuntime: number | undefined;
   readonly cgroupNamespace: "private" | "host" | undefined;
   readonly ulimits: readonly Ulimit[];
 }
@@ -265,6 +268,8 @@ function containersOf(reader: Reader): ContainerDefaults {
     shmSizeBytes: shmSize === undefined ? undefined : parseBytes(shmSize),
     noNewPrivileges: reader.flag("no-new-privileges", false),
     pidsLimit: reader.number("default-pids-limit"),
+    realtimePeriod: reader.number("cpu-rt-period"),
+    realtimeRuntime: reader.number("cpu-rt-runtime"),
     cgroupNamespace: reader.text("default-cgroupns-mode") as "private" | "host" | undefined,
     ulimits: reader.list("default-ulimit").map(parseUlimit),
   };

@@ -8,7 +8,7 @@
  */
 import { mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { dirname, join, normalize } from "node:path";
-import { errnoOf, invalidParameter } from "../base/base.ts";
+import { errnoOf, invalidParameter, systemError } from "../base/base.ts";
 import type { LinuxResources } from "../spec/spec.ts";
 import { cgroupWrites } from "./cgroup-values.ts";
 import { deviceProgram, isUnrestricted } from "./device-program.ts";
@@ -184,6 +184,24 @@ export async function prepareCgroupParent(layout: CgroupLayout, parent: string):
         if (layout.controllers.get("cpuset") === root) await inheritCpuset(root + group);
       }
     }
+  }
+}
+
+/**
+ * Real-time schedulers (v1 only): a group gives to its children what it has itself, and from the start that is nothing.
+ * Microseconds; what is not given, or 0, stays as it is.
+ */
+export async function allowRealtime(
+  layout: CgroupLayout,
+  parent: string,
+  { realtimePeriod = 0, realtimeRuntime = 0 }: { readonly realtimePeriod?: number; readonly realtimeRuntime?: number },
+): Promise<void> {
+  if (realtimePeriod === 0 && realtimeRuntime === 0) return;
+  const root = layout.version === 1 ? layout.controllers.get("cpu") : undefined;
+  if (root === undefined) throw systemError("Your kernel does not support CPU real-time scheduler");
+  for (const group of chain(parent)) {
+    if (realtimePeriod !== 0) await writeFile(join(root + group, "cpu.rt_period_us"), String(realtimePeriod));
+    if (realtimeRuntime !== 0) await writeFile(join(root + group, "cpu.rt_runtime_us"), String(realtimeRuntime));
   }
 }
 

@@ -2,7 +2,7 @@ import { chmod, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path";
 import { type ContainerId, errnoOf, log, messageOf, systemError } from "../base/base.ts";
 import { loadDefaultProfile, profileName } from "../kernel/apparmor.ts";
-import { cgroupDirectories, cgroupParentPath, prepareCgroupParent, removeCgroupParent } from "../kernel/cgroups.ts";
+import { allowRealtime, cgroupDirectories, cgroupParentPath, prepareCgroupParent, removeCgroupParent } from "../kernel/cgroups.ts";
 import { type HostFacts, readHostFacts } from "../kernel/host-facts.ts";
 import type { ExecSession, ExitRecord, HostOp, Kernel, LaunchFailure, Monitor, TreeView } from "../kernel/kernel.ts";
 import { readProcessFile } from "../kernel/process-files.ts";
@@ -210,7 +210,7 @@ class LinuxRuntime implements Runtime {
     const parent = path.slice(0, path.lastIndexOf("/"));
     let ready = this.#parents.get(parent);
     if (ready === undefined) {
-      ready = prepareCgroupParent(this.#facts.cgroups, parent);
+      ready = prepareCgroupParent(this.#facts.cgroups, parent).then(() => allowRealtime(this.#facts.cgroups, parent, this.#options));
       this.#parents.set(parent, ready);
       ready.catch(() => this.#parents.delete(parent));
     }

@@ -57,6 +57,9 @@ export interface RuntimeOptions {
   readonly noNewPrivileges?: boolean;
   /** The daemon's default of `--pids-limit`; 0: none. */
   readonly pidsLimit?: number;
+  /** The daemon's `--cpu-rt-period` and `--cpu-rt-runtime`, microseconds: what its cgroup parents may give to containers. v1 only. */
+  readonly realtimePeriod?: number;
+  readonly realtimeRuntime?: number;
   /** The daemon's `--default-cgroupns-mode`; unset: `private` on cgroup v2, `host` on v1. */
   readonly cgroupNamespace?: "private" | "host";
   /** The daemon's `--default-ulimit`s, `Soft` and `Hard` set. */

@@ -1,5 +1,6 @@
 /** `docker pause`, `update`, `stats` and `top`, and the cgroup files that say whether it is true. */
 import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { type IncomingMessage, request } from "node:http";
 import { connect } from "node:net";
@@ -417,5 +418,33 @@ describe("resources", () => {
       assert.equal((await api("GET", "/v1.51/containers/listed/top?ps_args=-o%20pid,stat")).status, 200);
       await daemon.ok("rm", "-f", "listed");
     });
+  });
+});
+
+const realtimeFile = "/sys/fs/cgroup/cpu/cpu.rt_runtime_us";
+const noRealtime = existsSync(realtimeFile) && Number(readFileSync(realtimeFile, "utf8")) > 200_000 ? false : "no real-time groups here";
+
+describe("real-time CPU of containers", { skip: noRealtime }, () => {
+  test("the daemon's share, a container's, and another one for it", async () => {
+    const daemon = await Daemon.start(["--cpu-rt-runtime", "200000"]);
+    try {
+      await importBusybox(daemon);
+      await daemon.ok("run", "-d", "--name", "punctual", "--cpu-rt-runtime", "50000", "busybox", "sleep", "1000");
+      const id = await daemon.ok("inspect", "-f", "{{.Id}}", "punctual");
+      const pid = await daemon.ok("inspect", "-f", "{{.State.Pid}}", "punctual");
+      const path = /:cpu:(.*)$/m.exec(readFileSync(`/proc/${pid}/cgroup`, "utf8"))?.[1];
+      const runtime = (): string => readFileSync(`/sys/fs/cgroup/cpu${path}/cpu.rt_runtime_us`, "utf8").trim();
+      assert.equal(runtime(), "50000");
+      await daemon.ok("update", "--cpu-rt-runtime", "90000", "--cpu-rt-period", "500000", "punctual");
+      assert.equal(runtime(), "90000");
+      const tooMuch = await daemon.docker(["update", "--cpu-rt-runtime", "450000", "punctual"]);
+      assert.match(
+        tooMuch.stderr,
+        new RegExp(`Cannot update container ${id}: failed to write "450000": .*cpu.rt_runtime_us: invalid argument`),
+      );
+      assert.equal(await daemon.ok("inspect", "-f", "{{.HostConfig.CpuRealtimeRuntime}}", "punctual"), "90000");
+    } finally {
+      await daemon.close();
+    }
   });
 });
