@@ -94,7 +94,7 @@ export class ContainerLog {
   /** The container has not started, or has ended already. */
   abandon(sender: LogSender | undefined): void {
     this.#starting = false;
-    sender?.close();
+    sender?.close(true);
     this.#forward(undefined, Promise.resolve());
   }
 

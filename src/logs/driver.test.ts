@@ -49,7 +49,7 @@ describe("log options", () => {
     assert.deepEqual(plan("local"), { maxBytes: 20 * 2 ** 20, maxFiles: 5, keep: 5, compress: true });
     assert.deepEqual(plan("journald", { "cache-max-size": "1m", "cache-max-file": "2", "cache-compress": "false" }), {
       maxBytes: 1_000_000,
-      maxFiles: 52,
+      maxFiles: 202,
       keep: 2,
       compress: false,
       remote: "journald",

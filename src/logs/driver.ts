@@ -19,7 +19,8 @@ export interface LogSender {
    * @throws when it has not: some may have arrived, and all are to be sent again, over a new connection
    */
   send(messages: readonly LogMessage[]): Promise<void>;
-  close(): void;
+  /** What was sent is still delivered, unless it is to end `abruptly`: then a `send` under way fails. */
+  close(abruptly: boolean): void;
 }
 
 /** What drivers need and Node does not have: datagrams to a unix socket. @returns how many were taken */
@@ -72,8 +73,8 @@ export interface LogPlan extends LogFilePlan {
   readonly remote?: RemoteDriver;
 }
 
-/** Of a remote driver that may not lose lines: how many files more than the cache has may wait for the receiver. */
-const waitingFiles = 50;
+/** Of a remote driver that may not lose lines: so much more than the cache may wait for the receiver, in so many files. */
+const [waitingBytes, maxWaitingFiles] = [2 ** 30, 200];
 
 /**
  * What the monitor is to write; undefined: nothing (`none`).
@@ -87,7 +88,8 @@ export function planLog(name: string, info: LogInfo): LogPlan | undefined {
   if (remote !== undefined) {
     // One file is being read while the next is written, so that what is dropped is never what is next.
     const keep = Math.max(2, plan.keep);
-    return { ...plan, keep, maxFiles: options["mode"] === "non-blocking" ? keep : keep + waitingFiles, remote };
+    const waiting = options["mode"] === "non-blocking" ? 0 : Math.min(maxWaitingFiles, Math.ceil(waitingBytes / plan.maxBytes));
+    return { ...plan, keep, maxFiles: keep + waiting, remote };
   }
   if (name !== "json-file") return plan;
   const tag = expandTag(options["tag"] ?? "", info);

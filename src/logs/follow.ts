@@ -1,8 +1,6 @@
 /** Follows a log from a place in one of its files, through all rotations, until its writer has ended. */
-import { stat } from "node:fs/promises";
-import { errnoOf } from "../base/base.ts";
 import type { Changes } from "./changes.ts";
-import { LogFile, openRotated } from "./log-files.ts";
+import { identityAt, LogFile, openRotated } from "./log-files.ts";
 
 export type FollowStep =
   | { readonly kind: "block"; readonly block: Buffer; readonly file: LogFile; readonly offset: number }
@@ -98,12 +96,9 @@ async function wasEmptied(file: LogFile, position: number, mark: Buffer): Promis
 
 /** The file after `file`, when the writer has gone on to another one. */
 async function successor(path: string, file: LogFile): Promise<LogFile | undefined> {
-  const current = await stat(path, { bigint: true }).catch((error: unknown) => {
-    if (errnoOf(error) === "ENOENT") return undefined;
-    throw error;
-  });
+  const current = await identityAt(path);
   // Between the renaming and the new file there is none.
-  if (current === undefined || `${current.ino}-${current.birthtimeNs}` === file.identity) return undefined;
+  if (current === undefined || current === file.identity) return undefined;
   let newer = await LogFile.open(path);
   for (let n = 1, missing = 0; newer !== undefined && missing < 2; n++) {
     const older = await openRotated(path, n);

@@ -62,12 +62,12 @@ export class Forwarder {
     this.#stopping.abort();
     const moment = sleep(stopMs, undefined, { ref: false });
     await Promise.race([this.done, moment]);
-    this.#disconnect();
+    this.#disconnect(true);
     await Promise.race([this.done, sleep(stopMs, undefined, { ref: false })]);
   }
 
-  #disconnect(): void {
-    this.#sender?.close();
+  #disconnect(abruptly: boolean): void {
+    this.#sender?.close(abruptly);
     this.#sender = undefined;
   }
 
@@ -86,7 +86,7 @@ export class Forwarder {
       }
     } finally {
       await positions.close();
-      this.#disconnect();
+      this.#disconnect(false);
     }
   }
 
@@ -128,13 +128,15 @@ export class Forwarder {
     for (let pauseMs = firstPauseMs; !signal.aborted; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
       try {
         this.#sender ??= await this.#options.connect();
+        // It was stopped meanwhile: another one may be sending already.
+        if (signal.aborted) return false;
         await this.#sender.send(messages);
         this.#batches++;
         return true;
       } catch (error) {
         if (signal.aborted) return false;
         if (pauseMs === firstPauseMs) log.warn("a log's receiver takes nothing", { log: this.#options.path, error: messageOf(error) });
-        this.#disconnect();
+        this.#disconnect(true);
         await sleep(pauseMs, undefined, { signal, ref: false }).catch(() => undefined);
       }
     }

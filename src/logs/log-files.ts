@@ -2,7 +2,9 @@
  * The files of one log: `path` is written, `path.1`, `path.2`, … were before it, `.gz` when packed. A file is
  * held open while it is read, so that it stays the same file when the writer renames or removes it.
  */
-import { type FileHandle, open } from "node:fs/promises";
+import type { BigIntStats } from "node:fs";
+import { type FileHandle, open, readdir, stat } from "node:fs/promises";
+import { basename, dirname } from "node:path";
 import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createGunzip } from "node:zlib";
@@ -11,11 +13,16 @@ import { type PackedDescription, readDescription } from "./packed-file.ts";
 
 const blockBytes = 256 * 1024;
 
+/** Inodes are used again; with the time of birth they are not. */
+function identityOf({ ino, birthtimeNs }: BigIntStats): string {
+  return `${ino}-${birthtimeNs}`;
+}
+
 export class LogFile {
   readonly handle: FileHandle;
   /** Of the file as it was written, whatever it is called by now and packed or not. */
   readonly inode: bigint;
-  /** Tells files apart: inodes are used again. */
+  /** Tells files apart. */
   readonly identity: string;
   /** What a packed file says of itself. */
   readonly packed: PackedDescription | undefined;
@@ -33,9 +40,13 @@ export class LogFile {
   static async open(path: string): Promise<LogFile | undefined> {
     try {
       const handle = await open(path, "r");
-      const { ino, birthtimeNs } = await handle.stat({ bigint: true });
       const compressed = path.endsWith(".gz");
-      return new LogFile(handle, `${ino}-${birthtimeNs}`, compressed, compressed ? await readDescription(handle) : undefined);
+      return new LogFile(
+        handle,
+        identityOf(await handle.stat({ bigint: true })),
+        compressed,
+        compressed ? await readDescription(handle) : undefined,
+      );
     } catch (error) {
       if (errnoOf(error) === "ENOENT") return undefined;
       throw error;
@@ -92,18 +103,37 @@ export async function openRotated(path: string, n: number): Promise<LogFile | un
   return (await LogFile.open(`${path}.${n}`)) ?? (await LogFile.open(`${path}.${n}.gz`));
 }
 
-/** Files while the writer moves them: a number may be missing for a moment, but not two. */
+/** @returns how many rotated files there may be */
+async function highestNumber(path: string): Promise<number> {
+  const name = basename(path);
+  const names = await readdir(dirname(path)).catch(() => []);
+  const number = (file: string): number =>
+    Number(/^\.(\d+)(?:\.gz)?$/.exec(file.startsWith(name) ? file.slice(name.length) : "")?.[1] ?? 0);
+  return Math.max(0, ...names.map(number));
+}
+
 async function collect(path: string): Promise<LogFile[]> {
   const newest = await LogFile.open(path);
   const files = newest === undefined ? [] : [newest];
-  for (let n = 1, missing = 0; missing < 2; n++) {
+  const highest = await highestNumber(path);
+  for (let n = 1; n <= highest; n++) {
+    // While the writer renames, a number may be missing for a moment, or its file be one that we have.
     const file = await openRotated(path, n);
-    missing = file === undefined ? missing + 1 : 0;
     if (file === undefined) continue;
     if (files.some(({ identity }) => identity === file.identity)) await file.close();
     else files.unshift(file);
   }
   return files;
+}
+
+/** Undefined when there is no such file. */
+export async function identityAt(path: string): Promise<string | undefined> {
+  try {
+    return identityOf(await stat(path, { bigint: true }));
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return undefined;
+    throw error;
+  }
 }
 
 const rotationPauseMs = 2;
@@ -113,11 +143,8 @@ const attempts = 20;
 export async function openFiles(path: string): Promise<LogFile[]> {
   for (let attempt = 1; ; attempt++) {
     const files = await collect(path);
-    const now = await LogFile.open(path);
-    await now?.close();
     // When the writer has gone on to another file meanwhile, what was found may be out of order or have a gap.
-    const newest = files.at(-1)?.identity;
-    if (newest === now?.identity || attempt === attempts) return files;
+    if (files.at(-1)?.identity === (await identityAt(path)) || attempt === attempts) return files;
     await Promise.all(files.map((file) => file.close()));
     await sleep(rotationPauseMs);
   }

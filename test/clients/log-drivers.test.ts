@@ -350,6 +350,42 @@ describe("remote log drivers", () => {
     }
   });
 
+  test("a receiver that never takes anything does not keep a container from being removed", async () => {
+    const receiver = await StreamReceiver.listen();
+    receiver.pause(true);
+    try {
+      const options = { "syslog-address": `tcp://127.0.0.1:${receiver.port}` };
+      await run("syslog", options, "yes 0123456789 | head -n 1000000; sleep 100", "-d", "--name", "deaf");
+      await daemon.ok("exec", "deaf", "true");
+      const start = Date.now();
+      await daemon.ok("rm", "-f", "deaf");
+      assert.ok(Date.now() - start < 8000, `${Date.now() - start} ms`);
+    } finally {
+      await receiver.close();
+    }
+  });
+
+  test("a daemon that is ended and started again: every line once", async () => {
+    const receiver = await StreamReceiver.listen();
+    const count = 1500;
+    try {
+      const script = `i=0; while [ $i -lt ${count} ]; do i=$((i+1)); echo n$i; [ $((i%10)) = 0 ] && usleep 10000; done`;
+      await run("syslog", { "syslog-address": `tcp://127.0.0.1:${receiver.port}` }, script, "-d", "--name", "ended");
+      await new Promise((done) => setTimeout(done, 500));
+      await daemon.kill("SIGTERM");
+      await daemon.restart();
+      await daemon.ok("wait", "ended");
+      await eventually("the end", async () => (receiver.text.endsWith(`: n${count}\n`) ? true : undefined), 30_000);
+      assert.deepEqual(
+        linesOf(receiver.text).map((line) => line.replace(/^.*: /, "")),
+        numbers(count),
+      );
+      await daemon.ok("rm", "ended");
+    } finally {
+      await receiver.close();
+    }
+  });
+
   test("kill -9 of the daemon: no line is lost, and at most the last batch comes twice", async () => {
     const receiver = await StreamReceiver.listen();
     const count = 3000;

@@ -111,9 +111,9 @@ export class Connection {
     });
   }
 
-  /** What has been written is still delivered. */
-  close(): void {
-    this.#socket.end();
-    this.#socket.unref();
+  /** What has been written is still delivered, unless it is to end abruptly. */
+  close(abruptly: boolean): void {
+    if (abruptly) this.#socket.destroy();
+    else this.#socket.destroySoon();
   }
 }

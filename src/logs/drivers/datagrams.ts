@@ -6,9 +6,15 @@ const pauseMs = 20;
 /** Small beside what a request may carry. */
 const batchBytes = 1 << 20;
 
-/** Sends datagrams to a unix socket, in order, as fast as the receiver takes them. */
-export async function sendAllDatagrams(ports: LogPorts, path: string, datagrams: readonly Uint8Array[]): Promise<void> {
+/** Sends datagrams to a unix socket, in order, as fast as the receiver takes them. @param signal ends it, and it fails */
+export async function sendAllDatagrams(
+  ports: LogPorts,
+  path: string,
+  datagrams: readonly Uint8Array[],
+  signal: AbortSignal,
+): Promise<void> {
   for (let at = 0; at < datagrams.length; ) {
+    signal.throwIfAborted();
     let end = at;
     for (let bytes = 0; end < datagrams.length && (end === at || bytes < batchBytes); end++) bytes += datagrams[end]?.length ?? 0;
     const taken = await ports.sendDatagrams(path, datagrams.slice(at, end));

@@ -125,7 +125,7 @@ class Acknowledgements {
 async function open(info: LogInfo): Promise<LogSender> {
   const connection = await Connection.open(targetOf(info.options["fluentd-address"] ?? ""));
   const format = formatter(info);
-  const close = (): void => connection.close();
+  const close = (abruptly: boolean): void => connection.close(abruptly);
   if (!isOn(info.options, "fluentd-request-ack")) {
     connection.ignoreInput();
     return { send: (messages) => connection.write(Buffer.concat(messages.map((message) => format(message, {})))), close };

@@ -129,7 +129,7 @@ async function open(info: LogInfo): Promise<LogSender> {
       const wanted = worthwhile(messages);
       if (wanted.length > 0) await connection.write(Buffer.concat(wanted.flatMap((message) => [format(message), end])));
     };
-    return { send, close: () => connection.close() };
+    return { send, close: (abruptly) => connection.close(abruptly) };
   } catch (error) {
     throw systemError(`gelf: cannot connect to GELF endpoint: ${hostPort(host, port)} ${messageOf(error)}`, error);
   }

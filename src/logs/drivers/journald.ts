@@ -60,7 +60,10 @@ async function open(info: LogInfo, ports: LogPorts): Promise<LogSender> {
     throw systemError("journald is not enabled on this host", error);
   });
   const format = journalFormatter(info);
-  return { send: (messages) => sendAllDatagrams(ports, socketPath, messages.map(format)), close: () => undefined };
+  const closing = new AbortController();
+  const send = (messages: readonly LogMessage[]): Promise<void> =>
+    sendAllDatagrams(ports, socketPath, messages.map(format), closing.signal);
+  return { send, close: () => closing.abort() };
 }
 
 export const journald: RemoteDriver = {

@@ -82,19 +82,20 @@ async function tlsOptions(options: Options): Promise<ConnectionOptions> {
 
 interface Wire {
   send(lines: readonly Buffer[]): Promise<void>;
-  close(): void;
+  close(abruptly: boolean): void;
 }
 
 async function streamTo(target: Target): Promise<Wire> {
   const connection = (await Connection.open(target)).ignoreInput();
-  return { send: (lines) => connection.write(Buffer.concat(lines)), close: () => connection.close() };
+  return { send: (lines) => connection.write(Buffer.concat(lines)), close: (abruptly) => connection.close(abruptly) };
 }
 
 async function datagramsTo(path: string, ports: LogPorts): Promise<Wire> {
   await ports.sendDatagrams(path, []).catch((error: unknown) => {
     throw dialError("unixgram", path, error);
   });
-  return { send: (lines) => sendAllDatagrams(ports, path, lines), close: () => undefined };
+  const closing = new AbortController();
+  return { send: (lines) => sendAllDatagrams(ports, path, lines, closing.signal), close: () => closing.abort() };
 }
 
 /** Where a host's own syslog listens: with datagrams, or else with a stream. */
@@ -147,7 +148,7 @@ async function open(info: LogInfo, ports: LogPorts): Promise<LogSender> {
   const wire = await wireTo(address, options, ports);
   return {
     send: (messages: readonly LogMessage[]) => wire.send(messages.map((message) => formatSyslog(format, message, identity, counted))),
-    close: () => wire.close(),
+    close: (abruptly) => wire.close(abruptly),
   };
 }
 
