@@ -131,15 +131,19 @@ async function copyUp(
   }
 }
 
+/** Names of the volumes that nobody named. */
+export function anonymousVolumes(mounts: readonly ContainerMount[]): string[] {
+  return mounts.flatMap((mount) => (mount.type === "volume" && mount.anonymous ? [mount.name] : []));
+}
+
 /** Lets go of the volumes of a container that did not come about, or is gone, and removes those that nobody named. */
 export async function dropMounts(context: EngineContext, id: ContainerId, mounts: readonly ContainerMount[]): Promise<void> {
   if (mounts.length === 0) return;
-  context.volumes.release(id);
-  for (const mount of mounts) {
-    if (mount.type !== "volume" || !mount.anonymous) continue;
-    await context.volumes.remove(mount.name, { force: true }).catch((error: unknown) => {
+  for (const name of anonymousVolumes(mounts)) {
+    await context.volumes.remove(name, { force: true, from: id }).catch((error: unknown) => {
       // Another container has it too.
-      if (!isEngineError(error, "Conflict")) log.warn("a container's volume could not be removed", { volume: mount.name, error });
+      if (!isEngineError(error, "Conflict")) log.warn("a container's volume could not be removed", { volume: name, error });
     });
   }
+  context.volumes.release(id);
 }

@@ -3,7 +3,7 @@ import { isActive, isStopped } from "../containers/containers.ts";
 import { settleWaiters } from "./container-exit.ts";
 import { keepLinkedName, removeLink } from "./container-links.ts";
 import type { EngineContext } from "./context.ts";
-import { dropMounts } from "./create-mounts.ts";
+import { anonymousVolumes, dropMounts } from "./create-mounts.ts";
 import { discardState } from "./discard-state.ts";
 import type { LiveContainer } from "./live-container.ts";
 import { abandonRestart } from "./restart-policy.ts";
@@ -67,8 +67,10 @@ export async function removeLocked(context: EngineContext, live: LiveContainer, 
     await live.log?.drained();
     await live.log?.close();
     keepLinkedName(context, live.record);
+    if (options.volumes) context.volumes.tie(anonymousVolumes(live.record.settings.mounts), live.id);
     context.store.remove(live.record);
   } catch (error) {
+    context.volumes.release(live.id);
     live.removing = false;
     settleWaiters(live, (waiter) => waiter.condition === "removed", messageOf(error));
     throw error;

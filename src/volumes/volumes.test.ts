@@ -212,6 +212,34 @@ describe("what a killed daemon leaves", () => {
     assert.equal(world.database.prepare("SELECT count(*) AS n FROM volumes").get()?.["n"], 0);
   });
 
+  test("volumes of containers that did not come about, or were removed with them, go", async () => {
+    await using world = await World.make();
+    const [lost, kept, shared, own] = await Promise.all([
+      world.volumes.create({}, "never-made"),
+      world.volumes.create({}, "made"),
+      world.volumes.create({}, "removed"),
+      world.volumes.create({}, "removed"),
+    ]);
+    await world.volumes.create({ Name: "named" }, "never-made");
+    world.volumes.release("removed");
+    world.volumes.tie([shared.Name, own.Name], "removed");
+    world.used.set(kept.Name, ["made"]);
+    world.used.set(shared.Name, ["another"]);
+    await world.open();
+    assert.deepEqual(names(world.volumes.list(filters())), [kept.Name, shared.Name, "named"].sort());
+    world.used.clear();
+    await world.open();
+    assert.equal(world.volumes.list(filters()).length, 3, "they are asked once");
+    assert.ok(!existsSync(lost.Mountpoint) && !existsSync(own.Mountpoint));
+  });
+
+  test("a container that goes does not stand in the way of its volume's removal", async () => {
+    await using world = await World.make();
+    const { Name: name } = await world.volumes.create({}, "c");
+    await assert.rejects(world.volumes.remove(name, { force: true }), { code: "Conflict" });
+    await world.volumes.remove(name, { force: true, from: "c" });
+  });
+
   test("trash, and copies that were not finished", async () => {
     await using world = await World.make();
     await world.volumes.create({ Name: "data" });

@@ -20,14 +20,22 @@ export interface Volumes {
    * @throws InvalidParameter for a name or options that are no good; Conflict when the name is another driver's
    */
   create(request: VolumeCreateOptions, holder?: string): Promise<Volume>;
-  /** Lets go of everything that `holder` holds. */
+  /** Lets go of everything that `holder` holds, and of what was to go with it. */
   release(holder: string): void;
+  /**
+   * Before the record of a container is removed, with its volumes: should the daemon be killed in between, these are
+   * removed at the next start, if no container has them then. What `create` makes anonymous is tied to its holder.
+   */
+  tie(names: readonly string[], container: string): void;
   /** @throws NotFound `get x: no such volume` */
   inspect(name: string): Volume;
   /** By name. @throws InvalidParameter for filters that Docker does not have */
   list(filters: Filters): Volume[];
-  /** @throws NotFound, unless `force`; Conflict `remove x: volume is in use - [ids]` */
-  remove(name: string, options: { readonly force: boolean }): Promise<void>;
+  /**
+   * @param options `from`: a container that is about to go
+   * @throws NotFound, unless `force`; Conflict `remove x: volume is in use - [ids]`
+   */
+  remove(name: string, options: { readonly force: boolean; readonly from?: string }): Promise<void>;
   /** Removes what no container uses of the volumes without options: anonymous ones, with the filter `all=1` every one. */
   prune(filters: Filters): Promise<VolumePruneResponse>;
   /** Those without options, with their `UsageData`, for `df`. */

@@ -299,7 +299,9 @@ describe("docker volume", () => {
         callApi(daemon, "POST", "/containers/create", {
           Image: "content",
           HostConfig: { Binds: [`fill${round}-${index}:/data`] },
-        }).catch(() => undefined),
+        })
+          .then(({ body }) => callApi(daemon, "DELETE", `/containers/${(body as { Id: string }).Id}?v=1`))
+          .catch(() => undefined),
         callApi(daemon, "DELETE", `/volumes/crash${(index + 6) % 12}`).catch(() => undefined),
       ]);
       await sleep(round * 12);
@@ -315,6 +317,13 @@ describe("docker volume", () => {
         const allowed = name.startsWith("fill") ? ["", "f,g,l,sub"] : name.startsWith("crash") ? [""] : ["", "deep"];
         assert.ok(allowed.includes(contents.join()), `${name}: ${contents.join()}`);
       }
+      const anonymous = await volumeNames("label=com.docker.volume.anonymous");
+      const unused = await volumeNames("dangling=true");
+      assert.deepEqual(
+        anonymous.filter((name) => unused.includes(name)),
+        [],
+        "what a container had alone went with it",
+      );
       await eventually("an empty trash", async () =>
         readdirSync(join(daemon.dataRoot, "volumes/.trash")).length === 0 ? true : undefined,
       );
