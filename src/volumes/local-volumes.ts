@@ -2,13 +2,15 @@
 import { getSystemErrorMap } from "node:util";
 import { conflict, formatNanos, log, Mutex, newId, notFound, nowNanos, systemError } from "../base/base.ts";
 import type { Events } from "../events/events.ts";
-import type { HostOp, Kernel } from "../kernel/kernel.ts";
+import type { Kernel } from "../kernel/kernel.ts";
 import { treeSize } from "../kernel/tree-size.ts";
 import type { Volume, VolumeCreateOptions, VolumePruneResponse } from "../spec/spec.ts";
 import { type Database, VolumeRows } from "../state/state.ts";
 import { VolumeDirectories } from "./directories.ts";
 import { isPlain, listTest, pruneTest } from "./filters.ts";
-import { checkLocalOptions, describeMount, localMount } from "./local-options.ts";
+import { failureOf } from "./kernel-failure.ts";
+import { checkLocalOptions } from "./local-options.ts";
+import { isMounted, MountedVolumes } from "./mounted-volumes.ts";
 import { checkVolumeName } from "./names.ts";
 import { anonymousLabel, type Filters, type VolumeSource, type Volumes } from "./volumes.ts";
 
@@ -35,13 +37,6 @@ interface Entry extends Stored {
 
 const localDriver = "local";
 
-/** Errno and text of a failed operation of the kernel port, if it is one. */
-function failureOf(error: unknown): { readonly errno: number; readonly message: string } | undefined {
-  const cause: unknown = error instanceof Error ? error.cause : undefined;
-  if (typeof cause !== "object" || cause === null || !("errno" in cause) || typeof cause.errno !== "number") return undefined;
-  return { errno: cause.errno, message: "message" in cause ? String(cause.message) : "" };
-}
-
 export class LocalVolumes implements Volumes {
   readonly #options: VolumesOptions;
   readonly #rows: VolumeRows;
@@ -50,8 +45,7 @@ export class LocalVolumes implements Volumes {
   readonly #turns = new Map<string, { readonly lock: Mutex; waiting: number }>();
   /** Volume → containers that are about to have it. */
   readonly #holders = new Map<string, Set<string>>();
-  /** Volume that is to be mounted → containers that run with it. */
-  readonly #running = new Map<string, Set<string>>();
+  readonly #mounts: MountedVolumes;
   /** Containers that volumes go with. */
   readonly #tied = new Set<string>();
   #pruning = false;
@@ -60,6 +54,7 @@ export class LocalVolumes implements Volumes {
     this.#options = options;
     this.#rows = new VolumeRows(options.database);
     this.#directories = new VolumeDirectories(options.root, options.kernel.files);
+    this.#mounts = new MountedVolumes(options.kernel);
   }
 
   async open(): Promise<void> {
@@ -205,7 +200,7 @@ export class LocalVolumes implements Volumes {
     this.#byName.delete(name);
     await this.#alone(name, async () => {
       try {
-        await this.#unmount(name);
+        if (isMounted(entry.options)) await this.#mounts.unmount(name, this.#directories.data(name));
         await this.#directories.discard(name);
       } catch (error) {
         this.#rows.unmarkRemoving(name);
@@ -251,7 +246,7 @@ export class LocalVolumes implements Volumes {
   async populate(name: string, lower: readonly string[], path: string, holder: string): Promise<"directory" | "other" | "nothing"> {
     const copy = (target: string): Promise<void> => this.#options.kernel.run([{ op: "copy-up", lower, path, target }]);
     try {
-      if (!this.#isMounted(name)) {
+      if (!isMounted(this.#find(name).options)) {
         const alone = this.#users(name).every((user) => user === holder);
         await this.#alone(name, () => (alone ? this.#directories.fill(name, copy) : copy(this.#directories.data(name))));
         return "directory";
@@ -275,52 +270,28 @@ export class LocalVolumes implements Volumes {
     }
   }
 
-  #isMounted(name: string): boolean {
-    const { options } = this.#find(name);
-    return options?.["device"] !== undefined;
-  }
-
   async attach(name: string, containerId: string): Promise<VolumeSource> {
     const path = this.#directories.data(name);
-    if (!this.#isMounted(name)) return { path, engineOnly: false };
-    await this.#alone(name, async () => {
-      const mount = await localMount(this.#find(name).options ?? {});
-      if (mount === undefined) return;
-      // Asked each time: what is mounted goes with the namespace of a broker that dies.
-      const op: HostOp = { op: "mount-at", place: path, ...mount };
-      await this.#options.kernel.run([op]).catch((error: unknown) => {
-        const failure = failureOf(error);
-        if (failure === undefined) throw error;
-        const why = failure.message.charAt(0).toLowerCase() + failure.message.slice(1);
-        // No cause: this is all that there is to say, and no failure of a launch.
-        throw systemError(`error while mounting volume '${path}': failed to mount local volume: ${describeMount(mount, path)}: ${why}`);
-      });
-      const running = this.#running.get(name) ?? new Set();
-      this.#running.set(name, running.add(containerId));
-    });
+    const { options } = this.#find(name);
+    if (!isMounted(options)) return { path, engineOnly: false };
+    await this.#alone(name, () => this.#mounts.mount(name, options, path, containerId));
     return { path, engineOnly: true };
   }
 
   async detach(name: string, containerId: string): Promise<void> {
-    if (this.#running.get(name)?.has(containerId) !== true) return;
-    await this.#alone(name, async () => {
-      const running = this.#running.get(name);
-      running?.delete(containerId);
-      if (running?.size === 0) await this.#unmount(name);
-    });
-  }
-
-  async #unmount(name: string): Promise<void> {
-    this.#running.delete(name);
-    await this.#options.kernel.run([{ op: "unmount-at", place: this.#directories.data(name) }]);
+    if (this.#mounts.has(name, containerId))
+      await this.#alone(name, () => this.#mounts.leave(name, this.#directories.data(name), containerId));
   }
 
   async reconcile(running: ReadonlyMap<string, ReadonlySet<string>>): Promise<void> {
-    for (const name of this.#byName.keys()) {
-      if (!this.#isMounted(name)) continue;
+    for (const { name, options } of this.#byName.values()) {
+      if (!isMounted(options)) continue;
       const users = running.get(name) ?? new Set();
-      if (users.size > 0) this.#running.set(name, new Set(users));
-      else await this.#unmount(name).catch((error: unknown) => log.warn("a volume could not be unmounted", { volume: name, error }));
+      if (users.size > 0) this.#mounts.adopt(name, users);
+      else
+        await this.#mounts
+          .unmount(name, this.#directories.data(name))
+          .catch((error: unknown) => log.warn("a volume could not be unmounted", { volume: name, error }));
     }
   }
 

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { HostConfig, Mount } from "../spec/spec.ts";
+import { parseBind, parseVolumesFrom } from "./bind-text.ts";
 import { inspectMounts } from "./inspect-mounts.ts";
-import { assertSourcesExist, mountRequests, parseBind, parseMount, parseVolumesFrom } from "./mount-requests.ts";
+import { assertSourcesExist, mountRequests } from "./mount-requests.ts";
 import type { ContainerMount } from "./mounts.ts";
+import { parseMount } from "./parse-mount.ts";
 import { tmpfsOptions } from "./tmpfs-options.ts";
 
 function messageOf(work: () => unknown): string {

@@ -69,6 +69,8 @@ export interface VolumeSource {
 /** Marks volumes that nobody named. */
 export const anonymousLabel = "com.docker.volume.anonymous";
 
+export { parseVolumesFrom } from "./bind-text.ts";
 export * from "./inspect-mounts.ts";
 export * from "./mount-requests.ts";
 export * from "./mounts.ts";
+export { cleanPath, overlaps } from "./parse-mount.ts";
