@@ -174,7 +174,7 @@ describe("mounts", () => {
     );
     assert.match(
       (await daemon.docker(["rmi", "content"])).stderr,
-      /conflict: unable to remove repository reference "content:latest" \(must force\) - container [0-9a-f]{12} is using/,
+      /conflict: unable to remove repository reference "content" \(must force\) - container [0-9a-f]{12} is using/,
     );
     await daemon.ok("tag", "content", "again");
     await daemon.ok("rmi", "again");
