@@ -61,6 +61,7 @@ static inline int sys_fsconfig(int fs, unsigned command, const char *key, const 
 static inline int sys_fsmount(int fs, unsigned attributes) { return (int)syscall(432, fs, FSMOUNT_CLOEXEC, attributes); }
 static inline int sys_pidfd_open(pid_t pid) { return (int)syscall(434, pid, 0); }
 static inline int sys_pidfd_send_signal(int pidfd, int signal) { return (int)syscall(424, pidfd, signal, NULL, 0); }
+static inline int sys_pidfd_getfd(int pidfd, int descriptor) { return (int)syscall(438, pidfd, descriptor, 0); }
 static inline int sys_close_range(unsigned first, unsigned last) { return (int)syscall(436, first, last, 0); }
 static inline int sys_pivot_root(const char *to, const char *put_old) { return (int)syscall(SYS_pivot_root, to, put_old); }
 

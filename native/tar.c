@@ -1,11 +1,9 @@
 /* Writing tar: POSIX.1-2001, with an extended header only where a field of the plain one has no room. */
 #include "trees.h"
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
-#include <unistd.h>
 
 enum { BLOCK = 512, NAME_ROOM = 100, PAX_ROOM = 128 << 10, XATTR_MAX = 64 << 10 };
 
@@ -17,32 +15,6 @@ _Static_assert(sizeof(struct block) == BLOCK, "a tar header");
 
 static uint8_t pax[PAX_ROOM];
 static size_t pax_length;
-
-bool flush_output(struct output *to)
-{
-	if (!to->broken && to->length > 0 && !write_all(to->fd, to->bytes, to->length)) to->broken = true;
-	to->length = 0;
-	return !to->broken;
-}
-
-/* Room for `length` bytes in one piece; they count when `to->length` is raised. */
-uint8_t *reserve_output(struct output *to, size_t length)
-{
-	if (sizeof to->bytes - to->length < length) flush_output(to);
-	return to->bytes + to->length;
-}
-
-void put_output(struct output *to, const void *bytes, size_t length)
-{
-	const uint8_t *from = bytes;
-	while (length > 0 && !to->broken) {
-		size_t part = length < sizeof to->bytes ? length : sizeof to->bytes;
-		memcpy(reserve_output(to, part), from, part);
-		to->length += part;
-		from += part;
-		length -= part;
-	}
-}
 
 /* Octal, or zeros when it has no room, in which case the extended header says it. */
 static bool put_octal(char *field, size_t size, uint64_t value)

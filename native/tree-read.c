@@ -84,26 +84,6 @@ static void put_entry(struct reading *reading, const struct stat *status, char t
 	put_tar_header(reading->to, &entry);
 }
 
-static bool send_contents(struct reading *reading, int fd, uint64_t size)
-{
-	struct output *to = reading->to;
-	for (uint64_t left = size; left > 0 && !to->broken;) {
-		uint8_t *into = reserve_output(to, left < TREE_BUFFER / 4 ? (size_t)left : TREE_BUFFER / 4);
-		size_t room = sizeof to->bytes - to->length;
-		ssize_t n = read(fd, into, left < room ? (size_t)left : room);
-		if (n < 0 && errno == EINTR) continue;
-		if (n < 0) return fail(reading->failure, "read", errno, "%s", reading->name);
-		if (n == 0) {
-			n = (ssize_t)(left < room ? left : room);
-			memset(into, 0, (size_t)n);
-		}
-		to->length += (size_t)n;
-		left -= (uint64_t)n;
-	}
-	put_tar_padding(to, size);
-	return true;
-}
-
 static bool read_file_at(struct reading *reading, int parent, const char *name)
 {
 	char again[32];
@@ -123,7 +103,8 @@ static bool read_file_at(struct reading *reading, int parent, const char *name)
 	}
 	if (fd < 0) return cannot(reading, "open");
 	put_entry(reading, &status, '0', NULL, (uint64_t)status.st_size, fd);
-	bool ok = send_contents(reading, fd, (uint64_t)status.st_size);
+	bool ok = send_file_contents(reading->to, fd, (uint64_t)status.st_size) || fail(reading->failure, "read", errno, "%s", reading->name);
+	put_tar_padding(reading->to, (uint64_t)status.st_size);
 	close(fd);
 	return ok;
 }

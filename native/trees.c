@@ -2,10 +2,15 @@
  * One connection, one piece of work. The request is a frame MSG_TREE; its answer is OK or FAILURE. What follows an OK:
  *
  *   stat      nothing
- *   read      a tar; then, on success only, the one byte is taken that the daemon has sent behind its request: who ends
- *             without it leaves it unread, which resets the connection, so that half a tar is never taken for a whole one
- *   export, layer, changes   the same
+ *   read, export, layer   a tar
+ *   changes   records (tree-changes.c)
  *   write     records from the daemon (tree-write.c), and at their end a second answer
+ *
+ * A stream begins when the daemon has sent a byte. Behind it follows a second one, which is taken on success only: who
+ * ends without it leaves it unread, which resets the connection, so that half a tar is never taken for a whole one.
+ *
+ * With a client (`i32 pid, i32 descriptor` of the daemon; -1: none) a tar goes to that connection of the daemon's itself,
+ * as chunks of HTTP, all but the last one. The answer begins with whether it does: u8.
  */
 #include "kernel-calls.h"
 #include "protocol.h"
@@ -27,7 +32,7 @@ static void begin_answer(struct writer *to, uint8_t *bytes, size_t size, const s
 static bool send_answer(struct writer *answer)
 {
 	end_frame(answer);
-	return write_all(output.fd, answer->bytes, answer->length);
+	return write_all(output.control, answer->bytes, answer->length);
 }
 
 /* Ends this process. */
@@ -38,20 +43,39 @@ _Noreturn static void refuse(const struct frame *request, const struct failure *
 	begin_frame(&answer, bytes, sizeof bytes, request->id, MSG_FAILURE);
 	put_failure(&answer, failure);
 	if (send_answer(&answer)) {
-		shutdown(output.fd, SHUT_WR);
+		shutdown(output.control, SHUT_WR);
 		/* What the daemon still sends is taken, lest the connection be reset before it has read why. */
-		while (read(output.fd, output.bytes, sizeof output.bytes) > 0) continue;
+		while (read(output.control, output.bytes, sizeof output.bytes) > 0) continue;
 	}
 	_exit(1);
 }
 
-_Noreturn static void finish_stream(bool ok)
+static void await_byte(void)
 {
 	uint8_t byte;
-	struct pollfd ready = { .fd = output.fd, .events = POLLIN };
-	if (flush_output(&output) && ok) (void)!read(output.fd, &byte, 1);
+	if (read(output.control, &byte, 1) != 1) _exit(0);
+}
+
+_Noreturn static void finish_stream(bool ok)
+{
+	struct pollfd ready = { .fd = output.control, .events = POLLIN };
+	if (flush_output(&output) && ok) await_byte();
 	else (void)poll(&ready, 1, 10000);
 	_exit(0);
+}
+
+/* Takes the client's connection, if there is one and it can be had. Where it cannot, the daemon passes the bytes on. */
+static bool take_client(struct reader *from)
+{
+	pid_t pid = (pid_t)read_number(from, 4);
+	int descriptor = (int)read_number(from, 4);
+	int process = from->bad || descriptor < 0 ? -1 : sys_pidfd_open(pid);
+	int client = process < 0 ? -1 : sys_pidfd_getfd(process, descriptor);
+	if (process >= 0) close(process);
+	if (client < 0) return false;
+	output.fd = client;
+	output.framed = true;
+	return true;
 }
 
 static void put_status(struct writer *to, const struct view *view, const char *path, const struct stat *status)
@@ -72,6 +96,7 @@ _Noreturn static void read_path(const struct frame *request, struct reader *from
 	struct failure failure;
 	struct stat status;
 	struct view view;
+	bool direct = with_tar && take_client(from);
 	if (!open_view(from, &view, &failure)) refuse(request, &failure);
 	const char *path = read_text(from), *base = with_tar ? read_text(from) : "";
 	static struct reading reading;
@@ -82,8 +107,10 @@ _Noreturn static void read_path(const struct frame *request, struct reader *from
 		refuse(request, &failure);
 	}
 	begin_answer(&answer, bytes, sizeof bytes, request);
+	put_number(&answer, direct, 1);
 	put_status(&answer, &view, path, &status);
 	if (!send_answer(&answer) || !with_tar) _exit(0);
+	await_byte();
 	copy_text(reading.name, sizeof reading.name, base);
 	bool ok = read_tree(&reading, fd, "");
 	if (ok) put_tar_end(&output);
@@ -97,6 +124,7 @@ _Noreturn static void read_all(const struct frame *request, struct reader *from,
 	struct failure failure;
 	struct view view;
 	static struct reading reading;
+	bool direct = take_client(from);
 	int root;
 	if (upper) {
 		const char *path = read_text(from);
@@ -112,7 +140,9 @@ _Noreturn static void read_all(const struct frame *request, struct reader *from,
 	}
 	reading = (struct reading){ .to = &output, .proc = view.proc, .whiteouts = upper, .strict = upper, .failure = &failure };
 	begin_answer(&answer, bytes, sizeof bytes, request);
+	put_number(&answer, direct, 1);
 	if (!send_answer(&answer)) _exit(0);
+	await_byte();
 	bool ok = read_tree_below(&reading, root);
 	if (ok) put_tar_end(&output);
 	finish_stream(ok);
@@ -137,7 +167,7 @@ _Noreturn static void write_path(const struct frame *request, struct reader *fro
 	put_text(&answer, resolved);
 	put_number(&answer, S_ISDIR(status.st_mode), 1);
 	if (!send_answer(&answer)) _exit(0);
-	if (!write_tree(&view, output.fd, keep_kinds, &failure)) refuse(request, &failure);
+	if (!write_tree(&view, output.control, keep_kinds, &failure)) refuse(request, &failure);
 	begin_answer(&answer, bytes, sizeof bytes, request);
 	(void)send_answer(&answer);
 	_exit(0);
@@ -160,7 +190,9 @@ _Noreturn static void send_changes(const struct frame *request, struct reader *f
 		refuse(request, &failure);
 	}
 	begin_answer(&answer, bytes, sizeof bytes, request);
+	put_number(&answer, false, 1);
 	if (!send_answer(&answer)) _exit(0);
+	await_byte();
 	finish_stream(list_changes(upper, lower, &output, &failure));
 }
 
@@ -173,7 +205,7 @@ static void work(int connection)
 	struct pollfd ready = { .fd = connection, .events = POLLIN };
 	enum frame_result result;
 	set_title("berth-files", NULL);
-	output.fd = connection;
+	output.fd = output.control = connection;
 	struct rlimit limit;
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
 		limit.rlim_cur = limit.rlim_max; /* one descriptor for each directory above */

@@ -27,9 +27,11 @@ bool resolve_view_path(const struct view *view, const char *path, char *into, si
 int open_view_path(const struct view *view, const char *path, struct stat *status);
 bool follow_links(const struct view *view, const char *path, char *into, size_t size);
 
-/* Output that is gathered into large writes. */
+/* Output that is gathered into large writes: output.c. */
 struct output {
 	int fd;
+	int control;  /* whose end ends the output; `fd` itself, or the daemon's connection when `fd` is the client's */
+	bool framed;  /* in chunks of HTTP, all but the last, empty one */
 	bool broken;
 	size_t length;
 	uint8_t bytes[TREE_BUFFER];
@@ -37,6 +39,7 @@ struct output {
 void put_output(struct output *to, const void *bytes, size_t length);
 uint8_t *reserve_output(struct output *to, size_t length);
 bool flush_output(struct output *to);
+bool send_file_contents(struct output *to, int file, uint64_t size);
 
 /* tar.c: headers */
 struct tar_entry {

@@ -91,11 +91,22 @@ export interface PathStat {
   readonly linkTarget: string;
 }
 
-/** Containers' files, running or not. Destroying a stream ends the work behind it. */
+/** A tar for a client. */
+export interface TarOutput {
+  /** Fails when the tar breaks off. Destroying it ends the work behind it. */
+  readonly tar: Readable;
+  /**
+   * Set when the bytes go to the client's connection without us: to be called when nothing else is being sent there.
+   * They come as chunks of HTTP, all but the last, empty one; `tar` has none, and ends when they are sent.
+   */
+  readonly sendToClient?: () => void;
+}
+
+/** Containers' files, running or not. `client`: descriptor of the connection that the tar is for, if it may be used. */
 export interface ArchiveBackend {
   /** @throws NotFound `Could not find the file p in container x` */
   statPath(reference: string, path: string): Promise<PathStat>;
-  readPath(reference: string, path: string): Promise<{ stat: PathStat; tar: Readable }>;
+  readPath(reference: string, path: string, client?: number): Promise<TarOutput & { stat: PathStat }>;
   /** Extracts a tar, plain or compressed, into the directory at the path. */
   writePath(
     reference: string,
@@ -103,7 +114,7 @@ export interface ArchiveBackend {
     source: Readable,
     options: { noOverwriteDirNonDir: boolean; copyUidGid: boolean },
   ): Promise<void>;
-  export(reference: string): Promise<Readable>;
+  export(reference: string, client?: number): Promise<TarOutput>;
   /** Kinds: 0 changed, 1 added, 2 deleted. */
   changes(reference: string): Promise<readonly { readonly path: string; readonly kind: 0 | 1 | 2 }[]>;
   commit(reference: string, request: CommitRequest): Promise<{ Id: string }>;

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex, Readable } from "node:stream";
 import { cancelled } from "../base/base.ts";
@@ -90,6 +91,30 @@ export class Call {
 
   end(): void {
     this.response.end();
+  }
+
+  /**
+   * The connection's descriptor, for somebody who sends a body on it in our place; undefined where what goes out must
+   * pass through us: encrypted, or without chunks.
+   */
+  get descriptor(): number | undefined {
+    const { socket } = this.request;
+    if (this.#upgrade !== undefined || "encrypted" in socket || this.request.httpVersion !== "1.1") return undefined;
+    // Node does not document it, and does not hide it either: where it is missing, the bytes take the long way.
+    const { _handle } = socket as unknown as { readonly _handle?: { readonly fd?: unknown } };
+    return typeof _handle?.fd === "number" && _handle.fd >= 0 ? _handle.fd : undefined;
+  }
+
+  /** Sends the head, lets another send the body's chunks on the connection itself, and ends when that is done. */
+  async sendElsewhere(type: string, begin: () => void, done: Promise<void>): Promise<void> {
+    const { socket } = this.request;
+    done.catch(() => undefined);
+    this.open(type);
+    // The head must be out before the body: nothing of ours may be left in the queue.
+    if (socket.writableLength > 0) await once(socket, "drain");
+    begin();
+    await done;
+    this.end();
   }
 
   /** Takes the connection from HTTP: the answer's head is sent, what follows is the caller's, both ways. */

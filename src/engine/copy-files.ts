@@ -1,7 +1,7 @@
 import { posix } from "node:path";
 import type { Readable } from "node:stream";
 import { EngineError, invalidParameter, isEngineError, notFound, systemError } from "../base/base.ts";
-import type { LaunchFailure, TreeStat } from "../kernel/kernel.ts";
+import type { LaunchFailure, TarOutput, TreeStat } from "../kernel/kernel.ts";
 import { extract } from "../layers/extract.ts";
 import { errnoText } from "../runtime/explain-failure.ts";
 import { resolveUser } from "../runtime/users.ts";
@@ -76,16 +76,21 @@ export async function statPath(context: EngineContext, reference: string, path: 
 }
 
 /** `GET /containers/x/archive`: the path as a tar. Destroying the stream ends the work. */
-export async function readPath(context: EngineContext, reference: string, path: string): Promise<{ stat: PathStat; tar: Readable }> {
+export async function readPath(
+  context: EngineContext,
+  reference: string,
+  path: string,
+  client?: number,
+): Promise<TarOutput & { stat: PathStat }> {
   const live = context.find(reference);
   const absolute = absolutePath(path);
   const name = baseOf(absolute);
   try {
-    const { stat, tar } = await streamFromView(context, live, withCopies, (view) =>
-      context.kernel.trees.read(view, absolute, name === "/" ? "" : name),
+    const { stat, ...output } = await streamFromView(context, live, withCopies, (view) =>
+      context.kernel.trees.read(view, absolute, name === "/" ? "" : name, client),
     );
     context.publish(live, "archive-path");
-    return { stat: { ...stat, name }, tar };
+    return { ...output, stat: { ...stat, name } };
   } catch (error) {
     throw explainFailure(error, "lstat", path, reference);
   }

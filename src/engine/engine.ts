@@ -6,7 +6,7 @@ import type { Readable } from "node:stream";
 import { type ContainerStore, type Filters, type HostDefaults, isActive } from "../containers/containers.ts";
 import type { Events } from "../events/events.ts";
 import type { Images } from "../images/images.ts";
-import type { Kernel, TreeChange } from "../kernel/kernel.ts";
+import type { Kernel, TarOutput, TreeChange } from "../kernel/kernel.ts";
 import type { Layers } from "../layers/layers.ts";
 import type { Networks } from "../networks/networks.ts";
 import type { Runtime } from "../runtime/runtime.ts";
@@ -147,9 +147,9 @@ export interface EngineVolumes {
 
 export interface EngineArchive {
   statPath(reference: string, path: string): Promise<PathStat>;
-  readPath(reference: string, path: string): Promise<{ stat: PathStat; tar: Readable }>;
+  readPath(reference: string, path: string, client?: number): Promise<TarOutput & { stat: PathStat }>;
   writePath(reference: string, path: string, source: Readable, options: CopyInOptions): Promise<void>;
-  export(reference: string): Promise<Readable>;
+  export(reference: string, client?: number): Promise<TarOutput>;
   changes(reference: string): Promise<TreeChange[]>;
   commit(reference: string, request: CommitRequest): Promise<{ Id: string }>;
 }
@@ -196,9 +196,9 @@ export async function openEngine(parts: EngineParts): Promise<Engine> {
     },
     archive: {
       statPath: (reference, path) => statPath(context, reference, path),
-      readPath: (reference, path) => readPath(context, reference, path),
+      readPath: (reference, path, client) => readPath(context, reference, path, client),
       writePath: (reference, path, source, options) => writePath(context, reference, path, source, options),
-      export: (reference) => exportContainer(context, reference),
+      export: (reference, client) => exportContainer(context, reference, client),
       changes: (reference) => listChanges(context, reference),
       commit: (reference, request) => commitContainer(context, reference, request),
     },

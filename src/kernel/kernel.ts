@@ -105,10 +105,13 @@ export type FileOp =
 export interface Trees {
   /** A link at the end of the path is followed only with a slash behind it. */
   stat(view: TreeView, path: string): Promise<TreeStat>;
-  /** What lies at the path as a tar, in which it is called `name`. The stream fails when it breaks off. */
-  read(view: TreeView, path: string, name: string): Promise<{ stat: TreeStat; tar: Readable }>;
+  /**
+   * What lies at the path as a tar, in which it is called `name`.
+   * @param client descriptor of this process's, a connection that is to get the tar
+   */
+  read(view: TreeView, path: string, name: string, client?: number): Promise<TarOutput & { stat: TreeStat }>;
   /** All of it as a tar, names without a slash in front. */
-  export(view: TreeView): Promise<Readable>;
+  export(view: TreeView, client?: number): Promise<TarOutput>;
   /** Begins to make entries; the path, links followed, is where. `keepKinds`: directories and others do not take each other's place. */
   write(view: TreeView, path: string, options: { keepKinds: boolean }): Promise<TreeWriter>;
   /**
@@ -127,6 +130,16 @@ export interface TreeView {
   readonly prepare: readonly HostOp[];
   /** `attach-tree`s of what `prepare` has opened. */
   readonly attach: readonly InitOp[];
+}
+
+export interface TarOutput {
+  /** Fails when the tar breaks off. */
+  readonly tar: Readable;
+  /**
+   * Set when the worker has taken the client's connection: call it when nothing else is being sent there. The worker
+   * sends the tar as chunks of HTTP, all but the last, empty one; `tar` has no bytes then, and ends when all are sent.
+   */
+  readonly sendToClient?: () => void;
 }
 
 export interface TreeStat {

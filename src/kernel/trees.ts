@@ -1,10 +1,9 @@
 /** A container's files through the broker's workers: native/trees.h. One connection is one piece of work. */
 import type { Socket } from "node:net";
 import { join } from "node:path";
-import type { Readable } from "node:stream";
 import { isEngineError, messageOf, systemError } from "../base/base.ts";
 import { message, PayloadReader } from "./frames.ts";
-import type { FileMeta, TreeChange, TreeEntry, TreeStat, Trees, TreeView, TreeWriter } from "./kernel.ts";
+import type { FileMeta, TarOutput, TreeChange, TreeEntry, TreeStat, Trees, TreeView, TreeWriter } from "./kernel.ts";
 import { ByteWriter, encodeFileOp, writeHostOps, writeInitOps, writeStreamedFile } from "./plan-encoding.ts";
 import { connectUnix, openStream, readAnswer } from "./unix-socket.ts";
 
@@ -21,17 +20,27 @@ function withView(to: ByteWriter, view: TreeView): ByteWriter {
   return to;
 }
 
-function readStat(payload: Buffer): TreeStat {
-  const reader = new PayloadReader(payload);
+function readStat(reader: PayloadReader): TreeStat {
   const [mode, sizeBytes, seconds, nanos] = [reader.u32(), reader.u64(), BigInt.asIntN(64, reader.u64()), reader.u32()];
   return { mode, sizeBytes: Number(sizeBytes), mtimeNanos: seconds * 1_000_000_000n + BigInt(nanos), linkTarget: reader.text() };
 }
 
-/** Lets the worker end well: it takes this byte when all is sent, and one that fails leaves it, which breaks the stream. */
-function following(socket: Socket): Readable {
-  socket.write(Buffer.alloc(1));
+/**
+ * What follows an answer. The first of the two bytes lets the worker begin; it takes the other when all is sent, and one
+ * that fails leaves it, which breaks the stream.
+ */
+function following(socket: Socket, direct: boolean): TarOutput {
+  const begin = (): void => {
+    socket.write(Buffer.alloc(2));
+  };
   socket.on("end", () => socket.destroy());
-  return socket;
+  if (direct) return { tar: socket, sendToClient: begin };
+  begin();
+  return { tar: socket };
+}
+
+function writeClient(to: ByteWriter, client: number | undefined): ByteWriter {
+  return to.u32(client === undefined ? 0 : process.pid).u32(client ?? -1);
 }
 
 class LinuxTreeWriter implements TreeWriter {
@@ -122,14 +131,22 @@ export function openTrees(execRoot: string): Trees {
     async stat(view, path) {
       const { socket, answer } = await ask(withView(request("stat"), view).text(path));
       socket.destroy();
-      return readStat(answer);
+      const reader = new PayloadReader(answer);
+      reader.u8();
+      return readStat(reader);
     },
-    async read(view, path, name) {
-      const { socket, answer } = await ask(withView(request("read"), view).text(path).text(name));
-      return { stat: readStat(answer), tar: following(socket) };
+    async read(view, path, name, client) {
+      const { socket, answer } = await ask(
+        withView(writeClient(request("read"), client), view)
+          .text(path)
+          .text(name),
+      );
+      const reader = new PayloadReader(answer);
+      return { ...following(socket, reader.u8() !== 0), stat: readStat(reader) };
     },
-    async export(view) {
-      return following((await ask(withView(request("export"), view))).socket);
+    async export(view, client) {
+      const { socket, answer } = await ask(withView(writeClient(request("export"), client), view));
+      return following(socket, new PayloadReader(answer).u8() !== 0);
     },
     async write(view, path, { keepKinds }) {
       const { socket, answer } = await ask(withView(request("write"), view).text(path).u8(keepKinds));
@@ -138,11 +155,11 @@ export function openTrees(execRoot: string): Trees {
     async changes(lower: readonly string[], upper: string) {
       const { socket } = await ask(request("changes").list(lower).text(upper));
       const chunks: Buffer[] = [];
-      for await (const chunk of following(socket)) chunks.push(chunk as Buffer);
+      for await (const chunk of following(socket, false).tar) chunks.push(chunk as Buffer);
       return parseChanges(Buffer.concat(chunks));
     },
     async layer(upper) {
-      return following((await ask(request("layer").text(upper))).socket);
+      return following((await ask(writeClient(request("layer"), undefined).text(upper))).socket, false).tar;
     },
   };
 }

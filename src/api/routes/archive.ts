@@ -1,9 +1,9 @@
 import type { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
+import { finished, pipeline } from "node:stream/promises";
 import { createDeflate, createGzip } from "node:zlib";
 import { formatNanos, invalidParameter } from "../../base/base.ts";
 import type { ContainerConfig } from "../../spec/spec.ts";
-import type { ArchiveBackend, PathStat } from "../backend.ts";
+import type { ArchiveBackend, PathStat, TarOutput } from "../backend.ts";
 import type { Call } from "../call.ts";
 import { fitFields } from "../request-shape.ts";
 import { createShape } from "../request-shapes-table.ts";
@@ -39,37 +39,41 @@ function pathOf(call: Call): string {
   return path;
 }
 
+const tarType = "application/x-tar";
+
 /** What the client would have, of what there is. */
 function acceptedEncoding(call: Call): "gzip" | "deflate" | undefined {
   const accepted = String(call.request.headers["accept-encoding"] ?? "").split(",");
   return accepted.map((word) => word.trim().toLowerCase()).find((word) => word === "gzip" || word === "deflate");
 }
 
-async function sendTar(call: Call, tar: Readable): Promise<void> {
-  const encoding = acceptedEncoding(call);
-  if (encoding === undefined) return await sendBytes(call, "application/x-tar", tar);
-  call.response.setHeader("Content-Encoding", encoding);
-  call.open("application/x-tar");
-  await pipeline(tar, encoding === "gzip" ? createGzip() : createDeflate(), call.response);
-}
-
-/** Ends what is behind the stream when the client goes. */
-async function sending(call: Call, tar: Readable, send: () => Promise<void>): Promise<void> {
+/** Ends what is behind the tar when the client goes. */
+async function sendTar(call: Call, type: string, { tar, sendToClient }: TarOutput): Promise<void> {
   const end = (): void => {
     tar.destroy();
   };
   call.response.once("close", end);
   try {
-    await send();
+    if (sendToClient === undefined) await sendBytes(call, type, tar);
+    else await call.sendElsewhere(type, sendToClient, finished(tar.resume(), { writable: false }));
   } finally {
     end();
   }
 }
 
+async function sendEncoded(call: Call, encoding: "gzip" | "deflate", tar: Readable): Promise<void> {
+  call.response.setHeader("Content-Encoding", encoding);
+  call.open(tarType);
+  await pipeline(tar, encoding === "gzip" ? createGzip() : createDeflate(), call.response);
+}
+
 async function get(backend: ArchiveBackend, call: Call): Promise<void> {
-  const { stat, tar } = await backend.readPath(call.param("name"), pathOf(call));
+  const encoding = acceptedEncoding(call);
+  const client = encoding === undefined ? call.descriptor : undefined;
+  const { stat, ...output } = await backend.readPath(call.param("name"), pathOf(call), client);
   setStat(call, stat);
-  await sending(call, tar, () => sendTar(call, tar));
+  if (encoding === undefined) await sendTar(call, tarType, output);
+  else await sendEncoded(call, encoding, output.tar);
 }
 
 async function head(backend: ArchiveBackend, call: Call): Promise<void> {
@@ -86,8 +90,7 @@ async function put(backend: ArchiveBackend, call: Call): Promise<void> {
 }
 
 async function exportAll(backend: ArchiveBackend, call: Call): Promise<void> {
-  const tar = await backend.export(call.param("name"));
-  await sending(call, tar, () => sendBytes(call, "application/octet-stream", tar));
+  await sendTar(call, "application/octet-stream", await backend.export(call.param("name"), call.descriptor));
 }
 
 async function changes(backend: ArchiveBackend, call: Call): Promise<void> {
