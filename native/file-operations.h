@@ -4,7 +4,7 @@
 #include <time.h>
 
 /* Codes of a file operation, and of its fields: path first, then what it has of its own, then its metadata. */
-enum { FILE_DIRECTORY = 1, FILE_REGULAR, FILE_SYMLINK, FILE_LINK, FILE_NODE, FILE_META, FILE_REMOVE, FILE_STREAMED };
+enum { FILE_DIRECTORY = 1, FILE_REGULAR, FILE_SYMLINK, FILE_LINK, FILE_NODE, FILE_META, FILE_REMOVE, FILE_STREAMED, FILE_OPENED };
 
 struct meta {
 	uint32_t mode, uid, gid, xattr_count;

@@ -3,9 +3,14 @@
  * contents follow its record: FILE_STREAMED, path, u64 size, metadata. A record of length 0 is the last. The tar that
  * they are of has been read by the daemon; what it names is still no more trusted than the tree: each path is resolved
  * inside the root, and what is in the way is removed, not written through.
+ *
+ * Of a large file the daemon writes the contents itself, which saves their way through the socket: FILE_OPENED, with the
+ * same fields, is answered with `u32 pid, u32 descriptor, u64 device, u64 inode` of the new file; a byte says that all
+ * is in it.
  */
 #include "file-operations.h"
 #include "kernel-calls.h"
+#include "protocol.h"
 #include "trees.h"
 #include <stdio.h>
 
@@ -52,12 +57,31 @@ static bool receive_contents(int fd, uint64_t size)
 	return true;
 }
 
-static bool make_streamed(const char *name, struct reader *from)
+/* Lets the daemon write into the file. */
+static bool lend(int fd)
+{
+	uint8_t bytes[64];
+	struct writer answer;
+	struct stat status;
+	if (fstat(fd, &status) != 0) return false;
+	begin_frame(&answer, bytes, sizeof bytes, 1, MSG_OK);
+	put_number(&answer, (uint32_t)getpid(), 4);
+	put_number(&answer, (uint32_t)fd, 4);
+	put_number(&answer, status.st_dev, 8);
+	put_number(&answer, status.st_ino, 8);
+	end_frame(&answer);
+	bool ok = write_all(input.fd, answer.bytes, answer.length) && fill(1);
+	input.at += ok ? 1 : 0;
+	errno = EPIPE;
+	return ok;
+}
+
+static bool make_streamed(uint8_t code, const char *name, struct reader *from)
 {
 	uint64_t size = read_number(from, 8);
 	struct meta meta = read_meta(from);
 	int fd = from->bad ? -1 : create_file(place.parent, name);
-	bool ok = fd >= 0 && receive_contents(fd, size) && apply_file_meta(fd, meta);
+	bool ok = fd >= 0 && (code == FILE_OPENED ? lend(fd) : receive_contents(fd, size)) && apply_file_meta(fd, meta);
 	int error = errno;
 	if (fd >= 0) close(fd);
 	errno = error;
@@ -98,7 +122,7 @@ static bool make_entry(struct reader record, bool keep_kinds, struct failure *fa
 	if (record.bad || code == FILE_REGULAR || code == FILE_REMOVE) return fail(failure, "files", EINVAL, "malformed record");
 	if (!find_or_make_place(path, name, sizeof name)) return fail(failure, "find", errno, "%s", path);
 	if (code != FILE_META && !clear_the_way(code, path, name, keep_kinds, failure)) return false;
-	bool ok = code == FILE_STREAMED ? make_streamed(name, &record) : do_file_operation(code, &place, name, &record);
+	bool ok = code == FILE_STREAMED || code == FILE_OPENED ? make_streamed(code, name, &record) : do_file_operation(code, &place, name, &record);
 	if (record.bad) return fail(failure, "files", EINVAL, "malformed record");
 	/* A directory that has gone again needs no time. */
 	if (!ok && code == FILE_META && errno == ENOENT) return true;

@@ -347,9 +347,15 @@ function encodeMeta(to: ByteWriter, meta: FileMeta): void {
   for (const [name, value] of meta.xattrs) to.text(name).blob(value);
 }
 
-/** Of a file whose bytes come behind it: native/tree-write.c. */
-export function writeStreamedFile(to: ByteWriter, path: Uint8Array, sizeBytes: number, meta: FileMeta): void {
-  encodeMeta(to.u8(8).text(path).u64(BigInt(sizeBytes)), meta);
+/** Of a file whose bytes come behind it or, `opened`, are written by us: native/tree-write.c. */
+export function writeStreamedFile(to: ByteWriter, path: Uint8Array, sizeBytes: number, meta: FileMeta, opened: boolean): void {
+  encodeMeta(
+    to
+      .u8(opened ? 9 : 8)
+      .text(path)
+      .u64(BigInt(sizeBytes)),
+    meta,
+  );
 }
 
 export function encodeFileOp(to: ByteWriter, op: FileOp): void {

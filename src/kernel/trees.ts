@@ -1,4 +1,6 @@
 /** A container's files through the broker's workers: native/trees.h. One connection is one piece of work. */
+import { constants } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
 import type { Socket } from "node:net";
 import { join } from "node:path";
 import { isEngineError, messageOf, systemError } from "../base/base.ts";
@@ -43,27 +45,103 @@ function writeClient(to: ByteWriter, client: number | undefined): ByteWriter {
   return to.u32(client === undefined ? 0 : process.pid).u32(client ?? -1);
 }
 
+/** From this size on it pays to write a file ourselves, and not to send its bytes to the worker. */
+const lentBytes = 1 << 20;
+
+const lentBufferBytes = 512 * 1024;
+
+/**
+ * A file of the worker's into which we write, through two buffers that take turns: one is written while the other is
+ * filled. To copy costs less than to keep what comes until it is written, which the garbage collector would have to look
+ * after.
+ */
+class LentFile implements AsyncDisposable {
+  readonly #file: FileHandle;
+  #left: number;
+  #filling: Buffer;
+  #other: Buffer;
+  #filled = 0;
+  #writing: Promise<void> = Promise.resolve();
+
+  private constructor(file: FileHandle, sizeBytes: number) {
+    this.#file = file;
+    this.#left = sizeBytes;
+    this.#filling = Buffer.allocUnsafeSlow(lentBufferBytes);
+    this.#other = Buffer.allocUnsafeSlow(lentBufferBytes);
+  }
+
+  /** @param answer of the worker, which has it open */
+  static async open(answer: Buffer, sizeBytes: number): Promise<LentFile> {
+    const reader = new PayloadReader(answer);
+    const [pid, descriptor, device, inode] = [reader.u32(), reader.u32(), reader.u64(), reader.u64()];
+    const file = await open(`/proc/${pid}/fd/${descriptor}`, constants.O_WRONLY);
+    const { dev, ino } = await file.stat({ bigint: true });
+    if (dev === device && ino === inode) return new LentFile(file, sizeBytes);
+    // The worker has died, and its number is another's by now.
+    await file.close();
+    throw systemError("the worker has ended too early");
+  }
+
+  /** @returns true when it was the last of it, and all is written */
+  async write(bytes: Uint8Array): Promise<boolean> {
+    for (let at = 0; at < bytes.length; ) {
+      const part = bytes.subarray(at, at + lentBufferBytes - this.#filled);
+      this.#filling.set(part, this.#filled);
+      this.#filled += part.length;
+      this.#left -= part.length;
+      at += part.length;
+      if (this.#filled === lentBufferBytes || this.#left === 0) await this.#turn();
+    }
+    if (this.#left === 0) await this.#writing;
+    return this.#left === 0;
+  }
+
+  async #turn(): Promise<void> {
+    await this.#writing;
+    this.#writing = this.#all(this.#filling.subarray(0, this.#filled));
+    this.#writing.catch(() => undefined);
+    [this.#filling, this.#other] = [this.#other, this.#filling];
+    this.#filled = 0;
+  }
+
+  async #all(bytes: Uint8Array): Promise<void> {
+    for (let done = 0; done < bytes.length; ) done += (await this.#file.write(bytes, done)).bytesWritten;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#writing.catch(() => undefined);
+    await this.#file.close();
+  }
+}
+
 class LinuxTreeWriter implements TreeWriter {
   readonly path: string;
   readonly isDirectory: boolean;
   readonly #socket: Socket;
-  /** Comes at the end, or earlier when something has failed. */
-  readonly #answer: Promise<Buffer>;
+  /** Comes when it is asked for, at the end, or earlier when something has failed. */
+  #answer: Promise<Buffer>;
   #answered = false;
   #wake: (() => void) | undefined;
+  #lent: LentFile | undefined;
 
   constructor(socket: Socket, payload: Buffer) {
     const reader = new PayloadReader(payload);
     this.path = reader.text();
     this.isDirectory = reader.u8() !== 0;
     this.#socket = socket;
-    this.#answer = readAnswer(socket);
+    this.#answer = this.#nextAnswer();
+    socket.on("drain", () => this.#wake?.());
+  }
+
+  #nextAnswer(): Promise<Buffer> {
+    const answer = readAnswer(this.#socket);
     const done = (): void => {
       this.#answered = true;
       this.#wake?.();
     };
-    this.#answer.then(done, done);
-    socket.on("drain", () => this.#wake?.());
+    this.#answered = false;
+    answer.then(done, done);
+    return answer;
   }
 
   async #send(bytes: Uint8Array): Promise<void> {
@@ -93,12 +171,21 @@ class LinuxTreeWriter implements TreeWriter {
     return this.#record((to) => encodeFileOp(to, entry));
   }
 
-  file(path: Uint8Array, sizeBytes: number, meta: FileMeta): Promise<void> {
-    return this.#record((to) => writeStreamedFile(to, path, sizeBytes, meta));
+  async file(path: Uint8Array, sizeBytes: number, meta: FileMeta): Promise<void> {
+    const lent = sizeBytes >= lentBytes;
+    await this.#record((to) => writeStreamedFile(to, path, sizeBytes, meta, lent));
+    if (!lent) return;
+    const answer = await this.#answer;
+    this.#answer = this.#nextAnswer();
+    this.#lent = await LentFile.open(answer, sizeBytes);
   }
 
-  contents(bytes: Uint8Array): Promise<void> {
-    return this.#send(bytes);
+  async contents(bytes: Uint8Array): Promise<void> {
+    if (this.#lent === undefined) return await this.#send(bytes);
+    if (!(await this.#lent.write(bytes))) return;
+    await this.#lent[Symbol.asyncDispose]();
+    this.#lent = undefined;
+    await this.#send(Buffer.alloc(1));
   }
 
   async finish(): Promise<void> {
@@ -108,6 +195,7 @@ class LinuxTreeWriter implements TreeWriter {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#socket.destroy();
+    await this.#lent?.[Symbol.asyncDispose]();
   }
 }
 
