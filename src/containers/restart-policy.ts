@@ -26,10 +26,10 @@ export function restartsWithDaemon(record: ContainerRecord): boolean {
   return wantsRestart(record, endingOf(status.state).exitCode);
 }
 
-/** How long to wait before the next try: twice as long each time, from 100 ms to a minute. */
-export function restartDelayMs(record: ContainerRecord): number {
+/** How long to wait before the next try: twice as long as `previousMs`, from 100 ms (0: none before) to a minute. */
+export function nextRestartDelayMs(record: ContainerRecord, previousMs: number): number {
   const { startedAt, finishedAt } = endingOf(record.status.state);
   const ranMs = Date.parse(finishedAt) - Date.parse(startedAt);
-  if (ranMs >= healthyMs) return firstDelayMs;
-  return Math.min(longestDelayMs, firstDelayMs * 2 ** Math.max(0, record.status.restartCount - 1));
+  if (previousMs === 0 || ranMs >= healthyMs) return firstDelayMs;
+  return Math.min(longestDelayMs, previousMs * 2);
 }

@@ -60,10 +60,10 @@ async function adoptOne(context: EngineContext, live: LiveContainer): Promise<Li
       startHealthChecks(context, live);
       return undefined;
     }
-    applyExit(context, live, exit ?? lostExit());
+    applyExit(context, live, exit ?? lostExit(live.record.status.state.startedAt));
   } catch (error) {
     log.warn("a container could not be adopted", { container: live.id, error });
-    applyExit(context, live, lostExit());
+    applyExit(context, live, lostExit(live.record.status.state.startedAt));
   }
   return live;
 }

@@ -1,3 +1,4 @@
+import { uptime } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { formatNanos, log, nowNanos } from "../base/base.ts";
 import { ended, endingOf, isActive, restartsAfterExit } from "../containers/containers.ts";
@@ -14,9 +15,14 @@ import { detachVolumes, publishVolumeUnmounts } from "./start-mounts.ts";
 /** What Docker records when the process was killed and nobody saw how. */
 const lostExitCode = 137;
 
-/** The record of a container whose monitor vanished. */
-export function lostExit(): ExitRecord {
-  return { exitCode: lostExitCode, signal: 9, oomKilled: false, finishedAt: formatNanos(nowNanos()) };
+/** What Docker records when the machine has failed under it. */
+const machineFailedCode = 255;
+
+/** The record of a container whose monitor vanished: killed, or with the whole machine. */
+export function lostExit(startedAt: string): ExitRecord {
+  const bootedMs = Date.now() - uptime() * 1000;
+  const exit = Date.parse(startedAt) < bootedMs ? { exitCode: machineFailedCode, signal: 0 } : { exitCode: lostExitCode, signal: 9 };
+  return { ...exit, oomKilled: false, finishedAt: formatNanos(nowNanos()) };
 }
 
 /**
@@ -29,11 +35,11 @@ export function followRun(context: EngineContext, live: LiveContainer, running: 
       // A request that crosses the monitor's end on the way breaks the connection, and its last message can be lost with it.
       const written = record ?? (await context.runtime.exitRecord(context.statePath(live.id)));
       if (written === undefined) await running.reclaim();
-      return written ?? lostExit();
+      return written ?? lostExit(live.record.status.state.startedAt);
     },
     (error: unknown) => {
       log.warn("a container's monitor was lost", { container: live.id, error });
-      return lostExit();
+      return lostExit(live.record.status.state.startedAt);
     },
   );
   const applied = exited.then(async (record) => {

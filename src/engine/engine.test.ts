@@ -5,6 +5,7 @@ import { type Duplex, duplexPair } from "node:stream";
 import { describe, test } from "node:test";
 import { setTimeout as sleep, setImmediate as tick } from "node:timers/promises";
 import { isEngineError } from "../base/base.ts";
+import { nextRestartDelayMs } from "../containers/containers.ts";
 import type { Engine } from "./engine.ts";
 import { FakeWorld } from "./fake-rooms.ts";
 
@@ -184,6 +185,96 @@ describe("the life of a container", () => {
     await engine.close();
   });
 
+  test("a policy's pauses double, and begin anew after a run of ten seconds", () => {
+    const after = (seconds: number): Parameters<typeof nextRestartDelayMs>[0] => {
+      const startedAt = "2026-01-01T00:00:00Z";
+      const finishedAt = new Date(Date.parse(startedAt) + seconds * 1000).toISOString();
+      const state = { status: "restarting", exitCode: 1, error: "", oomKilled: false, startedAt, finishedAt };
+      return { status: { state } } as unknown as Parameters<typeof nextRestartDelayMs>[0];
+    };
+    const delays: number[] = [];
+    for (let tries = 0; tries < 12; tries++) delays.push(nextRestartDelayMs(after(1), delays.at(-1) ?? 0));
+    assert.deepEqual(delays, [100, 200, 400, 800, 1600, 3200, 6400, 12_800, 25_600, 51_200, 60_000, 60_000]);
+    assert.equal(nextRestartDelayMs(after(10), 60_000), 100);
+    assert.equal(nextRestartDelayMs(after(9.9), 100), 200);
+  });
+
+  test("a removal under way: the next one is told, by force it waits", async () => {
+    await using world = await FakeWorld.make();
+    const engine = await world.open();
+    const id = await create(engine, "web");
+    await engine.containers.start("web", {});
+    const monitor = world.runtime.monitors.get(id);
+    monitor?.ignored.add(9);
+    const options = { volumes: false, link: false };
+    const first = engine.containers.remove("web", { ...options, force: true });
+    await tick();
+    await assert.rejects(
+      engine.containers.remove("web", { ...options, force: false }),
+      failsWith("Conflict", /^removal of container web is already in progress$/),
+    );
+    const second = engine.containers.remove("web", { ...options, force: true });
+    monitor?.end(137, 9);
+    await Promise.all([first, second]);
+    assert.deepEqual(world.actions(), ["create", "start", "kill", "die", "destroy"]);
+    await engine.close();
+  });
+
+  test("a removal that fails tells those who wait for it, and the container stays", async () => {
+    await using world = await FakeWorld.make();
+    const engine = await world.open();
+    await create(engine, "web");
+    const removed = await engine.containers.wait("web", "removed", never);
+    world.database.exec("CREATE TRIGGER full BEFORE DELETE ON containers BEGIN SELECT RAISE(ABORT, 'disk is full'); END");
+    await assert.rejects(engine.containers.remove("web", { force: false, volumes: false, link: false }), /disk is full/);
+    assert.deepEqual(await removed.result, { StatusCode: 0, Error: { Message: "disk is full" } });
+    world.database.exec("DROP TRIGGER full");
+    await engine.containers.remove("web", { force: false, volumes: false, link: false });
+    assert.deepEqual(world.actions(), ["create", "destroy"]);
+    await engine.close();
+  });
+
+  test("health: probes are sessions of their own; what is under way at the end counts no more", async () => {
+    await using world = await FakeWorld.make();
+    const engine = await world.open();
+    const Healthcheck = { Test: ["CMD", "check"], Interval: 5_000_000, Retries: 1, Timeout: 40_000_000 };
+    const id = await create(engine, "web", { Healthcheck });
+    const health = async () => (await engine.containers.inspect("web", { size: false })).State?.Health;
+    assert.equal(await health(), undefined);
+    const nextProbe = async (): Promise<FakeWorld["runtime"]["execs"][number]> => {
+      const count = world.runtime.execs.length;
+      for (;;) {
+        const probe = world.runtime.execs[count];
+        if (probe !== undefined) return probe;
+        await sleep(1);
+      }
+    };
+    const first = nextProbe();
+    await engine.containers.start("web", {});
+    assert.equal((await health())?.Status, "starting");
+    const probe = await first;
+    assert.deepEqual(probe.config.Cmd, ["check"]);
+    const second = nextProbe();
+    probe.end(0);
+    // The next probe comes only after this one has been counted.
+    const late = await second;
+    assert.equal((await health())?.Status, "healthy");
+    const third = nextProbe();
+    await third;
+    const { Status, Log } = (await health()) ?? {};
+    assert.deepEqual([Status, Log?.at(-1)?.ExitCode, Log?.at(-1)?.Output], ["unhealthy", -1, "Health check exceeded timeout (40ms)"]);
+    assert.ok(late.stream.writableEnded, "it was killed");
+    world.runtime.monitors.get(id)?.end(0);
+    await sleep(5);
+    assert.equal((await health())?.Log?.length, 2);
+    assert.equal((await engine.containers.inspect("web", { size: false })).ExecIDs, null);
+    assert.deepEqual(
+      world.actions().filter((action) => action.startsWith("health")),
+      ["health_status: healthy", "health_status: unhealthy"],
+    );
+    await engine.close();
+  });
+
   test("names: conflict, grammar, rename", async () => {
     await using world = await FakeWorld.make();
     const engine = await world.open();
@@ -360,5 +451,37 @@ describe("after a restart of the daemon", () => {
     assert.equal((await after.containers.inspect("vanished", { size: false })).State?.ExitCode, 137);
     await sleep(20);
     await assert.rejects(after.containers.inspect("gone", { size: false }), failsWith("NotFound", /No such container/));
+  });
+
+  test("what ran before the machine was started has failed with the last one", async () => {
+    await using world = await FakeWorld.make();
+    const before = await world.open();
+    await create(before, "lost");
+    await before.containers.start("lost", {});
+    await before.close();
+    world.database.exec("UPDATE containers SET state = json_set(state, '$.state.startedAt', '2001-01-01T00:00:00Z')");
+    const after = await world.open();
+    const { State } = await after.containers.inspect("lost", { size: false });
+    assert.deepEqual([State?.Status, State?.ExitCode], ["exited", 255]);
+    await after.close();
+  });
+
+  test("a restart that was due is made good, one that has been used up is not", async () => {
+    await using world = await FakeWorld.make();
+    const before = await world.open();
+    const policy = { HostConfig: { RestartPolicy: { Name: "on-failure", MaximumRetryCount: 1 } } };
+    const [due, used] = [await create(before, "due", policy), await create(before, "used", policy)];
+    for (const name of ["due", "used"]) await before.containers.start(name, {});
+    world.runtime.monitors.get(used)?.end(1);
+    await sleep(150);
+    world.runtime.monitors.get(used)?.end(1);
+    world.runtime.monitors.get(due)?.end(1);
+    await tick();
+    await before.close();
+    const after = await world.open();
+    await sleep(20);
+    const state = async (name: string) => (await after.containers.inspect(name, { size: false })).State?.Status;
+    assert.deepEqual([await state("due"), await state("used")], ["running", "exited"]);
+    await after.close();
   });
 });

@@ -118,7 +118,7 @@ async function probe(context: EngineContext, check: Check): Promise<ProbeResult>
 /** @returns the exit code; undefined when the time was up, or the check was called off, and the probe was killed */
 async function endWithin(session: ExecSession, timeoutMs: number, signal: AbortSignal): Promise<number | undefined> {
   const over = new AbortController();
-  const streamEnd = new Promise((resolve) => session.stream.once("close", resolve));
+  const streamEnd = new Promise((resolve) => session.stream.once("end", resolve).once("close", resolve));
   const ended = Promise.all([session.exited, streamEnd]).then(([{ exitCode }]) => exitCode);
   const late = wait(timeoutMs, AbortSignal.any([signal, over.signal])).then(() => undefined);
   try {

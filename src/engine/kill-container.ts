@@ -3,7 +3,7 @@ import { isActive } from "../containers/containers.ts";
 import { parseSignal, signalName } from "../kernel/signals.ts";
 import type { EngineContext } from "./context.ts";
 import { abandonRestart } from "./restart-policy.ts";
-import { send } from "./stop-container.ts";
+import { meansEnd, send } from "./stop-container.ts";
 
 const sigkill = 9;
 
@@ -26,8 +26,7 @@ export async function killContainer(context: EngineContext, reference: string, w
     // The policy's wait is what there is to kill.
     if (abandonRestart(context, live)) return;
     if (run === undefined || !isActive(live.record.status.state)) throw conflict(`container ${live.id} is not running`);
-    const own = parseSignal(live.record.settings.config.StopSignal || "SIGTERM");
-    if (signal === sigkill || signal === own) context.store.update(live.record, { stoppedByUser: true });
+    if (meansEnd(live, signal)) context.store.update(live.record, { stoppedByUser: true });
     await send(context, live, run, signal);
     if (signal === sigkill) await run.exited;
   } catch (error) {

@@ -60,6 +60,8 @@ export class LiveContainer {
   restarting = false;
   /** The policy's next start is planned. */
   cancelRestart: (() => void) | undefined;
+  /** How long the policy has waited before the last start of its own; 0: someone else has started it. */
+  restartDelayMs = 0;
   /** Its health is being checked. */
   endHealthChecks: (() => void) | undefined;
   /** Work that its log needs; undefined: none. */

@@ -1,5 +1,5 @@
 import { log } from "../base/base.ts";
-import { type ContainerRecord, endingOf, restartDelayMs, restartsWithDaemon } from "../containers/containers.ts";
+import { type ContainerRecord, endingOf, nextRestartDelayMs, restartsWithDaemon } from "../containers/containers.ts";
 import { settleWaiters } from "./container-exit.ts";
 import type { EngineContext } from "./context.ts";
 import type { LiveContainer } from "./live-container.ts";
@@ -7,7 +7,8 @@ import { startLocked } from "./start-container.ts";
 
 /** Starts a container whose state is `restarting` again, when its pause is over. */
 export function scheduleRestart(context: EngineContext, live: LiveContainer): void {
-  const timer = setTimeout(() => context.inBackground("restarting a container", restartNow(context, live)), restartDelayMs(live.record));
+  live.restartDelayMs = nextRestartDelayMs(live.record, live.restartDelayMs);
+  const timer = setTimeout(() => context.inBackground("restarting a container", restartNow(context, live)), live.restartDelayMs);
   live.cancelRestart = () => clearTimeout(timer);
   context.closing.signal.addEventListener("abort", live.cancelRestart, { once: true });
 }

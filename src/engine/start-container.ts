@@ -35,7 +35,10 @@ export async function startContainer(context: EngineContext, reference: string):
 /** Starts a container whose lock the caller holds. */
 export async function startLocked(context: EngineContext, live: LiveContainer, cause: StartCause): Promise<void> {
   assertStartable(live, cause);
-  if (cause !== "policy" && live.record.status.restartCount > 0) context.store.update(live.record, { restartCount: 0 });
+  if (cause !== "policy") {
+    live.restartDelayMs = 0;
+    if (live.record.status.restartCount > 0) context.store.update(live.record, { restartCount: 0 });
+  }
   if (live.run !== undefined) await live.run.finished;
   try {
     await launch(context, live);

@@ -47,18 +47,21 @@ export async function stopRun(context: EngineContext, live: LiveContainer, run: 
 
 /** Sends a signal and says so; a container that has ended meanwhile is fine. */
 export async function send(context: EngineContext, live: LiveContainer, run: Run, signal: number): Promise<void> {
+  const wakes = live.record.status.state.status === "paused" && meansEnd(live, signal);
   try {
     const sent = run.running.monitor.signal(signal);
     context.publish(live, "kill", { signal: String(signal) });
-    await Promise.all([sent, wakes(live, signal) ? resumeToEnd(context, live, run.running.cgroups, signal === sigkill) : undefined]);
+    await Promise.all([sent, wakes ? resumeToEnd(context, live, run.running.cgroups, signal === sigkill) : undefined]);
   } catch (error) {
     if (isActive(live.record.status.state) && !isEngineError(error, "NotFound")) throw error;
   }
 }
 
-/** Does a paused container go on because of this signal? As in Docker: one that may end it, and that is not handled otherwise. */
-function wakes(live: LiveContainer, signal: number): boolean {
-  if (live.record.status.state.status !== "paused") return false;
+/**
+ * Is this signal meant to end the container? As in Docker: SIGKILL, the container's own stop signal, and where it has
+ * none, any. A paused container goes on because of it, and no policy starts it again.
+ */
+export function meansEnd(live: LiveContainer, signal: number): boolean {
   const { StopSignal } = live.record.settings.config;
   return signal === sigkill || !StopSignal || parseSignal(StopSignal) === signal;
 }

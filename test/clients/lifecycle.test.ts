@@ -93,6 +93,18 @@ describe("the life of containers", () => {
       await daemon.ok("rm", "-f", "loop");
     });
 
+    test("a signal by hand ends the policy, as in Docker, unless another one is the stop signal", async () => {
+      const command = ["sh", "-c", "trap '' HUP; until [ -f /die ]; do sleep 0.05; done; rm /die; exit 3"];
+      await run("plain", ["--restart", "always"], command);
+      await run("own", ["--restart", "always", "--stop-signal", "TERM"], command);
+      for (const name of ["plain", "own"]) {
+        await daemon.ok("kill", "-s", "HUP", name);
+        await daemon.ok("exec", name, "touch", "/die");
+      }
+      await becomes("plain", "{{.State.Status}} {{.State.ExitCode}} {{.RestartCount}}", "exited 3 0");
+      await becomes("own", "{{.State.Status}} {{.RestartCount}}", "running 1");
+    });
+
     test("with the next daemon: who is started, who is not, and what needs others comes after them", async () => {
       const policies = ["always", "unless-stopped", "on-failure", "no"];
       for (const policy of policies) {
