@@ -4,6 +4,20 @@ import { absentField, type InspectedKind, typedValue } from "./output/go-types.t
 import { indentJson } from "./output/indent-json.ts";
 import { compileTemplate, type Template } from "./template/template.ts";
 
+/** Docker reads a volume and writes it anew: its maps come in the order of their keys, as its fields do. */
+export function sortedJson(json: string): string {
+  const sorted = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(sorted);
+    if (value === null || typeof value !== "object") return value;
+    return Object.fromEntries(
+      Object.entries(value)
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([key, one]) => [key, sorted(one)]),
+    );
+  };
+  return JSON.stringify(sorted(JSON.parse(json)));
+}
+
 /** An object as the daemon wrote it. */
 export interface Inspected {
   readonly kind: InspectedKind;

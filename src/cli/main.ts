@@ -218,4 +218,6 @@ function fail(error: unknown): never {
   process.exit(status);
 }
 
+// A promise that nothing will settle any more is a fault of ours, and must not look like success.
+process.once("beforeExit", () => fail(new Error("the command came to no end")));
 main(process.argv.slice(2)).then((status) => process.exit(status), fail);

@@ -55,6 +55,23 @@ async function drip(socket: Socket, pieces: readonly string[]): Promise<void> {
 }
 
 describe("request", () => {
+  test("an answer that comes before the body is sent is read", async () => {
+    const text = "no room";
+    answer = (socket, asked) => {
+      assert.doesNotMatch(asked, /^Connection: close/im, "a daemon that closes would cut its answer off");
+      socket.write(`HTTP/1.1 507 Full\r\nContent-Length: ${text.length}\r\n\r\n${text}`);
+    };
+    async function* endless(): AsyncGenerator<Buffer, void> {
+      for (;;) yield Buffer.alloc(1 << 16);
+    }
+    for (let times = 0; times < 20; times++) {
+      const response = await request(address, "PUT", "/", { body: endless() });
+      assert.equal(response.status, 507);
+      assert.equal(await readBody(response.body), text);
+      response.close();
+    }
+  });
+
   test("reads a chunked body however it is cut", async () => {
     const whole = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n10;x=y\r\n, chunked world!\r\n0\r\n\r\n";
     for (const step of [1, 2, 7, 50, whole.length]) {

@@ -128,7 +128,10 @@ function headText(address: Address, method: string, path: string, options: Reque
   const { body } = options;
   // As Docker's own client does: a socket has no host name.
   let text = `${method} ${path} HTTP/1.1\r\nHost: ${address.kind === "tcp" ? `${address.host}:${address.port}` : "api.berth.localhost"}\r\nUser-Agent: Berth-Client\r\n`;
-  if (options.headers?.["Connection"] === undefined) text += "Connection: close\r\n";
+  // A daemon that may keep the connection reads on what it has refused already. One that closes would cut off its own
+  // answer: Node drops what there is to be read from a connection that cannot be written to.
+  const streams = body !== undefined && typeof body === "object" && !(body instanceof Uint8Array);
+  if (options.headers?.["Connection"] === undefined && !streams) text += "Connection: close\r\n";
   for (const [name, value] of Object.entries(options.headers ?? {})) text += `${name}: ${value.replace(/[\r\n]/g, "")}\r\n`;
   if (typeof body === "string" || body instanceof Uint8Array) text += `Content-Length: ${Buffer.byteLength(body)}\r\n`;
   else if (body !== undefined) text += "Transfer-Encoding: chunked\r\n";

@@ -9,13 +9,17 @@ import type { StepResult } from "./transcript.ts";
 export interface Engine {
   readonly host: string;
   readonly folders: Folders;
+  /** A folder with another program called `docker`, to be found first. */
+  readonly client?: string;
 }
 
 /** Both engines are asked in the words of the API that the reference speaks: what was added later is no difference. */
 const apiVersion = "1.45";
 
 function environment(engine: Engine): Record<string, string> {
-  return { DOCKER_HOST: engine.host, DOCKER_API_VERSION: apiVersion, DOCKER_CLI_HINTS: "false", LC_ALL: "C", TZ: "UTC" };
+  const { PATH = "" } = process.env;
+  const path = engine.client === undefined ? PATH : `${engine.client}:${PATH}`;
+  return { PATH: path, DOCKER_HOST: engine.host, DOCKER_API_VERSION: apiVersion, DOCKER_CLI_HINTS: "false", LC_ALL: "C", TZ: "UTC" };
 }
 
 function shell(engine: Engine, line: string, cwd = "/", input: string | Uint8Array = ""): Promise<Result> {

@@ -198,7 +198,7 @@ export function hostConfig(flags: FlagValues, given: Given): HostConfig {
     ...filled("ExtraHosts", flags.list("add-host")),
     ...filled("GroupAdd", flags.list("group-add")),
     IpcMode: flags.string("ipc"),
-    Links: [...flags.list("link")],
+    ...filled("Links", flags.list("link")),
     OomScoreAdj: flags.number("oom-score-adj"),
     PidMode: flags.string("pid"),
     Privileged: flags.bool("privileged"),

@@ -2,7 +2,7 @@ import { isEngineError, messageOf, notFound } from "../../base/errors.ts";
 import type { EngineClient } from "../../client/engine-client.ts";
 import { type Command, ExitError } from "../command.ts";
 import { inspectFormatFlag } from "../flags/list-flags.ts";
-import { type Inspected, inspectObjects } from "../inspect-objects.ts";
+import { type Inspected, inspectObjects, sortedJson } from "../inspect-objects.ts";
 import { containerPath, networkPath, volumePath } from "../object-paths.ts";
 
 type Kind = Exclude<Inspected["kind"], "context">;
@@ -28,7 +28,8 @@ async function find(client: EngineClient, name: string, wanted: readonly Kind[],
   for (const kind of wanted) {
     try {
       const query = kind === "container" && size ? { size: true } : {};
-      return { kind, json: await client.text("GET", pathOf(kind, name), { query }) };
+      const json = await client.text("GET", pathOf(kind, name), { query });
+      return { kind, json: kind === "volume" ? sortedJson(json) : json };
     } catch (error) {
       if (wanted.length === 1) throw error;
       // A name that this kind has not, or cannot have: another may.

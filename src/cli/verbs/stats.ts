@@ -1,4 +1,4 @@
-import { isEngineError, messageOf } from "../../base/errors.ts";
+import { messageOf } from "../../base/errors.ts";
 import type { EngineClient } from "../../client/engine-client.ts";
 import type { ContainerStatsResponse, ContainerSummary, EventMessage } from "../../spec/spec.ts";
 import { type Command, type Context, ExitError } from "../command.ts";
@@ -19,6 +19,8 @@ class Watched {
   failure: unknown;
   /** Settles with the first numbers, or the failure to get any. */
   readonly first: Promise<void>;
+  /** The daemon has nothing more to tell of it. */
+  over = false;
   readonly #ended: Promise<void>;
   #silence: NodeJS.Timeout | undefined;
 
@@ -30,7 +32,10 @@ class Watched {
       .catch((error: unknown) => {
         if (!this.#abort.signal.aborted) this.failure = error;
       })
-      .finally(resolve);
+      .finally(() => {
+        this.over = true;
+        resolve();
+      });
   }
 
   async #follow(client: EngineClient, stream: boolean, heard: () => void): Promise<void> {
@@ -120,7 +125,7 @@ class Stats {
       if (failures.length > 0) throw new ExitError(1, failures.map(messageOf).join("\n"));
     }
     for (;;) {
-      for (const [container, { failure }] of this.#watched) if (isEngineError(failure, "NotFound")) this.forget(container);
+      for (const [container, { over }] of this.#watched) if (over) this.forget(container);
       const lines = this.#table().replace(/\n$/, "").split("\n");
       // Each line clears what stood right of it, the last all that stood below: nothing flickers.
       this.#context.out(`\x1b[H${lines.map((line) => `${line} \x1b[K\n`).join("")}\x1b[J`);

@@ -3,7 +3,7 @@ import { type Command, ExitError } from "../command.ts";
 import { eachTarget } from "../each-target.ts";
 import { checkLabel } from "../flags/check-option.ts";
 import { filterFlag, filtersQuery, formatFlag, inspectFormatFlag } from "../flags/list-flags.ts";
-import { inspectObjects } from "../inspect-objects.ts";
+import { inspectObjects, sortedJson } from "../inspect-objects.ts";
 import { volumePath } from "../object-paths.ts";
 import { pairsToMap } from "../options/files.ts";
 import { formatList } from "../output/format-list.ts";
@@ -65,7 +65,7 @@ export const inspect: Command = {
     const client = context.client();
     return inspectObjects(context, names, flags.string("format"), async (name) => ({
       kind: "volume",
-      json: await client.text("GET", volumePath(name)),
+      json: sortedJson(await client.text("GET", volumePath(name))),
     }));
   },
 };
