@@ -51,14 +51,15 @@ function engineId(dataRoot: string): string {
   return readFileSync(path, "utf8").trim();
 }
 
-function describe(settings: Settings, storageDriver: string, warnings: readonly string[]): DaemonDescription {
+function describe(settings: Settings, { kernel, layers }: SystemParts["rooms"], warnings: readonly string[]): DaemonDescription {
   return {
     id: engineId(settings.dataRoot),
     ...version,
     dataRoot: settings.dataRoot,
-    storageDriver,
+    storageDriver: layers.driver,
     logDriver: settings.logDriver,
     cgroupParent: settings.cgroupParent ?? "/berth",
+    cgroupNamespace: settings.containers.cgroupNamespace ?? (kernel.features.cgroupVersion === 2 ? "private" : "host"),
     debug: settings.debug,
     labels: settings.labels,
     defaultRuntime: "runc",
@@ -70,9 +71,9 @@ function describe(settings: Settings, storageDriver: string, warnings: readonly 
 }
 
 export function openSystem({ settings, warnings, closing, rooms }: SystemParts): OpenedSystem {
-  const { kernel, images, layers, volumes, engine, events } = rooms;
+  const { kernel, images, volumes, engine, events } = rooms;
   const end = Promise.withResolvers<void>();
-  let description = describe(settings, layers.driver, warnings);
+  let description = describe(settings, rooms, warnings);
   const system = openSystemBackend({
     daemon: () => description,
     features: kernel.features,
@@ -92,11 +93,10 @@ export function openSystem({ settings, warnings, closing, rooms }: SystemParts):
     endSoon: () => setImmediate(end.resolve),
   });
   const reload = (next: Settings): void => {
-    description = describe(next, layers.driver, warnings);
+    description = describe(next, rooms, warnings);
     Object.assign(rooms.runtimeDefaults, runtimeOptions(next));
     engine.reload(engineOptions(next));
-    const cgroupNamespace = kernel.features.cgroupVersion === 2 ? "private" : "host";
-    events.publish("daemon", "reload", description.id, { name: hostname(), ...reloadAttributes(next, cgroupNamespace) });
+    events.publish("daemon", "reload", description.id, { name: hostname(), ...reloadAttributes(next, description.cgroupNamespace) });
   };
   const metricSources: MetricSources = {
     info: () => system.info(),

@@ -372,12 +372,12 @@ export function reloadSettings(args: readonly string[], current: Settings): Sett
   };
 }
 
-/** The attributes of the event `daemon reload`, dockerd's. `cgroupNamespace`: what is used when none is set. */
+/** The attributes of the event `daemon reload`, dockerd's. */
 export function reloadAttributes(settings: Settings, cgroupNamespace: "private" | "host"): Readonly<Record<string, string>> {
   const features = Object.entries(settings.features).sort(([a], [b]) => (a < b ? -1 : 1));
   return {
     debug: String(settings.debug),
-    "default-cgroupns-mode": settings.containers.cgroupNamespace ?? cgroupNamespace,
+    "default-cgroupns-mode": cgroupNamespace,
     "default-ipc-mode": "private",
     "default-runtime": "runc",
     "default-shm-size": String(settings.containers.shmSizeBytes ?? 64 * 1024 * 1024),

@@ -18,6 +18,8 @@ export interface DaemonDescription {
   readonly storageDriver: string;
   readonly logDriver: string;
   readonly cgroupParent: string;
+  /** What containers get that ask for neither. */
+  readonly cgroupNamespace: "private" | "host";
   readonly debug: boolean;
   readonly labels: readonly string[];
   readonly defaultRuntime: string;
@@ -43,8 +45,12 @@ export interface InfoSources {
   readonly eventReaders: () => number;
 }
 
-function securityOptions(features: KernelFeatures): string[] {
-  return [...(features.apparmor ? ["name=apparmor"] : []), ...(features.seccomp ? ["name=seccomp,profile=builtin"] : []), "name=cgroupns"];
+function securityOptions(features: KernelFeatures, daemon: DaemonDescription): string[] {
+  return [
+    ...(features.apparmor ? ["name=apparmor"] : []),
+    ...(features.seccomp ? ["name=seccomp,profile=builtin"] : []),
+    ...(daemon.cgroupNamespace === "private" ? ["name=cgroupns"] : []),
+  ];
 }
 
 /** dockerd's warnings of what the kernel cannot limit. */
@@ -174,7 +180,7 @@ export async function systemInfo(sources: InfoSources): Promise<SystemInfo> {
     ContainerdCommit: { ID: "" },
     RuncCommit: { ID: daemon.commit },
     InitCommit: { ID: daemon.commit },
-    SecurityOptions: securityOptions(features),
+    SecurityOptions: securityOptions(features, daemon),
     ...(daemon.addressPools.length === 0 ? {} : { DefaultAddressPools: daemon.addressPools.map((pool) => ({ ...pool })) }),
     FirewallBackend: { Driver: "nftables" },
     CDISpecDirs: [],
