@@ -7,6 +7,7 @@ import { resumeToEnd } from "./pause-container.ts";
 import { abandonRestart } from "./restart-policy.ts";
 
 const sigkill = 9;
+const lastWordSeconds = 2;
 
 export interface StopOptions {
   readonly signal?: string;
@@ -53,7 +54,10 @@ export async function send(context: EngineContext, live: LiveContainer, run: Run
     context.publish(live, "kill", { signal: String(signal) });
     await Promise.all([sent, wakes ? resumeToEnd(context, live, run.running.cgroups, signal === sigkill) : undefined]);
   } catch (error) {
-    if (isActive(live.record.status.state) && !isEngineError(error, "NotFound")) throw error;
+    if (isEngineError(error, "NotFound")) return;
+    // A monitor that has gone has left its last word, which is being read.
+    if (isActive(live.record.status.state)) await endsWithin(run, lastWordSeconds);
+    if (isActive(live.record.status.state)) throw error;
   }
 }
 

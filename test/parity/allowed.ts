@@ -20,6 +20,7 @@ const exits = (where: string, docker: number, berth: number, reason: string): Al
 const driver = "the storage driver is Berth's own";
 const endpoint = "Docker 28 has GwPriority, and DriverOpts in another place";
 const ipv6 = "ports are published on IPv4 only, as long as networks have no IPv6";
+const weight = "the kernel has BFQ's weight, which Docker does not look for";
 const notFound = "since Docker 28 a program that is not found ends an exec with 127, as it does a run";
 
 const maskedPaths: AllowedDifference = {
@@ -51,7 +52,6 @@ const secondBinding = (port: string): AllowedDifference => ({
 export const allowed: readonly AllowedDifference[] = [
   { docker: ['> Driver: "overlay2",'], berth: ['> Driver: "erofs",'], reason: driver },
   { docker: ['> Name: "overlay2"'], berth: ['> Name: "erofs"'], reason: driver },
-  { where: "images", docker: ["> Data: <data>,"], berth: ["> Data: {},"], reason: "an image has no mounts of its own" },
   {
     docker: ["> DockerVersion: <version>,"],
     berth: ['> DockerVersion: "",'],
@@ -84,8 +84,8 @@ export const allowed: readonly AllowedDifference[] = [
   exits("exec: docker exec aa ''", 126, 127, notFound),
   {
     where: "run",
-    docker: ["> /proc/acpi"],
-    berth: ["> /proc/acpi", "> /proc/interrupts"],
+    docker: ["> /proc/fs"],
+    berth: ["> /proc/fs", "> /proc/interrupts"],
     reason: maskedPaths.reason,
   },
   {
@@ -109,6 +109,74 @@ export const allowed: readonly AllowedDifference[] = [
     berth: ["! unrecognized image format: the archive has neither a manifest.json nor an index.json"],
     reason: "Docker names a file of its own",
   },
+  ...[", 0.0.0.0:18124->81/udp, [::]:18124->81/udp"].flatMap((both) => {
+    const ports = (text: string): string => `127.0.0.1:18123->80/tcp${text}`;
+    const one = both.replace(/, \[.*/, "");
+    return [
+      (text: string): string => `>   Ports: "${ports(text)}",`,
+      (text: string): string => `> four   busybox   paused   Up <age> (Paused)   ${ports(text)}`,
+      (text: string): string => `> <short id 5.1>   busybox   "sleep 100"   <age> ago   Up <age> (Paused)   ${ports(text)}   four`,
+    ].map((line) => ({ where: "ps", docker: [line(both)], berth: [line(one)], reason: ipv6 }));
+  }),
+  {
+    where: "system",
+    docker: [
+      '> ["awslogs","fluentd","gcplogs","gelf","journald","json-file","local","splunk","syslog"] ["bridge","host","ipvlan","macvlan","null","overlay"] false',
+    ],
+    berth: ['> ["fluentd","gelf","journald","json-file","local","syslog"] ["bridge","host","null"] true'],
+    reason: "the drivers that Berth has; its containers outlive the daemon always",
+  },
+  {
+    where: "create-refused: docker create -v / busybox true",
+    docker: ["> <id 56.1>", "= 0"],
+    berth: ["! Error response from daemon: invalid volume specification: '/': invalid specification: destination can't be '/'", "= 1"],
+    reason: "what cannot be started is refused at once, as a bind on / is",
+  },
+  {
+    where: "create-refused: docker create --tmpfs /t:nosuch busybox true",
+    docker: ["> <id 61.1>", "= 0"],
+    berth: ['! Error response from daemon: invalid tmpfs option ["nosuch"]', "= 1"],
+    reason: "what cannot be started is refused at once",
+  },
+  {
+    where: "create-refused: docker create --blkio-weight 5 busybox true",
+    docker: [
+      "> <id 82.1>",
+      "! WARNING: Your kernel does not support Block I/O weight or the cgroup is not mounted. Weight discarded.",
+      "= 0",
+    ],
+    berth: ["! Error response from daemon: Range of blkio weight is from 10 to 1000", "= 1"],
+    reason: weight,
+  },
+  {
+    where: "update: docker update --blkio-weight 5 aa",
+    docker: ["> aa", "> Your kernel does not support Block I/O weight or the cgroup is not mounted. Weight discarded.", "= 0"],
+    berth: ["! Error response from daemon: Range of blkio weight is from 10 to 1000", "= 1"],
+    reason: weight,
+  },
+  ...["images", "commit"].map((where) => ({
+    where,
+    docker: ["> Data: <data>,"],
+    berth: ["> Data: {},"],
+    reason: "an image has no mounts of its own",
+  })),
+  ...[
+    [['Hostname: "<short id 3.2>",'], ['Hostname: "",']],
+    [
+      ["AttachStdout: true,", "AttachStderr: true,"],
+      ["AttachStdout: false,", "AttachStderr: false,"],
+    ],
+    [['Image: "busybox",'], ['Image: "",']],
+    [
+      ['"sha256:<id 3.3>",', '"sha256:<id 3.4>"'],
+      ['"sha256:<id 3.2>",', '"sha256:<id 3.3>"'],
+    ],
+  ].map(([docker = [], berth = []]) => ({
+    where: "commit",
+    docker: docker.map((line) => `> ${line}`),
+    berth: berth.map((line) => `> ${line}`),
+    reason: "an image keeps nothing of the container that it was made from but what its own configuration has",
+  })),
   {
     where: "create-refused: docker create --ipc container: busybox true",
     docker: ["> <id 47.1>", "= 0"],

@@ -105,6 +105,7 @@ export class Normaliser {
       .replaceAll(/(?!0001)\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)? [+-]\d{4} [A-Z]{3,}/g, "<time>")
       .replaceAll(/Less than a second|About (a minute|an hour)|\d+ (seconds?|minutes?|hours?)\b/g, "<age>")
       .replaceAll(/(?<!\d)1\d{9}\.\d{9}\b/g, "<time>")
+      .replaceAll(/(execDuration\W+)\d+/g, "$1<seconds>")
       .replaceAll(/docker-import-\d+/g, "docker-import-<number>")
       .replaceAll(/(from 0\.01 to )[\d.]+, as there are only \d+ CPUs/g, "$1<cpus>")
       .replaceAll(/(available: )0(-\d+)?/g, "$10<more>")

@@ -16,7 +16,8 @@ docker commit -c 'NOSUCH x' aa xx
 docker commit -c 'RUN x' aa xx
 docker rm -v aa
 docker run -d --name bb --network none busybox sh -c 'echo 1 >/run-file; sleep 100'
-sleep 0.2; docker commit -p=false bb live
+until docker exec bb test -e /run-file; do sleep 0.1; done
+docker commit -p=false bb live
 docker run --rm --network none live cat /run-file
 docker inspect -f '{{.State.Status}}' bb
 docker pause bb

@@ -24,17 +24,18 @@ docker rm bb cc
 docker volume rm vol
 docker run --rm --name never --network none busybox nosuch
 docker run -d --rm --name dd --network none -m 8m busybox tail /dev/zero
-sleep 1; date +%s.%N >until
-docker events --since $(cat since) --until $(cat until) --format '{{.Type}} {{.Action}}'
-docker events --since $(cat since) --until $(cat until)
+until [ -z "$(docker ps -aqf name=dd)" ]; do sleep 0.1; done
+sleep 0.3; date +%s.%N >until
+docker events --since $(cat since) --until $(cat until) --filter type=container --format '{{.Action}}' | grep -v '^stop$\|^unpause$'
+docker events --since $(cat since) --until $(cat until) | sed 's/[^ ]* //' | sort
 docker events --since $(cat since) --until $(cat until) --format json --filter container=bb
 docker events --since $(cat since) --until $(cat until) --filter event=die --format '{{.Actor.Attributes.name}} {{.Actor.Attributes.exitCode}} {{.Actor.Attributes.image}}'
-docker events --since $(cat since) --until $(cat until) --filter type=volume --format '{{.Action}} {{.Actor.ID}} {{.Actor.Attributes}}'
+docker events --since $(cat since) --until $(cat until) --filter type=volume --format '{{.Action}} {{.Actor.ID}} {{.Actor.Attributes}}' | sort -u
 docker events --since $(cat since) --until $(cat until) --filter label=k=v --format '{{.Action}}'
 docker events --since $(cat since) --until $(cat until) --filter image=busybox --filter event=create --format '{{.Action}} {{.From}} {{.Status}}'
 docker events --since $(cat since) --until $(cat until) --filter scope=local --filter event=pause --format '{{.Scope}} {{.Action}}'
 docker events --since nosuch
 docker events --since $(cat until) --until $(cat since)
 docker events --since 1h --until 59m
-docker events --since $(cat since) --until $(cat until) --filter nosuch=1 --filter type=volume --format '{{.Action}}'
+docker events --since $(cat since) --until $(cat until) --filter nosuch=1 --filter type=volume --format '{{.Action}}' | sort -u
 docker events --since $(cat since) --until $(cat until) --filter type=nosuch

@@ -20,7 +20,8 @@ docker exec aa /etc/passwd
 docker exec aa /nosuch/x
 docker exec aa ''
 docker exec -d aa sh -c 'echo xx >/tmp/made'
-sleep 0.3; docker exec aa cat /tmp/made
+until docker exec aa test -s /tmp/made; do sleep 0.1; done
+docker exec aa cat /tmp/made
 docker exec -d aa nosuch
 docker exec --privileged aa grep CapEff /proc/self/status
 docker exec aa grep CapEff /proc/self/status

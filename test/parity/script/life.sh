@@ -11,6 +11,7 @@ docker ps --format '{{.Names}} {{.State}} {{.Status}}'
 docker exec aa true
 docker start aa
 docker restart -t 0 aa
+until [ $(docker logs aa | wc -l) = 2 ]; do sleep 0.1; done
 docker unpause aa
 docker pause aa
 docker kill -s USR1 aa
@@ -18,7 +19,8 @@ docker rm aa
 docker unpause aa
 docker unpause aa
 docker kill -s USR1 aa
-sleep 0.3; docker logs aa
+until [ $(docker logs aa | wc -l) = 4 ]; do sleep 0.1; done
+docker logs aa
 docker kill -s NOSUCH aa
 docker kill -s 99 aa
 docker kill -s 0 aa
@@ -82,8 +84,9 @@ docker start stubborn
 docker stop stubborn
 docker inspect -f '{{.State.ExitCode}} {{.Config.StopTimeout}}' stubborn
 docker rm stubborn
-docker run -d --name sig --network none --stop-signal RTMIN+3 busybox sh -c 'trap "exit 5" 37 34 USR2; while :; do sleep 0.05; done'
+docker run -d --name sig --network none --stop-signal RTMIN+3 busybox sh -c 'trap "exit 5" USR2; echo ready; while :; do sleep 0.05; done'
 docker inspect -f '{{.Config.StopSignal}}' sig
-sleep 0.2; docker kill -s USR2 sig
+until docker logs sig | grep -q ready; do sleep 0.1; done
+docker kill -s USR2 sig
 docker wait sig
 docker rm sig

@@ -19,7 +19,8 @@ docker start -a aa
 docker logs aa
 docker rm aa
 docker run -d --name bb --network none -e K=v -l l=w --log-opt env=K --log-opt labels=l busybox sh -c 'echo line; sleep 100'
-sleep 0.2; docker logs --details bb
+until docker logs bb | grep -q line; do sleep 0.1; done
+docker logs --details bb
 docker attach --no-stdin --sig-proxy=false bb & sleep 0.4; docker stop -t 0 bb; wait
 docker attach bb
 docker rm bb
@@ -55,5 +56,6 @@ docker rm ii
 docker create --name jj busybox true
 docker logs jj
 docker logs -f jj & sleep 0.3; docker start jj; wait
+docker wait jj
 docker attach jj
 docker rm jj

@@ -23,11 +23,13 @@ docker run --rm --network none -v nocopied:/etc:nocopy busybox ls /etc
 docker run --rm --network none --mount type=volume,source=nc2,target=/etc,volume-nocopy busybox ls /etc
 docker run -d --name src --network none -v v1:/a -v $PWD/dir:/b:ro -v /anon busybox sleep 100
 docker inspect -f '{{range .Mounts}}{{json .}}{{println}}{{end}}' src | sed 's/[0-9a-f]\{64\}/ID/g' | sort
-docker inspect -f '{{json .HostConfig.Binds}} {{json .HostConfig.Mounts}} {{json .Config.Volumes}}' src
+docker inspect -f '{{range .HostConfig.Binds}}{{println .}}{{end}}' src | sort
+docker inspect -f '{{json .HostConfig.Mounts}} {{json .Config.Volumes}}' src
 docker run --rm --network none --volumes-from src busybox sh -c 'cat /a/x /b/f; ls -d /anon; touch /b/q'
 docker run --rm --network none --volumes-from src:ro busybox touch /a/x
 docker create --name from --volumes-from src:ro --volumes-from src busybox true
-docker inspect -f '{{json .HostConfig.VolumesFrom}} {{range .Mounts}}{{.Type}} {{.Destination}} {{.RW}} {{.Mode}};{{end}}' from | tr ';' '\n' | sort
+docker inspect -f '{{json .HostConfig.VolumesFrom}}' from
+docker inspect -f '{{range .Mounts}}{{.Type}} {{.Destination}} {{.RW}} {{.Mode}};{{end}}' from | tr ';' '\n' | sort
 docker rm from
 docker volume rm v1
 docker volume ls -q -f dangling=true | sort
@@ -47,7 +49,7 @@ docker inspect -f '{{range .Mounts}}{{.Type}} {{.Destination}} {{.Driver}} {{.Mo
 docker volume inspect -f '{{json .Labels}}' v2
 docker ps -a --format '{{.LocalVolumes}}' -f name=many
 docker rm -v many
-docker volume ls --format '{{.Name}}' | sort
+docker volume ls --format '{{.Name}}' | sed 's,[0-9a-f]\{64\},ID,' | sort
 docker volume prune -f | sed 's/[0-9a-f]\{64\}/ID/' | sort
 docker volume prune -af | sort
 docker run --rm --network none -w /w -v $PWD/dir:/w busybox ls

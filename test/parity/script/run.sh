@@ -58,6 +58,7 @@ docker run --name twice busybox true
 docker run --name twice busybox true
 docker run -d --rm --name gone busybox sleep 100
 docker stop -t 0 gone
+until ! docker inspect gone >/dev/null 2>&1; do sleep 0.1; done
 docker ps -a --format '{{.Names}}'
 docker run --rm --cidfile cid busybox true
 wc -c <cid

@@ -1,9 +1,10 @@
 # version, info, df, prune
 docker version -f '{{.Server.Os}} {{.Server.Arch}} {{.Client.APIVersion}}'
 docker version -f '{{.Nosuch}}'
-docker info -f '{{.OSType}} {{.Architecture}} {{.CgroupDriver}} {{.CgroupVersion}} {{.LoggingDriver}} {{.Swarm.LocalNodeState}} {{.DefaultRuntime}} {{.IndexServerAddress}} {{.ExperimentalBuild}} {{.LiveRestoreEnabled}} {{.Isolation}}'
+docker info -f '{{.OSType}} {{.Architecture}} {{.CgroupDriver}} {{.CgroupVersion}} {{.LoggingDriver}} {{.Swarm.LocalNodeState}} {{.DefaultRuntime}} {{.IndexServerAddress}} {{.ExperimentalBuild}} {{.Isolation}}'
 docker info -f '{{.MemoryLimit}} {{.SwapLimit}} {{.CPUShares}} {{.CPUSet}} {{.CPUCfsPeriod}} {{.CPUCfsQuota}} {{.PidsLimit}} {{.OomKillDisable}} {{.IPv4Forwarding}} {{json .Plugins.Volume}} {{json .Plugins.Authorization}}'
-docker info -f '{{json .SecurityOptions}} {{json .Plugins.Log}} {{json .Plugins.Network}}'
+docker info -f '{{json .SecurityOptions}}'
+docker info -f '{{json .Plugins.Log}} {{json .Plugins.Network}} {{.LiveRestoreEnabled}}'
 docker info -f '{{.Containers}} {{.ContainersRunning}} {{.ContainersPaused}} {{.ContainersStopped}} {{.Images}}'
 docker run -d --name aa --network none busybox sleep 100
 docker create --name bb -l x=1 -v vol:/v busybox true
