@@ -72,11 +72,15 @@ export async function commitContainer(context: EngineContext, reference: string,
   const changed = applyChanges(executionConfig(request.config ?? config), request.changes);
   const merged = executionConfig(mergeConfig(changed as ContainerConfig, executionConfig(config), config.Hostname ?? ""));
   await using _held = await context.images.hold();
-  const layer = await standingStill(context, live, request.pause, () => readLayer(context, live));
-  if (live.removed) throw notFound(`No such container: ${reference}`);
-  const id = await context.images.create(imageConfiguration(context, live, request, merged, layer), name, live.record.settings.imageId);
-  context.publish(live, "commit", { comment: request.comment, imageID: id, imageRef: name === undefined ? "" : familiarString(name) });
-  return { Id: id };
+  // What is told is told before the processes go on, as Docker does.
+  return await standingStill(context, live, request.pause, async () => {
+    const layer = await readLayer(context, live);
+    if (live.removed) throw notFound(`No such container: ${reference}`);
+    const id = await context.images.create(imageConfiguration(context, live, request, merged, layer), name, live.record.settings.imageId);
+    const imageRef = name === undefined ? "" : familiarString(name);
+    context.publish(live, "commit", { comment: request.comment, imageID: id, imageRef });
+    return { Id: id };
+  });
 }
 
 /** One that does not run is kept from starting; one that runs is paused if that is asked for, and it can be. */

@@ -4,7 +4,7 @@ import type { TreeView } from "../kernel/kernel.ts";
 import type { EngineContext } from "./context.ts";
 import { launchFailureOf } from "./launch-failure.ts";
 import type { LiveContainer } from "./live-container.ts";
-import { detachVolumes, startMounts } from "./start-mounts.ts";
+import { detachVolumes, publishVolumeMounts, publishVolumeUnmounts, startMounts } from "./start-mounts.ts";
 
 /** `mounts`: with the container's volumes and binds, as `docker cp` shows it. */
 export interface ViewOptions {
@@ -52,7 +52,14 @@ async function withView<T>(
   const lower = running ? [] : [context.mountPointsLayer, ...(await context.layers.lower(live.record.settings.layers))];
   try {
     const shown = mounts ? await startMounts(context, live, holder) : undefined;
-    return await work(await context.runtime.view({ ...base, lower, mounts: shown }));
+    const view = await context.runtime.view({ ...base, lower, mounts: shown });
+    if (!mounts) return await work(view);
+    publishVolumeMounts(context, live);
+    try {
+      return await work(view);
+    } finally {
+      publishVolumeUnmounts(context, live);
+    }
   } finally {
     if (mounts) await detachVolumes(context, live, holder);
   }

@@ -139,11 +139,11 @@ export async function writePath(
       } catch (error) {
         throw overwriteRefusal(error, tree.path) ?? error;
       }
+      context.publish(live, "extract-to-dir");
     });
   } catch (error) {
     throw isEngineError(error, "InvalidParameter") ? error : explainFailure(error, "lstat", path, reference);
   }
-  context.publish(live, "extract-to-dir");
 }
 
 /** Without a cause: it says all that there is to be said. */
