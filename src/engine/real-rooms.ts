@@ -88,7 +88,7 @@ export class RealWorld implements AsyncDisposable {
     }
     const close = async (): Promise<void> => {
       await engine.close();
-      await volumes.close();
+      volumes.close();
       await runtime.close();
       await networks.close();
       await kernel[Symbol.asyncDispose]();

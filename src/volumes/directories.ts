@@ -41,7 +41,7 @@ async function makeDirectory(path: string, mode: number): Promise<boolean> {
 export class VolumeDirectories {
   readonly #root: string;
   readonly #files: FileOps;
-  readonly #background: Set<Promise<void>> = new Set();
+  #closed = false;
 
   constructor(root: string, files: FileOps) {
     this.#root = root;
@@ -111,10 +111,9 @@ export class VolumeDirectories {
   }
 
   #empty(grave: string): void {
-    const work = this.#remove(join(this.#root, trashName, grave))
-      .catch((error: unknown) => log.warn("a removed volume's files could not be deleted", { path: grave, error }))
-      .finally(() => this.#background.delete(work));
-    this.#background.add(work);
+    void this.#remove(join(this.#root, trashName, grave)).catch((error: unknown) => {
+      if (!this.#closed) log.warn("a removed volume's files could not be deleted", { path: grave, error });
+    });
   }
 
   /**
@@ -136,7 +135,8 @@ export class VolumeDirectories {
     }
   }
 
-  async settle(): Promise<void> {
-    while (this.#background.size > 0) await Promise.all(this.#background);
+  /** What is in the trash is left to the next start. */
+  close(): void {
+    this.#closed = true;
   }
 }

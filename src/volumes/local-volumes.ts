@@ -295,8 +295,8 @@ export class LocalVolumes implements Volumes {
     }
   }
 
-  async close(): Promise<void> {
-    await this.#directories.settle();
+  close(): void {
+    this.#directories.close();
   }
 }
 

@@ -59,7 +59,7 @@ class World implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.volumes.close();
+    this.volumes.close();
     this.database.close();
     await rm(this.folder, { recursive: true, force: true });
   }
@@ -204,7 +204,6 @@ describe("what a killed daemon leaves", () => {
     writeFileSync(join(world.root, "data/_data/file"), "");
     world.database.exec("UPDATE volumes SET removing = 1");
     await world.open();
-    await world.volumes.close();
     assert.deepEqual(
       [world.volumes.list(filters()), readdirSync(world.root), readdirSync(join(world.root, ".trash"))],
       [[], [".trash"], []],
@@ -247,7 +246,6 @@ describe("what a killed daemon leaves", () => {
     mkdirSync(join(world.root, "data/_filling"));
     writeFileSync(join(world.root, "data/_filling/half"), "");
     await world.open();
-    await world.volumes.close();
     assert.deepEqual([readdirSync(join(world.root, ".trash")), readdirSync(join(world.root, "data"))], [[], ["_data"]]);
   });
 });

@@ -53,8 +53,8 @@ export interface Volumes {
   detach(name: string, containerId: string): Promise<void>;
   /** At the daemon's start: which volumes running containers have. Others are unmounted. */
   reconcile(running: ReadonlyMap<string, ReadonlySet<string>>): Promise<void>;
-  /** Waits for what goes on in the background. */
-  close(): Promise<void>;
+  /** The daemon ends: what was removed and is not deleted yet is left to the next. */
+  close(): void;
 }
 
 /** Decoded `filters`: key → values. */

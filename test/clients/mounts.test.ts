@@ -234,6 +234,14 @@ describe("mounts", () => {
     await daemon.ok("run", "--name", "changed", ...mounts, "content", "sh", "-c", "touch /data/x /vol/x /fresh/deep/y /tmp/z /own");
     const upper = join(daemon.dataRoot, "containers", await daemon.ok("inspect", "-f", "{{.Id}}", "changed"), "upper");
     assert.deepEqual((readdirSync(upper, { recursive: true }) as string[]).sort(), ["fresh", "fresh/deep", "own"]);
+    const changes = (await daemon.ok("diff", "changed")).split("\n");
+    assert.deepEqual(changes.sort(), ["A /fresh", "A /fresh/deep", "A /own"]);
+    await daemon.ok("commit", "changed", "committed");
+    assert.equal(
+      await run("committed", "sh", "-c", "ls /data /vol /fresh/deep | tr '\\n' ' '; cat /vol/deep/file"),
+      "/data: f g l sub  /fresh/deep:  /vol: deep from-the-image",
+    );
+    await daemon.ok("rmi", "committed");
     await daemon.ok("rm", "-f", "changed");
     await daemon.ok("volume", "rm", "quiet");
   });
