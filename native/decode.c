@@ -195,6 +195,7 @@ bool read_launch_plan(struct reader *from, struct launch_plan *plan)
 	plan->log.max_bytes = read_number(from, 8);
 	plan->log.max_files = (uint32_t)read_number(from, 4);
 	plan->log.attrs = read_text(from);
+	plan->log.raw = read_number(from, 1) != 0;
 	plan->prepare = read_ops(from, is_host_op);
 	plan->namespaces = read_number(from, 8);
 	plan->join_count = (uint32_t)read_number(from, 4);

@@ -47,6 +47,7 @@ struct log_plan {
 	const char *path, *attrs;
 	uint64_t max_bytes;
 	uint32_t max_files;
+	bool raw;             /* bytes that are no UTF-8 stay as they are */
 };
 
 struct launch_plan {

@@ -160,7 +160,8 @@ static uint8_t *escape(uint8_t *to, const uint8_t *at, const uint8_t *end)
 		}
 		size_t length = sequence_length(at, (size_t)(end - at));
 		if (length == 0) {
-			to = put(to, "\\ufffd", 6);
+			if (file.plan->raw) *to++ = *at;
+			else to = put(to, "\\ufffd", 6);
 			at++;
 		} else if (length == 3 && at[0] == 0xe2 && at[1] == 0x80 && (at[2] & 0xfe) == 0xa8) {
 			to = put(to, at[2] == 0xa8 ? "\\u2028" : "\\u2029", 6);

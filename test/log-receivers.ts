@@ -114,8 +114,8 @@ export function unpackAll(bytes: Buffer): unknown[] {
     if (code < 0xa0) return list(code & 15);
     if (code < 0xc0) return skip(code & 31).toString();
     switch (code) {
-      case 0xcf:
-        return Number(skip(8).readBigUInt64BE(0));
+      case 0xd2:
+        return skip(4).readInt32BE(0);
       case 0xd7:
         return skip(9);
       case 0xd9:

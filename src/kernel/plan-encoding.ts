@@ -323,7 +323,7 @@ export function encodeLaunchPlan(plan: LaunchPlan): Buffer {
   to.u8(stdio.tty).u8(stdio.openStdin).u8(stdio.stdinOnce).u16(stdio.rows).u16(stdio.columns);
   to.u8(stdio.log !== undefined).text(stdio.log?.path ?? "");
   to.u64(BigInt(stdio.log?.maxBytes ?? 0)).u32(stdio.log?.maxFiles ?? 0);
-  to.text(stdio.log?.attrs ?? "");
+  to.text(stdio.log?.attrs ?? "").u8(stdio.log?.raw ?? false);
   encodeAll(to, plan.prepare, encodeHostOp);
   to.u64(BigInt(clone.newNamespaces >>> 0)).u32(clone.join.length);
   for (const { path, flag } of clone.join) to.text(path).u32(flag);

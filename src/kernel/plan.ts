@@ -48,6 +48,8 @@ export interface JsonFileLog {
   readonly maxFiles: number;
   /** JSON object text to write as `attrs`, or undefined. */
   readonly attrs?: string;
+  /** Bytes that are no UTF-8 stay as they are: no JSON any more for strict readers, but all that was printed. Otherwise U+FFFD. */
+  readonly raw?: boolean;
 }
 
 export interface ClonePlan {

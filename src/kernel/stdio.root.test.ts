@@ -143,6 +143,20 @@ describe("log", () => {
     );
   });
 
+  test("bytes that are no UTF-8 are kept where it is asked for", async () => {
+    const plan = await logged(String.raw`printf '\377\303\244"\300\n'`, { raw: true });
+    const start = Buffer.from([
+      ...Buffer.from('{"log":"'),
+      0xff,
+      0xc3,
+      0xa4,
+      ...Buffer.from('\\"'),
+      0xc0,
+      ...Buffer.from('\\n","stream":"stdout"'),
+    ]);
+    assert.deepEqual(readFileSync(plan.stdio.log?.path ?? "").subarray(0, start.length), start);
+  });
+
   test("attributes, and times that have no trailing zeros", async () => {
     const plan = await logged("seq 1 200", { attrs: '{"tag":"x"}' });
     const lines = readFileSync(plan.stdio.log?.path ?? "", "utf8")

@@ -35,23 +35,25 @@ describe("log options", () => {
       const { remote, ...rest } = planLog(name, info(options)) ?? {};
       return { ...rest, ...(remote === undefined ? {} : { remote: remote.name }) };
     };
-    assert.deepEqual(plan("json-file"), { maxBytes: 0, maxFiles: 1, keep: 1, compress: false });
+    assert.deepEqual(plan("json-file"), { maxBytes: 0, maxFiles: 1, keep: 1, compress: false, raw: false });
     assert.deepEqual(plan("json-file", { "max-size": "10k", "max-file": "3", compress: "true" }), {
       maxBytes: 10_000,
       maxFiles: 3,
       keep: 3,
       compress: true,
+      raw: false,
     });
     assert.deepEqual(plan("json-file", { env: "B", labels: "some.label" }), {
       ...plan("json-file"),
       attrs: '{"B":"x=y","some.label":"v"}',
     });
-    assert.deepEqual(plan("local"), { maxBytes: 20 * 2 ** 20, maxFiles: 5, keep: 5, compress: true });
+    assert.deepEqual(plan("local"), { maxBytes: 20 * 2 ** 20, maxFiles: 5, keep: 5, compress: true, raw: true });
     assert.deepEqual(plan("journald", { "cache-max-size": "1m", "cache-max-file": "2", "cache-compress": "false" }), {
       maxBytes: 1_000_000,
       maxFiles: 202,
       keep: 2,
       compress: false,
+      raw: true,
       remote: "journald",
     });
     assert.equal(planLog("journald", info({ mode: "non-blocking" }))?.maxFiles, 5, "then a rotation does not wait for the receiver");
@@ -115,7 +117,8 @@ describe("what goes over the wire", () => {
 
   test("msgpack", () => {
     assert.equal(pack(["t", 5, { a: "b" }, []]).toString("hex"), "94a1740581a161a16290");
-    assert.equal(pack(0x6957_35a5).toString("hex"), "cf00000000695735a5");
+    assert.equal(pack(0x6957_35a5).toString("hex"), "d2695735a5");
+    assert.equal(pack(2 ** 31).toString("hex"), "d30000000080000000");
     assert.equal(Packed.eventTime(5_000_000_007n).bytes.toString("hex"), "d7000000000500000007");
     for (const length of [31, 32, 255, 256, 65_535, 65_536]) {
       const bytes = pack("x".repeat(length));

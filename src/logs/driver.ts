@@ -70,6 +70,8 @@ const jsonFileOptions: readonly string[] = ["max-file", "max-size", "compress", 
 export interface LogPlan extends LogFilePlan {
   /** JSON text that each line carries as `attrs`. */
   readonly attrs?: string;
+  /** All bytes are kept, UTF-8 or not: nobody but us reads the file. */
+  readonly raw: boolean;
   readonly remote?: RemoteDriver;
 }
 
@@ -83,7 +85,7 @@ const [waitingBytes, maxWaitingFiles] = [2 ** 30, 200];
 export function planLog(name: string, info: LogInfo): LogPlan | undefined {
   const { options } = info;
   if (name === "none") return undefined;
-  const plan = filePlanOf(name, options);
+  const plan = { ...filePlanOf(name, options), raw: name !== "json-file" };
   const remote = remotes.get(name);
   if (remote !== undefined) {
     // One file is being read while the next is written, so that what is dropped is never what is next.

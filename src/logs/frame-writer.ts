@@ -5,7 +5,7 @@
  */
 import { formatNanos } from "../base/base.ts";
 import { detailsOf, type LogLine, paddedTime, parseLine } from "./line.ts";
-import { unescapeText } from "./unescape-text.ts";
+import { endOfString, unescapeText } from "./unescape-text.ts";
 
 export interface Selection {
   readonly stdout: boolean;
@@ -179,16 +179,6 @@ export class FrameWriter {
     if (this.#length > 0 || bytes > this.#chunk.length) this.#chunk = Buffer.allocUnsafeSlow(Math.max(chunkBytes, bytes));
     this.#length = 0;
   }
-}
-
-/** Where the closing quote of a string is; -1 when it has none before `end`. */
-function endOfString(block: Buffer, at: number, end: number): number {
-  for (let i = at; i < end; i++) {
-    const byte = block[i];
-    if (byte === quote) return i;
-    if (byte === backslash) i++;
-  }
-  return -1;
 }
 
 /** A time with an offset, as another writer may have it, in UTC. */

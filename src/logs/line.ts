@@ -1,3 +1,5 @@
+import { endOfString, unescapeText } from "./unescape-text.ts";
+
 /**
  * One line of a json-file log: `{"log":"text\n","stream":"stdout","attrs":{…},"time":"2006-01-02T15:04:05.9Z"}`.
  * This is the careful reader, for lines that `frame-writer.ts` does not recognise at a glance: other writers' field
@@ -12,15 +14,25 @@ export interface LogLine {
 }
 
 const opening = Buffer.from('{"log":');
+const textFirst = Buffer.from('{"log":"');
 
-function fromValue(value: unknown): LogLine | undefined {
+/** The text as bytes: it may have some that are no UTF-8. Undefined where it does not come first. */
+function textOf(bytes: Buffer): Buffer | undefined {
+  const start = textFirst.length;
+  if (!bytes.subarray(0, start).equals(textFirst)) return undefined;
+  const end = endOfString(bytes, start, bytes.length);
+  const text = Buffer.alloc(end - start);
+  return text.subarray(0, unescapeText(bytes, start, end, text, 0));
+}
+
+function fromValue(value: unknown, bytes: Buffer): LogLine | undefined {
   if (typeof value !== "object" || value === null) return undefined;
   const { log, stream, time, attrs } = value as Record<string, unknown>;
   if (typeof log !== "string" || typeof time !== "string") return undefined;
   if (stream !== undefined && stream !== "stdout" && stream !== "stderr") return undefined;
   if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d/.test(time)) return undefined;
   return {
-    text: Buffer.from(log),
+    text: textOf(bytes) ?? Buffer.from(log),
     stream: stream ?? "stdout",
     time,
     attrs: typeof attrs === "object" && attrs !== null ? (attrs as Record<string, string>) : {},
@@ -29,7 +41,7 @@ function fromValue(value: unknown): LogLine | undefined {
 
 function parse(bytes: Buffer): LogLine | undefined {
   try {
-    return fromValue(JSON.parse(bytes.toString()));
+    return fromValue(JSON.parse(bytes.toString()), bytes);
   } catch {
     return undefined;
   }

@@ -1,4 +1,4 @@
-const [backslash, letterU] = [0x5c, 0x75];
+const [quote, backslash, letterU] = [0x22, 0x5c, 0x75];
 
 const simple: ReadonlyMap<number, number> = new Map([
   [0x22, 0x22],
@@ -88,4 +88,14 @@ export function unescapeText(from: Buffer, start: number, end: number, to: Buffe
     out += encode(point, to, out);
   }
   return out - at;
+}
+
+/** Where the closing quote of a string is; -1 when it has none before `end`. */
+export function endOfString(block: Buffer, at: number, end: number): number {
+  for (let i = at; i < end; i++) {
+    const byte = block[i];
+    if (byte === quote) return i;
+    if (byte === backslash) i++;
+  }
+  return -1;
 }

@@ -193,6 +193,17 @@ describe("docker logs", () => {
     await daemon.ok("rm", "long");
   });
 
+  test("every byte is kept by drivers whose files nobody else reads", async () => {
+    const script = "head -c 50000 /dev/urandom >/bytes; cat /bytes";
+    await daemon.ok("run", "-d", "--name", "bytes", "--log-driver", "local", "busybox", "sh", "-c", script);
+    await daemon.ok("wait", "bytes");
+    const docker = `docker -H ${daemon.host}`;
+    const sums = await command("sh", ["-c", `${docker} logs bytes | md5sum; ${docker} cp bytes:/bytes - | tar -xO | md5sum`]);
+    const [logged, printed] = sums.stdout.split("\n");
+    assert.equal(logged, printed);
+    await daemon.ok("rm", "bytes");
+  });
+
   test("options are refused in Docker's words", async () => {
     const attempt = async (...options: string[]): Promise<string> => {
       const args = options.flatMap((option) => (option.startsWith("-") ? [option] : ["--log-opt", option]));

@@ -67,6 +67,7 @@ function formatter(info: LogInfo): (message: LogMessage) => Buffer {
     _created: info.created,
     ...attributesOf(info, (name) => (name.startsWith("_") ? name : `_${name}`)),
   };
+  const sorted = Object.fromEntries(Object.entries(extra).sort(([a], [b]) => (a < b ? -1 : 1)));
   return ({ text, stream, timeNanos }) =>
     Buffer.from(
       JSON.stringify({
@@ -75,7 +76,7 @@ function formatter(info: LogInfo): (message: LogMessage) => Buffer {
         short_message: text.toString(),
         timestamp: Number(timeNanos / 1_000_000n) / 1000,
         level: stream === "stderr" ? levelError : levelInfo,
-        ...extra,
+        ...sorted,
       }),
     );
 }

@@ -41,9 +41,11 @@ const textHead = (length: number): Buffer => sized(0xa0, 32, [0xd9, 0xda, 0xdb],
 /** Whole numbers that are not negative are all that is needed. */
 function packNumber(value: number): Buffer {
   if (value < 0x80) return Buffer.from([value]);
-  const bytes = Buffer.alloc(9);
-  bytes.writeUInt8(0xcf, 0);
-  bytes.writeBigUInt64BE(BigInt(value), 1);
+  const small = value < 2 ** 31;
+  const bytes = Buffer.alloc(small ? 5 : 9);
+  bytes.writeUInt8(small ? 0xd2 : 0xd3, 0);
+  if (small) bytes.writeInt32BE(value, 1);
+  else bytes.writeBigInt64BE(BigInt(value), 1);
   return bytes;
 }
 

@@ -147,7 +147,11 @@ async function open(info: LogInfo, ports: LogPorts): Promise<LogSender> {
   const counted = address.kind === "tcp+tls" && format.startsWith("rfc5424");
   const wire = await wireTo(address, options, ports);
   return {
-    send: (messages: readonly LogMessage[]) => wire.send(messages.map((message) => formatSyslog(format, message, identity, counted))),
+    send: async (messages: readonly LogMessage[]) => {
+      // As Docker has it: empty lines are not sent.
+      const lines = messages.filter(({ text }) => text.length > 0).map((message) => formatSyslog(format, message, identity, counted));
+      if (lines.length > 0) await wire.send(lines);
+    },
     close: (abruptly) => wire.close(abruptly),
   };
 }
