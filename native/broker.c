@@ -119,6 +119,7 @@ static void launch(const struct frame *frame)
 	int error = errno;
 	close(listener);
 	if (pid > 0) {
+		failpoint("launch.forked");
 		uint8_t bytes[64];
 		struct writer reply;
 		begin_frame(&reply, bytes, sizeof bytes, frame->id, MSG_OK);
@@ -298,6 +299,7 @@ static bool prepare_broker(int argc, char **argv, struct failure *failure)
 	umask(0);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	fcntl(DAEMON, F_SETFD, FD_CLOEXEC);
+	failpoint_start();
 	our.classic = getenv("BERTH_CLASSIC_MOUNT") != NULL;
 	if (argv[2][0] != '/' || strlen(argv[2]) >= sizeof our.exec_root) return fail(failure, "start", EINVAL, "exec root: %s", argv[2]);
 	copy_text(our.exec_root, sizeof our.exec_root, argv[2]);

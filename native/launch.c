@@ -190,6 +190,12 @@ static bool clone_init(const struct launch_plan *plan, struct openings *openings
 	if (!our.classic && setns(our.stem_namespace, CLONE_NEWNS) != 0) return fail(failure, "clone", errno, "cannot enter the stem");
 	session->pid = clone_into(plan->namespaces & ~later, cgroups.cgroup2, &session->pidfd);
 	if (session->pid == 0) {
+		/*
+		 * The monitor's death must be seen even where it comes before init has asked to die with it: by init, as the end of
+		 * the channel, and by whoever connects to a socket that nobody will accept from.
+		 */
+		close(openings->ends[0]);
+		close(monitor.listener.fd);
 		struct init_start start = { .plan = plan, .prepared = &monitor.prepared, .channel = openings->ends[1],
 			.cgroups = cgroups.tasks, .cgroup_count = cgroups.count, .joins = openings->joins };
 		memcpy(start.standard, openings->standard, sizeof start.standard);
@@ -223,6 +229,7 @@ static bool bring_up(const struct launch_plan *plan, struct openings *openings, 
 	session->columns = plan->columns;
 	session->close_stdin_at_end = plan->stdin_once && !plan->tty;
 	if (!open_all(plan, openings, failure) || !clone_init(plan, openings, failure)) return false;
+	failpoint("launch.cloned");
 	session->channel.fd = openings->ends[0];
 	openings->ends[0] = -1;
 	close(openings->ends[1]);
@@ -239,6 +246,7 @@ static bool bring_up(const struct launch_plan *plan, struct openings *openings, 
 		if (heard == 'F') *failure = earlier;
 		return false;
 	}
+	failpoint("launch.network");
 	(void)send_channel(session->channel.fd, 'N', -1);
 	for (;;) {
 		char heard = hear(session, 0, failure);
@@ -254,6 +262,7 @@ bool launch_container(struct failure *failure)
 	const struct launch_plan *plan = monitor.plan;
 	struct openings openings = { .standard = { -1, -1, -1 }, .ends = { -1, -1 } };
 	bool ok = open_stage(failure) && run_host_ops(plan->prepare, &monitor.prepared, false, failure) && (!plan->has_log || log_open(&plan->log, failure));
+	failpoint("launch.prepared");
 	if (ok) {
 		monitor.oom_count = read_oom_count(&monitor.prepared);
 		ok = bring_up(plan, &openings, failure);

@@ -243,10 +243,13 @@ static _Noreturn void end_container(void)
 		if (session->started) report_exec_end(session);
 		session_close(session);
 	}
+	failpoint("exit.unrecorded");
 	int record = write_exit_record(oom_killed, finished_at);
+	failpoint("exit.recorded");
 	session_end_clients(&monitor.container);
 	monitor.state = STATE_EXITED;
 	clean_up();
+	failpoint("exit.cleaned");
 	begin_frame(&frame, bytes, sizeof bytes, 0, MSG_EXIT);
 	put_number(&frame, monitor.container.exit_code, 1);
 	put_number(&frame, monitor.container.exit_signal, 1);
@@ -274,6 +277,7 @@ static void container_process_ready(struct source *source, uint32_t events)
 
 void container_started(void)
 {
+	failpoint("launch.started");
 	monitor.state = STATE_RUNNING;
 	unwatch(&monitor.container.channel);
 	session_begin(&monitor.container);
@@ -369,6 +373,7 @@ _Noreturn void run_monitor(const struct launch_plan *borrowed, int listener)
 		if (op.code == OP_OOM_SCORE_ADJ) snprintf(monitor.oom_score_adj, sizeof monitor.oom_score_adj, "%d", (int32_t)(uint32_t)op.number[0]);
 	(void)write_file("/proc/self/oom_score_adj", "-999", 4);
 	monitor.state = STATE_LAUNCHED;
+	failpoint("launch.ready");
 	monitor.container.process = (struct source){ .fd = monitor.container.pidfd, .ready = container_process_ready };
 	monitor.container.channel.ready = init_heard;
 	watch(&monitor.container.process, EPOLLIN);

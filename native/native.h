@@ -32,6 +32,15 @@ extern struct surroundings our;
 void set_title(const char *name, const char *detail);
 bool fail(struct failure *failure, const char *stage, int error, const char *format, ...) __attribute__((format(printf, 4, 5)));
 
+/* failpoint.c */
+#ifdef FAILPOINTS
+void failpoint_start(void);
+void failpoint(const char *place);
+#else
+#define failpoint_start() ((void)0)
+#define failpoint(place) ((void)0)
+#endif
+
 /* bytes.c: whole reads and writes, files, answers */
 enum { SCRATCH = 65536 };
 extern uint8_t scratch[SCRATCH]; /* contents last until the next call of anything */

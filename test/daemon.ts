@@ -52,7 +52,7 @@ export function command(file: string, args: readonly string[], options: CommandO
 }
 
 /** What a daemon may leave behind on a host, as sorted lines. */
-function hostState(): Record<string, string[]> {
+export function hostState(): Record<string, string[]> {
   const lines = (file: string, args: string[]): string[] => {
     try {
       return execFileSync(file, args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] })
@@ -63,7 +63,18 @@ function hostState(): Record<string, string[]> {
       return [];
     }
   };
-  const cgroups = lines("find", ["/sys/fs/cgroup", "-type", "d", "-path", `*${cgroupParent}`, "-o", "-path", `*${cgroupParent}/*`]);
+  const cgroups = lines("find", [
+    "/sys/fs/cgroup",
+    "-type",
+    "d",
+    "(",
+    "-path",
+    `*${cgroupParent}`,
+    "-o",
+    "-path",
+    `*${cgroupParent}/*`,
+    ")",
+  ]);
   return {
     mounts: readFileSync("/proc/self/mountinfo", "utf8")
       .split("\n")
@@ -139,13 +150,17 @@ export class Daemon {
     return this.#child.pid;
   }
 
+  get isAlive(): boolean {
+    return this.#child?.exitCode === null && this.#child.signalCode === null;
+  }
+
   /** What the daemon has printed. */
   get log(): string {
     return this.#log;
   }
 
   /** Starts it again on the same roots, after `kill` or `stop`. */
-  async restart(): Promise<void> {
+  async restart(env: Readonly<Record<string, string>> = {}): Promise<void> {
     const { dataRoot, execRoot } = this;
     const args = [
       "--data-root",
@@ -161,7 +176,10 @@ export class Daemon {
       "--cgroup-parent",
       cgroupParent,
     ];
-    const child = spawn(join(projectRoot, "berthd"), [...args, ...this.#args], { stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(join(projectRoot, "berthd"), [...args, ...this.#args], {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, ...env },
+    });
     this.#child = child;
     child.stdout.on("data", (chunk) => (this.#log += chunk));
     child.stderr.on("data", (chunk) => (this.#log += chunk));

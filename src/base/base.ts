@@ -1,6 +1,6 @@
 /**
  * What every room may use: errors, ids, digests, references, units, times, the log, a lock. Pure values and
- * functions; nothing here opens a file or keeps state (the log's level apart).
+ * functions; nothing here opens a file or keeps state (the log's level apart). `failpoint.ts` is for tests.
  */
 export * from "./digest.ts";
 export * from "./duration.ts";

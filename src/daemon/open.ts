@@ -3,6 +3,7 @@ import type { Server } from "node:http";
 import { basename, dirname, join } from "node:path";
 import { type Backends, createApiServer } from "../api/api.ts";
 import { log, messageOf } from "../base/base.ts";
+import { failpointVariable } from "../base/failpoint.ts";
 import { ContainerStore } from "../containers/containers.ts";
 import { openContent } from "../content/open.ts";
 import { type Engine, openEngine } from "../engine/engine.ts";
@@ -68,6 +69,9 @@ function exposureWarnings(addresses: readonly Address[], settings: Settings): st
   );
 }
 
+/** The build whose failpoints strike is for tests only. */
+const nativeProgram = process.env[failpointVariable] === undefined ? "berth-native" : "berth-native-failpoints";
+
 interface Rooms extends Omit<OpenedSystem, "system"> {
   readonly backends: Backends;
   readonly engine: Engine;
@@ -84,7 +88,7 @@ async function openRooms(
   const { dataRoot, execRoot } = settings;
   const database = openDatabase(join(dataRoot, "berth.db"));
   stack.defer(() => database.close());
-  const kernel = stack.use(await openLinuxKernel({ native: join(build, "berth-native"), execRoot, adoptFrom: monitorSockets(execRoot) }));
+  const kernel = stack.use(await openLinuxKernel({ native: join(build, nativeProgram), execRoot, adoptFrom: monitorSockets(execRoot) }));
   const events = openEvents();
   const driver = settings.storageDriver === undefined ? {} : { driver: settings.storageDriver };
   const layers = stack.use(await openLayers({ root: join(dataRoot, "layers"), kernel, ...driver }));

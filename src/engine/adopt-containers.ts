@@ -13,7 +13,10 @@ import { settleLimits } from "./update-container.ts";
  * has ended meanwhile gets the exit that its monitor wrote down; who vanished without a word was killed.
  */
 export async function adoptContainers(context: EngineContext): Promise<void> {
-  const lives = [...context.store.list()].filter((record) => isActive(record.status.state)).map((record) => context.liveOf(record.id));
+  const records = [...context.store.list()];
+  const idle = records.filter((record) => !isActive(record.status.state));
+  await context.runtime.endStrays(idle.map(({ id }) => ({ id, statePath: context.statePath(id) })));
+  const lives = records.filter((record) => isActive(record.status.state)).map((record) => context.liveOf(record.id));
   const ended = (await Promise.all(lives.map((live) => adoptOne(context, live)))).filter((live) => live !== undefined);
   const running = new Set(lives.filter((live) => live.run !== undefined).map((live) => live.id));
   await context.networks.reconcile(running);

@@ -1,6 +1,7 @@
 import { uptime } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { formatNanos, log, nowNanos } from "../base/base.ts";
+import { failpoint } from "../base/failpoint.ts";
 import { ended, endingOf, isActive, restartsAfterExit } from "../containers/containers.ts";
 import type { ExitRecord } from "../kernel/kernel.ts";
 import type { RunningContainer } from "../runtime/runtime.ts";
@@ -30,13 +31,8 @@ export function lostExit(startedAt: string): ExitRecord {
  * settles: true when its start is known to all, false when it did not come about.
  */
 export function followRun(context: EngineContext, live: LiveContainer, running: RunningContainer, told: Promise<boolean>): Run {
-  const exited = running.monitor.exited.then(
-    async (record) => {
-      // A request that crosses the monitor's end on the way breaks the connection, and its last message can be lost with it.
-      const written = record ?? (await context.runtime.exitRecord(context.statePath(live.id)));
-      if (written === undefined) await running.reclaim();
-      return written ?? lostExit(live.record.status.state.startedAt);
-    },
+  const exited = running.exited.then(
+    (record) => record ?? lostExit(live.record.status.state.startedAt),
     (error: unknown) => {
       log.warn("a container's monitor was lost", { container: live.id, error });
       return lostExit(live.record.status.state.startedAt);
@@ -74,6 +70,7 @@ async function applyExitSurely(context: EngineContext, live: LiveContainer, exit
 export function applyExit(context: EngineContext, live: LiveContainer, exit: ExitRecord): void {
   const { state } = live.record.status;
   if (live.removed || !isActive(state)) return;
+  failpoint("exit.heard");
   const over = ended(state, exit);
   suspendHealthChecks(context, live);
   if (!live.restarting && !live.removing && !context.stopping && restartsAfterExit(live.record, exit.exitCode)) {
@@ -82,6 +79,7 @@ export function applyExit(context: EngineContext, live: LiveContainer, exit: Exi
   } else {
     context.store.update(live.record, { state: over });
   }
+  failpoint("exit.written");
   const seconds = Math.max(0, Math.floor((Date.parse(exit.finishedAt) - Date.parse(state.startedAt)) / 1000));
   if (exit.oomKilled) context.publish(live, "oom");
   // In Docker's order, though both are let go of when those who wait have been told.

@@ -14,6 +14,7 @@ import {
   shortId,
   withDefaultTag,
 } from "../base/base.ts";
+import { failpoint } from "../base/failpoint.ts";
 import { type ContainerRecord, checkName, completeHostConfig, generateName, mergeConfig, newState } from "../containers/containers.ts";
 import type { Image } from "../images/images.ts";
 import { parseSignal } from "../kernel/signals.ts";
@@ -156,6 +157,7 @@ async function createWithMounts(
   const statePath = context.statePath(record.id);
   await mkdir(statePath, { mode: 0o710 });
   await Promise.all([mkdir(join(statePath, "upper"), { mode: 0o755 }), mkdir(join(statePath, "work"), { mode: 0o700 })]);
+  failpoint("create.directories");
   // The image may have been removed, and the name taken, while the directories were made: then they are trash.
   try {
     if (context.images.get(record.settings.imageId) === undefined) throw notFound(`No such image: ${imageNameFor(request.Image ?? "")}`);
@@ -164,6 +166,7 @@ async function createWithMounts(
     context.inBackground("discarding a container's directory", discardState(context, record.id));
     throw error;
   }
+  failpoint("create.written");
   // From here on the record says what it has.
   if (record.settings.mounts.length > 0) context.volumes.release(record.id);
 }

@@ -91,7 +91,7 @@ export class FakeMonitor implements Monitor {
   }
 }
 
-export class FakeRuntime implements Pick<Runtime, "start" | "adopt" | "exitRecord" | "validate" | "checkLimits" | "close"> {
+export class FakeRuntime implements Pick<Runtime, "start" | "adopt" | "endStrays" | "validate" | "checkLimits" | "close"> {
   readonly monitors: Map<string, FakeMonitor> = new Map();
   readonly execs: { config: ExecConfig; end: (exitCode: number) => void; stream: Duplex }[] = [];
   readonly adoptable: Map<string, { running?: RunningContainer; exit?: ExitRecord }> = new Map();
@@ -122,9 +122,9 @@ export class FakeRuntime implements Pick<Runtime, "start" | "adopt" | "exitRecor
   running(monitor: FakeMonitor): RunningContainer {
     return {
       monitor,
+      exited: monitor.exited,
       spec: { process: {} } as unknown as RunningContainer["spec"],
       cgroups: {},
-      reclaim: async () => undefined,
       limit: async (hostConfig) => {
         if (this.limitFailure !== undefined) throw this.limitFailure;
         this.limits.push(hostConfig);
@@ -145,9 +145,7 @@ export class FakeRuntime implements Pick<Runtime, "start" | "adopt" | "exitRecor
     return { pid: ++this.#pid, stream: theirs as unknown as Socket, exited: promise, signal, resize: async () => undefined };
   }
 
-  async exitRecord(): Promise<ExitRecord | undefined> {
-    return undefined;
-  }
+  async endStrays(): Promise<void> {}
 
   async adopt(id: ContainerId): Promise<{ running?: RunningContainer; exit?: ExitRecord }> {
     return this.adoptable.get(id) ?? {};

@@ -1,4 +1,5 @@
 import { conflict, log, messageOf } from "../base/base.ts";
+import { failpoint } from "../base/failpoint.ts";
 import { isActive, isStopped } from "../containers/containers.ts";
 import { settleWaiters } from "./container-exit.ts";
 import { keepLinkedName, removeLink } from "./container-links.ts";
@@ -63,6 +64,7 @@ async function killAndWait(context: EngineContext, live: LiveContainer): Promise
  */
 export async function removeLocked(context: EngineContext, live: LiveContainer, options: { readonly volumes: boolean }): Promise<void> {
   live.removing = true;
+  failpoint("remove.asked");
   try {
     await live.log?.drained();
     await live.log?.close();
@@ -76,6 +78,7 @@ export async function removeLocked(context: EngineContext, live: LiveContainer, 
     throw error;
   }
   live.removed = true;
+  failpoint("remove.written");
   for (const exec of live.execs.values()) context.execs.delete(exec.id);
   for (const pending of live.pending) pending.abandon();
   live.pending.clear();
@@ -83,6 +86,7 @@ export async function removeLocked(context: EngineContext, live: LiveContainer, 
   await discardState(context, live.id).catch((error: unknown) =>
     log.warn("a container's directory is left to the next start", { container: live.id, error }),
   );
+  failpoint("remove.discarded");
   const { imageId, mounts } = live.record.settings;
   if (options.volumes) await dropMounts(context, live.id, mounts);
   context.publish(live, "destroy");

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { conflict, formatNanos, invalidParameter, log, notModified, nowNanos } from "../base/base.ts";
+import { failpoint } from "../base/failpoint.ts";
 import { endingOf, isActive, started, startFailed } from "../containers/containers.ts";
 import type { Monitor } from "../kernel/kernel.ts";
 import type { LogPlan } from "../logs/driver.ts";
@@ -111,11 +112,15 @@ async function launch(context: EngineContext, live: LiveContainer): Promise<void
   });
   publishNetworkEvents(context, live, attachment.settings, "connect");
   publishVolumeMounts(context, live);
+  failpoint("start.attached");
   const files = await filesFor(context, attachment, joined.network);
   const running = await context.runtime.start(startRequest(context, live, { lower, mounts, attachment, joined, files, links, log: plan }));
+  // Where it comes to nothing, its end is waited for: then nothing of it is left.
+  cleanup.defer(async () => void (await running.exited));
   const [{ pid }] = await Promise.all([running.monitor.launched, connectPending(live, running.monitor)]);
   // Whoever came in the meantime is taken along too; from the next line on, new ones go to the monitor themselves.
   while (live.pending.size > 0) await connectPending(live, running.monitor);
+  failpoint("start.launched");
   await go(context, live, running, pid, attachment);
   cleanup.move();
   if (live.run === undefined) logging?.abandon(sender);
@@ -146,6 +151,7 @@ async function go(
       everStarted: true,
       network: attachment.settings,
     });
+    failpoint("start.recorded");
     followRun(context, live, running, told);
     await going;
   } catch (failure) {

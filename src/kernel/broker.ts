@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import type { Socket } from "node:net";
 import { systemError } from "../base/base.ts";
+import { failpointVariable } from "../base/failpoint.ts";
 import { encodeFrame, type Frame, FrameDecoder, failureError, message, readFailure } from "./frames.ts";
 
 interface Waiting {
@@ -18,8 +19,8 @@ export interface BrokerOptions {
   readonly adoptFrom: readonly string[];
 }
 
-/** What of our environment the program is given: sanitizer options in tests, nothing else. */
-const passedOn = ["ASAN_OPTIONS", "UBSAN_OPTIONS", "BERTH_CLASSIC_MOUNT"];
+/** What of our environment the program is given: what tests set, nothing else. */
+const passedOn = ["ASAN_OPTIONS", "UBSAN_OPTIONS", "BERTH_CLASSIC_MOUNT", failpointVariable];
 
 export class Broker implements AsyncDisposable {
   /** Resolves when the process has ended. */

@@ -1,10 +1,18 @@
-import { chmod, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type ContainerId, errnoOf, log, messageOf, systemError } from "../base/base.ts";
 import { loadDefaultProfile, profileName } from "../kernel/apparmor.ts";
-import { allowRealtime, cgroupDirectories, cgroupParentPath, prepareCgroupParent, removeCgroupParent } from "../kernel/cgroups.ts";
+import {
+  allowRealtime,
+  cgroupDirectories,
+  cgroupParentPath,
+  planCgroup,
+  prepareCgroupParent,
+  removeCgroupParent,
+} from "../kernel/cgroups.ts";
 import { type HostFacts, readHostFacts } from "../kernel/host-facts.ts";
-import type { ExecSession, ExitRecord, HostOp, Kernel, LaunchFailure, Monitor, TreeView } from "../kernel/kernel.ts";
+import type { ExecSession, ExitRecord, Kernel, LaunchFailure, Monitor, TreeView } from "../kernel/kernel.ts";
 import { readProcessFile } from "../kernel/process-files.ts";
 import type { ContainerConfig, ExecConfig, HostConfig, RuntimeSpec } from "../spec/spec.ts";
 import { makeMissingSource } from "./bind-sources.ts";
@@ -23,6 +31,10 @@ import { type AccountFiles, type ResolvedUser, resolveUser } from "./users.ts";
 import { checkSysctls, validateContainer } from "./validate.ts";
 import { treeView, type ViewRequest } from "./view.ts";
 
+const sigkill = 9;
+/** How long a container that should not be there may take to die. */
+const strayPatienceMs = 10_000;
+
 export interface OpenRuntimeOptions {
   readonly kernel: Kernel;
   /** Sockets of monitors lie in `<execRoot>/monitors`. */
@@ -30,9 +42,11 @@ export interface OpenRuntimeOptions {
   readonly options?: RuntimeOptions;
 }
 
+const monitors = "monitors";
+
 /** A unix socket's path holds 107 bytes: half of the id names the container well enough. */
 export function monitorSocket(execRoot: string, containerId: string): string {
-  return join(execRoot, "monitors", containerId.slice(0, 32));
+  return join(execRoot, monitors, containerId.slice(0, 32));
 }
 
 /** OCI's numbers are Go's: the greatest unsigned one is not one of JavaScript's, and rounds up. */
@@ -125,12 +139,14 @@ class LinuxRuntime implements Runtime {
     );
     const monitor = await this.#kernel.launch(plan).catch(async (error: unknown) => {
       await written;
+      // A broker that died may have forked the monitor, and told nobody.
+      if (launchFailureOf(error) === undefined) await this.#endStray(request.containerId, request.statePath);
       throw error;
     });
     // The parent may have been removed behind our back: the next start makes it again.
     monitor.launched.catch(() => this.#parents.clear());
     if (ipcMode(hostConfig) === "shareable") this.#dropSharedMemoryAfter(request.containerId, monitor);
-    return this.#running(monitor, spec, request.statePath, user);
+    return this.#running(monitor, spec, request, user);
   }
 
   async adopt(containerId: ContainerId, statePath: string): Promise<{ running?: RunningContainer; exit?: ExitRecord }> {
@@ -139,25 +155,50 @@ class LinuxRuntime implements Runtime {
       const spec = await readJson<RuntimeSpec>(join(statePath, "config.json"));
       if (spec !== undefined) {
         this.#dropSharedMemoryAfter(containerId, monitor);
-        return { running: this.#running(monitor, spec, statePath, undefined) };
+        return { running: this.#running(monitor, spec, { containerId, statePath }, undefined) };
       }
       log.error("a container runs whose runtime specification is missing", { container: containerId });
       monitor.release();
     }
-    await this.#dropSharedMemory(containerId);
-    const exit = await this.exitRecord(statePath);
-    if (exit !== undefined) return { exit };
-    const spec = await readJson<RuntimeSpec>(join(statePath, "config.json"));
-    if (spec !== undefined) await this.#removeCgroups(spec);
-    return {};
+    await this.#clearAway(containerId, await readJson<RuntimeSpec>(join(statePath, "config.json")));
+    const exit = await this.#exitRecord(statePath);
+    return exit === undefined ? {} : { exit };
   }
 
   view(request: ViewRequest): Promise<TreeView> {
     return treeView(request, monitorSocket(this.#execRoot, request.containerId), this.#facts);
   }
 
-  async exitRecord(statePath: string): Promise<ExitRecord | undefined> {
+  async #exitRecord(statePath: string): Promise<ExitRecord | undefined> {
     return await readJson<ExitRecord>(join(statePath, "exit.json"));
+  }
+
+  async endStrays(idle: Iterable<{ readonly id: ContainerId; readonly statePath: string }>): Promise<void> {
+    const sockets = new Set(await readdir(join(this.#execRoot, monitors)).catch(() => []));
+    const left = [...idle].filter(({ id }) => sockets.has(basename(monitorSocket(this.#execRoot, id))));
+    await Promise.all(left.map(({ id, statePath }) => this.#endStray(id, statePath)));
+  }
+
+  async #endStray(containerId: ContainerId, statePath: string): Promise<void> {
+    log.warn("a start that was not finished is undone", { container: containerId });
+    const monitor = await this.#kernel.adopt(monitorSocket(this.#execRoot, containerId));
+    if (monitor !== undefined) {
+      await monitor.signal(sigkill).catch(() => undefined); // it has ended by itself
+      await Promise.race([monitor.exited, sleep(strayPatienceMs, undefined, { ref: false })]);
+      monitor.release();
+    }
+    await this.#clearAway(containerId, await readJson<RuntimeSpec>(join(statePath, "config.json")));
+  }
+
+  /** In place of a monitor that cannot any more. */
+  async #clearAway(containerId: ContainerId, spec: RuntimeSpec | undefined): Promise<void> {
+    try {
+      if (spec !== undefined) await this.#kernel.run(planCgroup(this.#facts.cgroups, spec.linux.cgroupsPath ?? "", {}).cleanup);
+      await rm(monitorSocket(this.#execRoot, containerId), { force: true });
+      await this.#dropSharedMemory(containerId);
+    } catch (error) {
+      log.warn("what a lost monitor has left could not be cleared away", { container: containerId, error });
+    }
   }
 
   async close(): Promise<void> {
@@ -198,13 +239,6 @@ class LinuxRuntime implements Runtime {
       .catch((error: unknown) => log.warn("shared memory of a container is left over", { container: containerId, error }));
   }
 
-  /** A monitor that was killed has not taken its container's cgroups away. */
-  async #removeCgroups(spec: RuntimeSpec): Promise<void> {
-    const directories = [...new Set(Object.values(cgroupDirectories(this.#facts.cgroups, spec.linux.cgroupsPath ?? "")))];
-    const ops = directories.map((path, index): HostOp => ({ op: "rmdir", path, ...(index === 0 ? { killMembers: true } : {}) }));
-    await this.#kernel.run(ops).catch((error: unknown) => log.warn("cgroups of a lost container are left over", { directories, error }));
-  }
-
   async #prepareParent(request: StartRequest): Promise<void> {
     const path = cgroupPath(request, this.#options);
     const parent = path.slice(0, path.lastIndexOf("/"));
@@ -217,14 +251,25 @@ class LinuxRuntime implements Runtime {
     await ready;
   }
 
-  #running(monitor: Monitor, spec: RuntimeSpec, statePath: string, started: ResolvedUser | undefined): RunningContainer {
+  #running(
+    monitor: Monitor,
+    spec: RuntimeSpec,
+    { containerId, statePath }: { containerId: ContainerId; statePath: string },
+    started: ResolvedUser | undefined,
+  ): RunningContainer {
     const facts = this.#facts;
+    const exited = monitor.exited.then(async (record) => {
+      if (record !== undefined) return record;
+      await this.#clearAway(containerId, spec);
+      // A request that crosses the monitor's end on the way breaks the connection, and its last message is lost with it.
+      return await this.#exitRecord(statePath);
+    });
     const cgroups = cgroupDirectories(facts.cgroups, spec.linux.cgroupsPath ?? "");
     return {
       monitor,
+      exited,
       spec,
       cgroups,
-      reclaim: () => this.#removeCgroups(spec),
       async limit(hostConfig): Promise<void> {
         const resources = await limitContainer({ facts, cgroups, resources: spec.linux.resources ?? {} }, hostConfig);
         if (resources === undefined) return;

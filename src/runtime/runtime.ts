@@ -38,10 +38,13 @@ export interface Runtime {
   start(request: StartRequest): Promise<RunningContainer>;
   /** How the container's file system is looked at from outside. */
   view(request: ViewRequest): Promise<TreeView>;
-  /** The monitor of a container that an earlier daemon started, or its exit record when it has ended, or neither. */
+  /**
+   * The monitor of a container that an earlier daemon started, or its exit record when it has ended, or neither.
+   * What a monitor that has gone should have cleared away is cleared away.
+   */
   adopt(containerId: ContainerId, statePath: string): Promise<{ running?: RunningContainer; exit?: ExitRecord }>;
-  /** What the monitor of a container that has ended wrote down: also when its last words were lost on the way. */
-  exitRecord(statePath: string): Promise<ExitRecord | undefined>;
+  /** Ends what an earlier daemon launched and did not live to write down. @param idle the containers that do not run by their records */
+  endStrays(idle: Iterable<{ readonly id: ContainerId; readonly statePath: string }>): Promise<void>;
   /** Takes back what the runtime made for itself (empty parent cgroups). Containers go on. */
   close(): Promise<void>;
 }
@@ -132,6 +135,8 @@ export interface NetworkPlan {
 
 export interface RunningContainer {
   readonly monitor: Monitor;
+  /** How it ended. Undefined: its monitor was lost, and what that should have cleared away has been. Never rejects. */
+  readonly exited: Promise<ExitRecord | undefined>;
   /** What was executed; also written to `<statePath>/config.json`. */
   readonly spec: RuntimeSpec;
   /** The container's cgroup directories, v2 or per v1 controller, for stats, update, pause. */
@@ -141,8 +146,6 @@ export interface RunningContainer {
    * @throws System with the kernel's reason
    */
   limit(hostConfig: HostConfig): Promise<void>;
-  /** Takes away what the monitor would have, had it not been killed: the cgroups with what is still in them. Never rejects. */
-  reclaim(): Promise<void>;
   /** @throws InvalidParameter `unable to find user x: …`; a failed launch becomes Docker's message, see {@link explainFailure} */
   exec(config: ExecConfig, options: { execId: string; rows?: number; columns?: number }): Promise<ExecSession>;
 }
