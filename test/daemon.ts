@@ -135,8 +135,8 @@ export class Daemon {
   }
 
   /** Starts a daemon with empty roots and waits until it answers. */
-  static async start(args: readonly string[] = []): Promise<Daemon> {
-    const daemon = new Daemon(mkdtempSync("/var/tmp/berth-test-"), mkdtempSync("/run/berth-test-"), args);
+  static async start(args: readonly string[] = [], dataRoot: string = mkdtempSync("/var/tmp/berth-test-")): Promise<Daemon> {
+    const daemon = new Daemon(dataRoot, mkdtempSync("/run/berth-test-"), args);
     if (description !== undefined) {
       const [path, target] = [daemon.host, daemon.directHost].map((host) => host.slice("unix://".length));
       daemon.#relay = await ApiRelay.listen(path ?? "", target ?? "", description, driven);

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
-import { httpStatus, invalidParameter, isEngineError, log, messageOf } from "../base/base.ts";
+import { httpStatus, invalidParameter, isEngineError, log, messageOf, systemFailureOf } from "../base/base.ts";
 import { Call } from "./call.ts";
 import { expectHijack } from "./hijack.ts";
 import { type Match, parseTarget, type Router } from "./router.ts";
@@ -68,8 +68,11 @@ export class Dispatcher {
   #fail(request: IncomingMessage, response: ServerResponse, error: unknown): void {
     const code = isEngineError(error) ? error.code : "System";
     if (code === "Cancelled" && (response.destroyed || request.socket.destroyed)) return;
-    const what = { method: request.method, path: request.url, error: messageOf(error) };
-    if (!isEngineError(error))
+    const systemFailure = systemFailureOf(error);
+    const message = systemFailure ?? messageOf(error);
+    const what = { method: request.method, path: request.url, error: message };
+    if (systemFailure !== undefined) log.error("a request failed", what);
+    else if (!isEngineError(error))
       log.error("a request failed with a bug", { ...what, stack: error instanceof Error ? error.stack : undefined });
     else if (httpStatus[code] >= 500)
       log.error("a request failed", { ...what, cause: error.cause === undefined ? undefined : messageOf(error.cause) });
@@ -79,7 +82,7 @@ export class Dispatcher {
       request.socket.destroy();
       return;
     }
-    const body = Buffer.from(`${JSON.stringify({ message: messageOf(error) })}\n`);
+    const body = Buffer.from(`${JSON.stringify({ message })}\n`);
     const status = httpStatus[code];
     if (status === 304) {
       response.writeHead(304);

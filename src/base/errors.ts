@@ -66,6 +66,15 @@ export function errnoOf(error: unknown): string | undefined {
   return typeof error.code === "string" ? error.code : undefined;
 }
 
+/** What an error of a full disk, or of another limit of the system, says as the system says it: `mkdir /x: no space left on device`. */
+export function systemFailureOf(error: unknown): string | undefined {
+  const code = errnoOf(error);
+  if (code === undefined || !(error instanceof Error)) return undefined;
+  const shown = /^E[A-Z0-9]+: (.*?), (\w+)(?: '(.*)')?$/s.exec(error.message);
+  if (shown !== null) return `${shown[2]}${shown[3] === undefined ? "" : ` ${shown[3]}`}: ${shown[1]}`;
+  return code === "ERR_SQLITE_ERROR" ? error.message : undefined;
+}
+
 /** What to print of anything thrown; of a SuppressedError, the first failure (not the cleanup's). */
 export function messageOf(error: unknown): string {
   if (error instanceof SuppressedError) return messageOf(error.suppressed);

@@ -6,6 +6,7 @@
  * checkpoint; a lost tail is an older, consistent state (sqlite.org/pragma.html#pragma_synchronous).
  */
 import { DatabaseSync } from "node:sqlite";
+import { log, messageOf } from "../base/base.ts";
 import { schema as containers } from "./containers.ts";
 import { schema as images } from "./images.ts";
 import { schema as networks } from "./networks.ts";
@@ -30,7 +31,26 @@ export function openDatabase(path: string): Database {
     if (index < version) continue;
     transaction(database, () => database.exec(`${sql}; PRAGMA user_version = ${index + 1}`));
   }
+  reserve(database);
   return database;
+}
+
+const reserveBytes = 256 * 1024;
+
+/**
+ * Room that the database keeps for a full disk, so that containers can still be stopped, removed and their ends written
+ * down: free pages in its file, and a log that has this length already and is written again from its start.
+ */
+function reserve(database: Database): void {
+  try {
+    database.exec("CREATE TABLE IF NOT EXISTS reserve (bytes BLOB) STRICT");
+    database.exec(`INSERT INTO reserve VALUES (zeroblob(${reserveBytes}))`);
+    database.exec("DELETE FROM reserve");
+    database.exec("PRAGMA wal_checkpoint(RESTART)");
+  } catch (error) {
+    // It is full already. What there is has to do.
+    log.warn("the database could not reserve room on the disk", { error: messageOf(error) });
+  }
 }
 
 /** Runs `work` in one transaction; a throw rolls it back. Not nested. */
