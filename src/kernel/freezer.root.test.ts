@@ -10,8 +10,15 @@ import { cgroupWrites } from "./cgroup-values.ts";
 import { type CgroupLayout, cgroupDirectories, prepareCgroupParent, readCgroupLayout, removeCgroupParent } from "./cgroups.ts";
 import { type Cgroups, freeze, isFrozen, thaw } from "./freezer.ts";
 
-const parent = `/berth-test-freezer-${process.pid}`;
+const parent = `/berth-test-freezer${process.env["BERTH_TEST_SLOT"] ?? ""}-${process.pid}`;
 const megabyte = 1 << 20;
+
+async function removed(directory: string): Promise<boolean> {
+  return await rmdir(directory).then(
+    () => true,
+    () => false,
+  );
+}
 
 describe("groups with a process in them", { skip: process.getuid?.() === 0 ? false : "needs root" }, () => {
   let layout: CgroupLayout;
@@ -36,7 +43,13 @@ describe("groups with a process in them", { skip: process.getuid?.() === 0 ? fal
     child.kill("SIGKILL");
     await thaw(cgroups);
     await ended;
-    for (const directory of new Set(Object.values(cgroups))) await rmdir(directory);
+    for (const directory of new Set(Object.values(cgroups))) {
+      // The last sleep outlives its shell.
+      for (let tries = 0; !(await removed(directory)); tries++) {
+        assert.ok(tries < 200, `${directory} is empty`);
+        await sleep(20);
+      }
+    }
     await removeCgroupParent(layout, parent);
   });
 
