@@ -102,11 +102,12 @@ describe("resources", () => {
       await refused(new RegExp(`Container ${id} is not paused`), "unpause", "frozen");
       await daemon.ok("pause", "frozen");
       await refused(new RegExp(`Container ${id} is already paused`), "pause", "frozen");
-      await refused(new RegExp(`Container ${id} is paused, unpause the container before exec`), "exec", "frozen", "true");
+      await refused(/Container frozen is paused, unpause the container before exec/, "exec", "frozen", "true");
       await refused(/You cannot attach to a paused container, unpause it first/, "attach", "frozen");
       await refused(/cannot start a paused container, try unpause instead/, "start", "frozen");
       await refused(/container is paused and must be unpaused first/, "rm", "frozen");
       assert.match(await daemon.ok("top", "frozen"), /sleep 1000/);
+      assert.equal((await daemon.docker(["cp", "frozen:/etc/passwd", "-"])).status, 0);
       assert.equal(await daemon.ok("logs", "frozen"), "");
       assert.match(await daemon.ok("stats", "--no-stream", "--format", "{{.Name}} {{.PIDs}}", "frozen"), /^frozen 1$/);
       await daemon.ok("update", "--cpu-shares", "300", "frozen");
@@ -221,6 +222,14 @@ describe("resources", () => {
       await daemon.ok("update", "--cpu-quota", "-1", "limited");
       assert.equal(await cgroupFile("limited", ["cpu", "cpu.cfs_quota_us"], "cpu.max"), v2 ? "max 50000" : "-1");
       await refused(/Nano CPUs cannot be updated as CPU Period has already been set/, "update", "--cpus", "0.5", "limited");
+      await daemon.ok("update", "--blkio-weight", "300", "limited");
+      const weight = [...["blkio.bfq.weight", "blkio.weight"], ...["io.bfq.weight", "io.weight"]];
+      const weights = await Promise.all(weight.map((file) => cgroupFile("limited", ["blkio", file], file).catch(() => undefined)));
+      const set = weights.filter((text) => text !== undefined);
+      assert.ok(
+        set.every((text) => /^(default )?(300|2930)$/m.test(text)),
+        `${set}`,
+      );
       await refused(/Range of blkio weight is from 10 to 1000/, "update", "--blkio-weight", "5", "limited");
       const shown = "{{.HostConfig.Memory}} {{.HostConfig.MemorySwap}} {{.HostConfig.CpuQuota}} {{.HostConfig.CpusetCpus}}";
       assert.equal(await daemon.ok("inspect", "-f", shown, "limited"), `${bytes(150)} -1 -1 0`);
@@ -240,6 +249,66 @@ describe("resources", () => {
       assert.equal(await daemon.ok("inspect", "-f", "{{json .HostConfig}}", "refusing"), before);
       assert.equal(await cgroupFile("refusing", ["cpu", "cpu.shares"], "cpu.weight"), layout.version === 2 ? "8" : "200");
       await daemon.ok("rm", "-f", "refusing");
+    });
+
+    const disk = /^ +(\d+) +(\d+) +\d+ (\w+)$/m.exec(readFileSync("/proc/partitions", "utf8"));
+    const [, major, minor, name] = disk ?? [];
+    const noDisk = disk === null || !existsSync(`/dev/${name}`) ? "no disk here" : false;
+    test("limits of a disk: set, replaced, taken away", { skip: noDisk }, async () => {
+      const path = `/dev/${name}`;
+      await sleeper("writing", "--device-read-bps", `${path}:500mb`, "--device-write-iops", `${path}:5000`);
+      const number = `${major}:${minor}`;
+      /** Of reads in bytes, and of writes in operations a second. */
+      const limits = async (): Promise<readonly (string | undefined)[]> => {
+        if (layout.version === 2) {
+          const line = await cgroupFile("writing", ["", ""], "io.max");
+          return [/rbps=(\d+)/.exec(line)?.[1], /wiops=(\d+)/.exec(line)?.[1]];
+        }
+        const file = async (kind: string): Promise<string | undefined> =>
+          new RegExp(`^${number} (\\d+)$`, "m").exec(await cgroupFile("writing", ["blkio", `blkio.throttle.${kind}_device`], ""))?.[1];
+        return [await file("read_bps"), await file("write_iops")];
+      };
+      assert.deepEqual(await limits(), ["524288000", "5000"]);
+      const update = async (body: unknown): Promise<void> =>
+        assert.equal((await api("POST", "/v1.51/containers/writing/update", body)).status, 200);
+      await update({ BlkioDeviceReadBps: [{ Path: path, Rate: 1 << 30 }] });
+      assert.deepEqual(await limits(), ["1073741824", "5000"]);
+      await update({ BlkioDeviceReadBps: [], BlkioDeviceWriteIOps: [{ Path: path, Rate: 7000 }] });
+      assert.deepEqual(await limits(), [undefined, "7000"]);
+      assert.equal(
+        await daemon.ok("inspect", "-f", "{{json .HostConfig.BlkioDeviceReadBps}} {{json .HostConfig.BlkioDeviceWriteIOps}}", "writing"),
+        `[] [{"Path":"${path}","Rate":7000}]`,
+      );
+      const missing = await api("POST", "/v1.51/containers/writing/update", { BlkioDeviceReadBps: [{ Path: "/dev/nodisk", Rate: 1 }] });
+      assert.equal(missing.status, 400);
+      await daemon.ok("rm", "-f", "writing");
+    });
+
+    test("memory that is in use is not taken", async (context) => {
+      if (layout.version === 2) return context.skip("v2 calls the killer instead");
+      const hold = "x=$(yes | head -c 20000000); echo held; while :; do sleep 1; done";
+      const id = await run("greedy", "--memory", "200m", "--memory-swap", "200m", "busybox", "sh", "-c", hold);
+      await eventually("memory in use", async () => ((await daemon.ok("logs", "greedy")) === "held" ? true : undefined), 60_000);
+      await refused(
+        new RegExp(`Cannot update container ${id}: unable to set memory limit to 10485760 \\(current usage: \\d+, peak usage: \\d+\\)`),
+        ...["update", "--memory", "10m", "--memory-swap", "10m", "greedy"],
+      );
+      assert.equal(await daemon.ok("inspect", "-f", "{{.HostConfig.Memory}} {{.State.Running}}", "greedy"), `${200 << 20} true`);
+      assert.equal(await cgroupFile("greedy", ["memory", "memory.memsw.limit_in_bytes"], ""), String(200 << 20));
+      await daemon.ok("rm", "-f", "greedy");
+    });
+
+    test("a restart policy holds from the next exit", async () => {
+      await run("again", "busybox", "sh", "-c", "while ! test -f /tmp/end; do sleep 0.05; done; rm /tmp/end; exit 3");
+      await daemon.ok("update", "--restart", "on-failure:5", "again");
+      await daemon.ok("exec", "again", "touch", "/tmp/end");
+      await eventually("a restart", async () =>
+        (await daemon.ok("inspect", "-f", "{{.RestartCount}} {{.State.Status}}", "again")) === "1 running" ? true : undefined,
+      );
+      await daemon.ok("update", "--restart", "no", "again");
+      await daemon.ok("exec", "again", "touch", "/tmp/end");
+      assert.equal(await daemon.ok("wait", "again"), "3");
+      await daemon.ok("rm", "again");
     });
 
     test("of a stopped container holds from its next start, and outlives the daemon", async () => {
