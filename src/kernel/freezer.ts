@@ -20,7 +20,8 @@ interface Switch {
   readonly settled: () => Promise<boolean>;
 }
 
-function switchOf(cgroups: Cgroups): Switch {
+/** Undefined where there is no freezer. */
+function switchOf(cgroups: Cgroups): Switch | undefined {
   const unified = cgroups[""];
   if (unified !== undefined) {
     const events = join(unified, "cgroup.events");
@@ -32,7 +33,7 @@ function switchOf(cgroups: Cgroups): Switch {
     };
   }
   const directory = cgroups["freezer"];
-  if (directory === undefined) throw systemError("the freezer cgroup is not mounted");
+  if (directory === undefined) return undefined;
   const path = join(directory, "freezer.state");
   return { path, freeze: "FROZEN", thaw: "THAWED", settled: async () => (await readFile(path, "utf8")).trim() === "FROZEN" };
 }
@@ -45,6 +46,7 @@ const patienceMs = 5000;
  */
 export async function freeze(cgroups: Cgroups): Promise<void> {
   const own = switchOf(cgroups);
+  if (own === undefined) throw systemError("the freezer cgroup is not mounted");
   const end = Date.now() + patienceMs;
   await writeFile(own.path, own.freeze);
   for (let tries = 0; !(await own.settled()); tries++) {
@@ -61,6 +63,7 @@ export async function freeze(cgroups: Cgroups): Promise<void> {
 /** Lets all processes go on. A container that is gone is fine. */
 export async function thaw(cgroups: Cgroups): Promise<void> {
   const own = switchOf(cgroups);
+  if (own === undefined) return;
   await writeFile(own.path, own.thaw).catch((error: unknown) => {
     if (errnoOf(error) !== "ENOENT" && errnoOf(error) !== "ENODEV") throw error;
   });
@@ -68,8 +71,8 @@ export async function thaw(cgroups: Cgroups): Promise<void> {
 
 /** Whether the container has been frozen, or is on the way to it. */
 export async function isFrozen(cgroups: Cgroups): Promise<boolean> {
-  if (cgroups[""] === undefined && cgroups["freezer"] === undefined) return false;
   const own = switchOf(cgroups);
+  if (own === undefined) return false;
   const state = await readFile(own.path, "utf8").catch(() => own.thaw);
   return state.trim() !== own.thaw;
 }

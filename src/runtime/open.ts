@@ -11,6 +11,7 @@ import {
   prepareCgroupParent,
   removeCgroupParent,
 } from "../kernel/cgroups.ts";
+import { thaw } from "../kernel/freezer.ts";
 import { type HostFacts, readHostFacts } from "../kernel/host-facts.ts";
 import type { ExecSession, ExitRecord, Kernel, LaunchFailure, Monitor, TreeView } from "../kernel/kernel.ts";
 import { readProcessFile } from "../kernel/process-files.ts";
@@ -193,7 +194,11 @@ class LinuxRuntime implements Runtime {
   /** In place of a monitor that cannot any more. */
   async #clearAway(containerId: ContainerId, spec: RuntimeSpec | undefined): Promise<void> {
     try {
-      if (spec !== undefined) await this.#kernel.run(planCgroup(this.#facts.cgroups, spec.linux.cgroupsPath ?? "", {}).cleanup);
+      const path = spec?.linux.cgroupsPath;
+      if (path !== undefined) {
+        await thaw(cgroupDirectories(this.#facts.cgroups, path)); // of a paused container nothing could be killed
+        await this.#kernel.run(planCgroup(this.#facts.cgroups, path, {}).cleanup);
+      }
       await rm(monitorSocket(this.#execRoot, containerId), { force: true });
       await this.#dropSharedMemory(containerId);
     } catch (error) {

@@ -158,6 +158,20 @@ describe("resources", () => {
       );
     });
 
+    test("ends with its monitor, and leaves nothing", async () => {
+      await sleeper("orphaned");
+      const cgroups = await cgroupsOf("orphaned");
+      const pid = await daemon.ok("inspect", "-f", "{{.State.Pid}}", "orphaned");
+      await daemon.ok("pause", "orphaned");
+      const monitor = /^PPid:\t(\d+)$/m.exec(await readFile(`/proc/${pid}/status`, "utf8"))?.[1];
+      process.kill(Number(monitor), "SIGKILL");
+      assert.equal(await daemon.ok("wait", "orphaned"), "137");
+      for (const directory of Object.values(cgroups)) assert.ok(!existsSync(directory), directory);
+      await daemon.ok("start", "orphaned");
+      assert.equal(await stateOf("orphaned"), "running true false");
+      await daemon.ok("rm", "-f", "orphaned");
+    });
+
     test("survives the daemon", async () => {
       await sleeper("kept");
       await daemon.ok("pause", "kept");
