@@ -256,10 +256,10 @@ describe("resources", () => {
       const before = await daemon.ok("inspect", "-f", "{{json .HostConfig}}", "refusing");
       const answer = await api("POST", "/v1.51/containers/refusing/update", {
         CpuShares: 400,
-        BlkioDeviceReadBps: [{ Path: "/dev/null", Rate: 1 << 20 }],
+        BlkioDeviceReadBps: [{ Path: "/etc", Rate: 1 << 20 }],
       });
       assert.equal(answer.status, 500, JSON.stringify(answer.body));
-      assert.match(String(answer.body["message"]), /^Cannot update container .*: failed to write "1:3 .*: no such device$/);
+      assert.match(String(answer.body["message"]), /^Cannot update container .*: failed to write "0:0 .*: no such device$/);
       assert.equal(await daemon.ok("inspect", "-f", "{{json .HostConfig}}", "refusing"), before);
       assert.equal(await cgroupFile("refusing", ["cpu", "cpu.shares"], "cpu.weight"), layout.version === 2 ? "8" : "200");
       await daemon.ok("rm", "-f", "refusing");
