@@ -1,5 +1,6 @@
 /** The workloads, each figure of which has its budget as a ratio to Docker's. */
 import { execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import {
   closeSync,
   copyFileSync,
@@ -39,6 +40,9 @@ export const budgets: Readonly<{ [figure: string]: number }> = {
   "save 20,000 files": 3,
   "write 500,000 log lines": 2,
   "read 500,000 log lines": 3,
+  "cp 100 MB in": 1,
+  "cp 100 MB out": 2,
+  "commit 100 MB": 2,
 };
 
 const image = "bench-busybox:latest";
@@ -64,6 +68,16 @@ async function timed(record: Recorder, figure: string, work: () => Promise<unkno
   const start = performance.now();
   await work();
   record(figure, performance.now() - start);
+}
+
+let fileOf100: string | undefined;
+/** 100 MB that nobody can compress. */
+function largeFile(): string {
+  if (fileOf100 !== undefined && existsSync(fileOf100)) return fileOf100;
+  const path = `${mkdtempSync("/var/tmp/bench-large-")}/large`;
+  writeFileSync(path, randomBytes(100_000_000));
+  fileOf100 = path;
+  return path;
 }
 
 let tarOfMany: string | undefined;
@@ -172,6 +186,21 @@ export const workloads: Readonly<{ [name: string]: Workload }> = {
         if (bytes < 500_000 * (line.length + 1)) throw new Error(`${engine.name} lost log lines: ${bytes} bytes`);
       });
       await engine.api("DELETE", `/containers/${id}?force=1`);
+    },
+  },
+  files: {
+    rounds: 5,
+    async run(engine, record) {
+      await busybox(engine);
+      const file = largeFile();
+      const id = await create(engine, { Image: image, Cmd: ["sleep", "1000"], HostConfig: { NetworkMode: "none" } });
+      await engine.api("POST", `/containers/${id}/start`);
+      await timed(record, "cp 100 MB in", () => engine.cli(["cp", file, `${id}:/large`]));
+      await timed(record, "cp 100 MB out", () => engine.cli(["cp", `${id}:/large`, `${file}.out`]));
+      await timed(record, "commit 100 MB", () => engine.cli(["commit", id, "bench-committed:latest"]));
+      await engine.cli(["rmi", "bench-committed:latest"]);
+      await engine.api("DELETE", `/containers/${id}?force=1`);
+      rmSync(`${file}.out`);
     },
   },
 };

@@ -86,7 +86,7 @@ static bool enter_root(struct view *view, struct failure *failure)
 {
 	bool ok = fchdir(view->root) == 0 && sys_pivot_root(".", ".") == 0 && umount2(".", MNT_DETACH) == 0 && chdir("/") == 0;
 	/* A copy of the container's namespace has its root in the right place already. */
-	if (!ok && our.classic && errno == EINVAL) ok = chroot(".") == 0;
+	if (!ok && our.classic && errno == EBUSY) ok = chroot(".") == 0 && chdir("/") == 0;
 	return ok || fail(failure, "view", errno, "cannot enter the container's root");
 }
 
@@ -110,7 +110,12 @@ bool open_view(struct reader *from, struct view *view, struct failure *failure)
 	view->root = our.classic ? prepared.root : open("/root", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (view->root < 0) return fail(failure, "view", errno, "the container's root");
 	if (!(running && our.classic) && !attach_mounts(attach, view, failure)) return false;
+	char name[32];
+	int layers = our.classic ? open(our.layers, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
 	if (!enter_root(view, failure)) return false;
+	snprintf(name, sizeof name, ".stage-%d", (int)getpid());
+	if (layers >= 0) (void)unlinkat(layers, name, AT_REMOVEDIR);
+	if (layers >= 0) close(layers);
 	close(our.host_namespace);
 	close(our.layers_namespace);
 	close(our.stem_namespace);
