@@ -41,18 +41,14 @@ export async function createMounts(context: EngineContext, owner: MountOwner): P
       if (mount.type === "volume") await context.volumes.create({ Name: mount.name }, id);
       mounts.set(mount.target, mount);
     }
-    for (const request of requests) {
-      mounts.set(request.target, await resolve(context, id, request));
-    }
+    for (const request of requests) mounts.set(placeOf(request), await resolve(context, id, request));
     for (const request of requests) {
       const mount = mounts.get(request.target);
       if (request.type === "volume" && request.copy && mount?.type === "volume") copies.push([mount.name, request.target, false]);
     }
     for (const target of own.map((path) => cleanPath(`/${path}`))) {
       if (target === "/") throw invalidParameter(`invalid volume specification: '/': invalid specification: destination can't be '/'`);
-      const there = mounts.get(target);
-      // A tmpfs of `--tmpfs` lies over the volume, which is there all the same.
-      if (there !== undefined) continue;
+      if (mounts.has(target)) continue;
       const mount = await makeVolume(context, id, { ...ownVolume, driver: hostConfig.VolumeDriver ?? "", target });
       mounts.set(target, mount);
       copies.push([mount.name, target, true]);
@@ -63,6 +59,11 @@ export async function createMounts(context: EngineContext, owner: MountOwner): P
     throw error;
   }
   return [...mounts.values()];
+}
+
+/** A tmpfs of `--tmpfs` lies over a volume of the image or another container, which the container has all the same. */
+function placeOf(request: MountRequest): string {
+  return request.type === "tmpfs" && !request.listed ? `tmpfs on ${request.target}` : request.target;
 }
 
 const ownVolume: Omit<VolumeMountRequest, "target" | "driver"> = {

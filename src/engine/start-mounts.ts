@@ -12,8 +12,11 @@ import type { LiveContainer } from "./live-container.ts";
 export async function startMounts(context: EngineContext, live: LiveContainer, holder: string = live.id): Promise<UserMount[]> {
   const { mounts } = live.record.settings;
   if (mounts.length === 0) return [];
+  const covered = new Set(mounts.flatMap((mount) => (mount.type === "tmpfs" && !mount.listed ? [mount.target] : [])));
   const found: UserMount[] = [];
-  for (const mount of mounts) found.push(await findMount(context, holder, mount));
+  for (const mount of mounts) {
+    if (mount.type === "tmpfs" || !covered.has(mount.target)) found.push(await findMount(context, holder, mount));
+  }
   return found;
 }
 

@@ -152,6 +152,8 @@ describe("mounts", () => {
     const tmpfs = (target: string): string => `grep " ${target} tmpfs " /proc/mounts | cut -d' ' -f4; stat -c %a ${target}`;
     assert.equal(await sh(tmpfs("/data"), "--tmpfs", "/data:size=1m"), "rw,nosuid,nodev,noexec,relatime,size=1024k\n2750");
     assert.equal(await sh(tmpfs("/none"), "--tmpfs", "/none:size=64k,mode=700,exec"), "rw,nosuid,nodev,relatime,size=64k,mode=700\n700");
+    const over = await sh("ls -A /vol | wc -l; grep ' /vol ' /proc/mounts", "--tmpfs", "/vol");
+    assert.match(over, /^0\ntmpfs \/vol tmpfs [^\n]*$/, "over the volume of the image");
     const sized = "type=tmpfs,target=/t,tmpfs-size=1048576,tmpfs-mode=1755";
     assert.match(await sh(tmpfs("/t"), "--mount", sized), /^rw,nosuid,nodev,noexec,relatime,size=1024k,mode=1755\n1755$/);
     assert.match(await sh("touch /t/x 2>&1 || true", "--mount", "type=tmpfs,target=/t,readonly"), /Read-only file system/);
