@@ -36,6 +36,7 @@ export function groupHelp(path: readonly string[], entry: Entry): string {
 export function rootHelp(entries: readonly Entry[], flags: readonly FlagSpec[]): string {
   const common = entries.filter((entry) => entry.common === true);
   const groups = entries.filter((entry) => entry.entries !== undefined);
+  groups.sort((a, b) => (a.name < b.name ? -1 : 1));
   const rest = entries.filter((entry) => entry.common !== true && entry.entries === undefined);
   rest.sort((a, b) => (a.name < b.name ? -1 : 1));
   const width = 10;

@@ -181,6 +181,18 @@ describe("hosts", () => {
     assert.ok(daemon.headers.length >= 2 && daemon.headers.every((headers) => headers["x-mine"] === "yes"));
   });
 
+  test("--json is what jq takes", async () => {
+    daemon.script = { "GET /containers/json": { json: [{ Names: ["/web"] }, { Names: ["/db"] }] } };
+    const { stdout } = await run("berth", ["-H", daemon.host, "ps", "--json"]);
+    assert.deepEqual(
+      stdout
+        .trim()
+        .split("\n")
+        .map((line) => (JSON.parse(line) as { Names: string }).Names),
+      ["web", "db"],
+    );
+  });
+
   test("ssh: the other machine's dial-stdio is spoken to", async () => {
     const bin = join(folder, "bin");
     mkdirSync(bin);

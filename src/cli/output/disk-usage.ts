@@ -159,11 +159,13 @@ const volumeUsageShape: ListShape<Volume> = { ...volumeShape, table: "{{.Name}}\
 
 /** The four tables of `system df -v`. */
 export function verboseUsage(usage: SystemDataUsageResponse): string {
+  // What a container has of its image is counted there.
+  const containers = (usage.Containers ?? []).map((container) => ({ ...container, SizeRootFs: 0 }));
   const print = <Item>(shape: ListShape<Item>, items: readonly Item[]): string =>
     formatList(shape, items, { format: "", quiet: false, truncate: true });
   return [
     `Images space usage:\n\n${print(imageUsageShape, (usage.Images ?? []).map(namedOnce))}`,
-    `Containers space usage:\n\n${print(containerUsageShape, usage.Containers ?? [])}`,
+    `Containers space usage:\n\n${print(containerUsageShape, containers)}`,
     `Local Volumes space usage:\n\n${print(volumeUsageShape, usage.Volumes ?? [])}`,
     `Build cache usage: ${formatSize(cacheLine(usage).sizeBytes, 4)}\n\n${print(cacheShape, usage.BuildCache ?? [])}`,
   ].join("\n");

@@ -23,7 +23,7 @@ export const command: Command = {
     }
     if (format === "") {
       context.out(
-        `Client:\n Version:    ${client.Version}\n Debug Mode: ${client.Debug}\n\nServer:\n${server === undefined ? "" : infoText(server)}`,
+        `Client:\n Version:    ${client.Version}\n Context:    ${client.Context}\n Debug Mode: ${client.Debug}\n\nServer:\n${server === undefined ? "" : infoText(server)}`,
       );
       for (const warning of server?.Warnings ?? []) context.err(`${warning}\n`);
       if (failure !== "") throw new ExitError(1, failure);

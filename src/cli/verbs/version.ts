@@ -20,11 +20,19 @@ function buildTime(text: string): string {
   return `${day} ${month} ${String(Number(of)).padStart(2)} ${clock} ${year}`;
 }
 
-function clientText(contextName: string): string {
+/** The client as it speaks to this daemon. */
+interface Speaker {
+  readonly contextName: string;
+  /** The API version agreed on: the daemon's where that is older. */
+  readonly apiVersion: string;
+}
+
+function clientText({ contextName, apiVersion }: Speaker): string {
   const client = clientVersion();
+  const downgraded = apiVersion === client.ApiVersion ? "" : ` (downgraded from ${client.ApiVersion})`;
   const rows: Rows = [
     ["Version", client.Version],
-    ["API version", client.ApiVersion],
+    ["API version", `${apiVersion}${downgraded}`],
     ["Node version", client.NodeVersion],
     ["Git commit", client.GitCommit],
     ["Built", buildTime(client.BuildTime)],
@@ -53,10 +61,10 @@ function serverText(server: SystemVersion): string {
   return text;
 }
 
-function view(server: SystemVersion | null, contextName: string): Computed {
+function view(server: SystemVersion | null, { contextName, apiVersion }: Speaker): Computed {
   const client = clientVersion();
   return new Computed("system.versionInfo", {
-    Client: () => withGoNames({ ...client, DefaultAPIVersion: client.ApiVersion, Context: contextName }),
+    Client: () => withGoNames({ ...client, ApiVersion: apiVersion, DefaultAPIVersion: client.ApiVersion, Context: contextName }),
     Server: () => (server === null ? null : withGoNames({ ...server })),
     ServerOK: () => () => server !== null,
   });
@@ -75,10 +83,12 @@ export const command: Command = {
     } catch (error) {
       failure = error;
     }
-    if (format === "") context.out(clientText(context.contextName()) + (server === null ? "" : serverText(server)));
+    const apiVersion = server === null ? clientVersion().ApiVersion : await context.client().version();
+    const speaker = { contextName: context.contextName(), apiVersion };
+    if (format === "") context.out(clientText(speaker) + (server === null ? "" : serverText(server)));
     else {
       try {
-        context.out(`${compileTemplate(format === "json" ? "{{json .}}" : format).execute(view(server, context.contextName()))}\n`);
+        context.out(`${compileTemplate(format === "json" ? "{{json .}}" : format).execute(view(server, speaker))}\n`);
       } catch (error) {
         if (failure === undefined) throw invalidParameter(`template parsing error: ${messageOf(error)}`, error);
       }

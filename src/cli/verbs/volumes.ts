@@ -25,7 +25,7 @@ export const create: Command = {
     const named = flags.string("name");
     if (given !== undefined && named !== "")
       throw new ExitError(1, "conflicting options: cannot specify a volume-name through both --name and as a positional arg");
-    const volume = await context.client().json<Volume>("POST", "/volumes/create", {
+    const volume = await context.startedClient().json<Volume>("POST", "/volumes/create", {
       json: {
         Name: given ?? named,
         Driver: flags.string("driver"),
