@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { isEngineError, messageOf } from "../base/errors.ts";
+import { errnoOf, isEngineError, messageOf } from "../base/errors.ts";
 import { defaultHost, type TlsOptions } from "../client/address.ts";
 import { EngineClient } from "../client/engine-client.ts";
 import { type Command, type Context, type Entry, ExitError, RunError } from "./command.ts";
@@ -212,8 +212,8 @@ function fail(error: unknown): never {
   const status = error instanceof ExitError ? error.status : 1;
   const text = messageOf(error);
   if (text !== "") writeAll(2, `${text}\n`);
-  // What is no EngineError is a fault of ours: its origin helps whoever reports it.
-  const expected = error instanceof ExitError || isEngineError(error);
+  // What is neither an EngineError nor the system's is a fault of ours: its origin helps whoever reports it.
+  const expected = error instanceof ExitError || isEngineError(error) || errnoOf(error) !== undefined;
   if (error instanceof Error && (process.argv.includes("-D") || !expected)) writeAll(2, `${error.stack ?? ""}\n`);
   process.exit(status);
 }

@@ -100,6 +100,11 @@ describe("archives", () => {
     assert.equal(readFileSync(join(out, "f"), "utf8"), "new");
   });
 
+  test("a file that cannot be written is named", async () => {
+    const long = "x".repeat(300);
+    await assert.rejects(extract(archive({ name: long, text: "x" })), /lstat .*x{300}: (file )?name too long/);
+  });
+
   test("an archive that is cut off, or none, is refused", async () => {
     const whole = Buffer.concat([headerBlocks({ ...base, name: "x", sizeBytes: 2000 }), Buffer.alloc(1000)]);
     await assert.rejects(extract(pieces(whole)), /unexpected EOF/);

@@ -16,7 +16,7 @@ import {
 } from "node:fs";
 import { dirname, join, normalize, resolve } from "node:path";
 import { forbidden, invalidParameter } from "../../base/errors.ts";
-import { fileError } from "./file-error.ts";
+import { fileError, toldOfFile } from "./file-error.ts";
 import type { TarEntry } from "./tar-header.ts";
 import type { TarReader } from "./tar-reader.ts";
 
@@ -123,7 +123,12 @@ export async function extractTar(reader: TarReader, directory: string, rename: (
   const extraction = new Extraction(directory);
   for (let entry = await reader.next(); entry !== undefined; entry = await reader.next()) {
     const link = entry.kind === "hardlink" ? rename(entry.link) : entry.link;
-    await extraction.add({ ...entry, name: rename(entry.name), link }, reader.data());
+    const name = rename(entry.name);
+    try {
+      await extraction.add({ ...entry, name, link }, reader.data());
+    } catch (error) {
+      throw toldOfFile(error, join(directory, name));
+    }
   }
   extraction.finish();
 }

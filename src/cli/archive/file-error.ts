@@ -1,5 +1,15 @@
 import { getSystemErrorMessage } from "node:util";
-import { type EngineError, errnoOf, messageOf, notFound, systemError } from "../../base/errors.ts";
+import { type EngineError, errnoOf, isEngineError, messageOf, notFound, systemError } from "../../base/errors.ts";
+
+/** What Node threw of a file operation, in Go's words; everything else as it is. */
+export function toldOfFile(error: unknown, path: string): unknown {
+  if (errnoOf(error) === undefined || isEngineError(error)) return error;
+  const of = (field: "syscall" | "path"): string | undefined => {
+    const value: unknown = Reflect.get(error as Error, field);
+    return typeof value === "string" ? value : undefined;
+  };
+  return fileError(of("syscall") ?? "write", of("path") ?? path, error);
+}
 
 /** A failed file operation in the words that Go has for it: `lstat /x: no such file or directory`. */
 export function fileError(operation: string, path: string, error: unknown): EngineError {

@@ -55,7 +55,14 @@ class TarWriter {
     const entry = this.#entry(path, name, kind, stats);
     yield headerBlocks(entry);
     if (entry.kind === "file") yield* fileData(path, entry.sizeBytes);
-    if (kind === "directory") for (const child of readdirSync(path).sort()) yield* this.tree(`${path}/${child}`, `${name}/${child}`);
+    if (kind !== "directory") return;
+    let children: string[];
+    try {
+      children = readdirSync(path).sort();
+    } catch (error) {
+      throw fileError("open", path, error);
+    }
+    for (const child of children) yield* this.tree(`${path}/${child}`, `${name}/${child}`);
   }
 
   #entry(path: string, name: string, kind: EntryKind, stats: BigIntStats): TarEntry {
