@@ -21,7 +21,9 @@ const contexts =
 const completion = (name: "answer" | "bashScript" | "zshScript" | "fishScript") => async () => ({
   command: (await import("./verbs/completion.ts"))[name],
 });
-const volumes = (name: "create" | "ls" | "inspect" | "rm") => async () => ({ command: (await import("./verbs/volumes.ts"))[name] });
+const volumes = (name: "create" | "ls" | "inspect" | "rm" | "update") => async () => ({
+  command: (await import("./verbs/volumes.ts"))[name],
+});
 
 const run = verb("run", "Create and run a new container from an image", "container run, run", () => import("./verbs/run.ts"));
 const exec = verb("exec", "Run a command in a running container", "container exec, exec", () => import("./verbs/exec.ts"));
@@ -122,6 +124,7 @@ const groups: readonly Entry[] = [
       verb("ls", "List volumes", "volume ls, volume list", volumes("ls"), { aliases: ["list"] }),
       verb("prune", "Remove unused volumes", "", prune("volumes")),
       verb("rm", "Remove volumes", "volume rm, volume remove", volumes("rm"), { aliases: ["remove"] }),
+      verb("update", "Update a volume (cluster volumes only)", "", volumes("update")),
     ],
   },
   {

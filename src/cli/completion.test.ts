@@ -38,7 +38,7 @@ describe("completion", () => {
 
   const offered: readonly (readonly [string, string])[] = [
     ["vol", "volume :4"],
-    ["volume ", "create inspect ls prune rm :4"],
+    ["volume ", "create inspect ls prune rm update :4"],
     ["volume rm ", "data :4"],
     ["container ls --fil", "--filter :4"],
     ["stop ", "web :4"],

@@ -564,7 +564,7 @@ describe("like docker", () => {
     volume ls|volume ls -q|volume ls -f dangling=true --format json|volume ls --format {{.Name}}:{{.Labels}}:{{json .}}|volume ls --format {{.Name}}{{.Mountpoint}}{{.Scope}}{{.Links}}{{.Size}}|volume list --format raw|volume ls x
     volume inspect v|volume inspect v w|volume inspect -f {{.Mountpoint}}{{.Options}}{{.Labels}} v|volume inspect
     inspect v|inspect --type volume v w|inspect --type volume -f {{.UsageData.Size}} v
-    volume rm v|volume rm v w|volume rm -f v|volume rm|volume nosuch
+    volume update v|volume update w|volume update|volume rm v|volume rm v w|volume rm -f v|volume rm|volume nosuch
     stats --no-stream|stats --no-stream -a --no-trunc|stats --no-stream web|stats --no-stream b|stats --no-stream b web|stats b
     stats --no-stream --format json web|stats --no-stream --format {{.Container}}:{{.CPUPerc}}:{{.MemUsage}} web
     system df|system df -v|system df --format json|system df -v --format json|system df --format {{.Type}}{{.Size}}|system df -v --format table|system df x

@@ -32,7 +32,7 @@ const inGroups: Readonly<Record<string, string>> = {
   container: `attach commit cp create diff exec export inspect kill logs ls pause port prune rename restart rm run start stats
     stop top unpause update wait`,
   image: "history import inspect load ls prune pull rm save tag",
-  volume: "create inspect ls prune rm",
+  volume: "create inspect ls prune rm update",
   system: "df events info prune dial-stdio",
   context: "create export import inspect ls rm show update use",
 };

@@ -20,7 +20,6 @@ const accidental = /^docker volume ls .*(\.Labels|-f name=)/;
 
 /** Lines that only one of them prints, with the reason. */
 const reasons: readonly (readonly [line: RegExp, reason: string])[] = [
-  [/get aa: no such volume|unknown command: docker volume|^! *(Usage: .*|Run .*)?$/, "no volumes of a swarm"],
   [/<gt \.SizeRw 0\.0>|^> ?(true true)?$|^= [01]$/, "numbers of a template have one type"],
   [/GwPriority/, "a field that newer APIs have, which docker's client fills in"],
 ];

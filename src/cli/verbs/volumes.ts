@@ -83,3 +83,16 @@ export const rm: Command = {
     });
   },
 };
+
+/** Docker can change volumes of a swarm and no others. */
+export const update: Command = {
+  usage: "[OPTIONS] [VOLUME]",
+  args: { least: 1, most: 1 },
+  completes: "volumes",
+  flags: [{ name: "availability", type: "string", help: 'Cluster Volume availability ("active", "pause", "drain")', default: "active" }],
+  async run(context, _flags, [name = ""]) {
+    const volume = await context.client().json<Volume>("GET", volumePath(name));
+    const local = volume.ClusterVolume === undefined || volume.ClusterVolume === null;
+    throw new ExitError(1, local ? "Can only update cluster volumes" : "berth does not update cluster volumes: use docker");
+  },
+};
