@@ -45,8 +45,8 @@ export function errnoText(number: number): string {
   return errnoWords.get(number) ?? `errno ${number}`;
 }
 
-const created =
-  "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process";
+const refused = "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed";
+const created = `${refused}: unable to start container process`;
 const duringInit = `${created}: error during container init`;
 const inSession = "OCI runtime exec failed: exec failed: unable to start container process";
 
@@ -97,6 +97,11 @@ function mountWords(about: string, number: number): string {
 
 /** Stages of exec sessions carry this mark, so that their failures are told apart from a container's. */
 const sessionMark = "session/";
+
+/** What Docker's runtime would not even begin with. */
+export function runtimeRefused(why: string): string {
+  return `${refused}: ${why}: unknown`;
+}
 
 /** The failure of an exec session, marked as such. */
 export function sessionFailure(failure: LaunchFailure): LaunchFailure {

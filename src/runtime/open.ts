@@ -1,7 +1,7 @@
 import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type ContainerId, errnoOf, log, messageOf, systemError } from "../base/base.ts";
+import { type ContainerId, errnoOf, isEngineError, log, messageOf, systemError } from "../base/base.ts";
 import { loadDefaultProfile, profileName } from "../kernel/apparmor.ts";
 import {
   allowRealtime,
@@ -20,7 +20,7 @@ import { makeMissingSource } from "./bind-sources.ts";
 import { checkResources } from "./check-resources.ts";
 import { containerDevices } from "./devices.ts";
 import { execPlan } from "./exec.ts";
-import { sessionFailure } from "./explain-failure.ts";
+import { runtimeRefused, sessionFailure } from "./explain-failure.ts";
 import { limitContainer } from "./limit-container.ts";
 import { ipcMode } from "./namespaces.ts";
 import { launchPlan } from "./plan.ts";
@@ -113,7 +113,11 @@ class LinuxRuntime implements Runtime {
 
   async start(request: StartRequest): Promise<RunningContainer> {
     const { hostConfig } = request;
-    checkSysctls(hostConfig);
+    try {
+      checkSysctls(hostConfig);
+    } catch (error) {
+      throw isEngineError(error, "InvalidParameter") ? systemError(runtimeRefused(error.message), error) : error;
+    }
     const [user, devices] = await Promise.all([
       this.#user(request),
       containerDevices(hostConfig),

@@ -54,6 +54,10 @@ const split = (line: string): readonly [mark: string, indent: string, text: stri
   return [mark, indent, text];
 };
 
+/** A written `<id>` stands for any id. */
+const isAs = (line: string, written: string): boolean =>
+  line === written || (written.includes("<id>") && line.replaceAll(/<id [\d.]+>/g, "<id>") === written);
+
 /** `lines` with those of the allowance that begin at `at` replaced; undefined when they are not there. */
 function replaceAt(lines: readonly string[], at: number, { docker, berth }: Hunk): string[] | undefined {
   const [, there = ""] = split(lines[at] ?? "");
@@ -64,7 +68,7 @@ function replaceAt(lines: readonly string[], at: number, { docker, berth }: Hunk
     const [mark, indent, text] = split(line);
     return `${mark}${" ".repeat(shift)}${indent}${text}`;
   };
-  if (docker.some((line, index) => lines[at + index] !== moved(line))) return undefined;
+  if (docker.some((line, index) => !isAs(lines[at + index] ?? "", moved(line)))) return undefined;
   return [...lines.slice(0, at), ...berth.map(moved), ...lines.slice(at + docker.length)];
 }
 

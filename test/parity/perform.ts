@@ -24,7 +24,7 @@ function environment(engine: Engine): Record<string, string> {
 
 function shell(engine: Engine, line: string, cwd = "/", input: string | Uint8Array = ""): Promise<Result> {
   const script = 'cd "$1" && eval "$2"';
-  return command("timeout", ["-s", "KILL", "60", "sh", "-c", script, "sh", cwd, line], { env: environment(engine), input });
+  return command("timeout", ["-s", "KILL", "45", "sh", "-c", script, "sh", cwd, line], { env: environment(engine), input });
 }
 
 /** The image that every group starts with; nothing else is there. */

@@ -27,7 +27,8 @@ docker create --cap-drop NOSUCH busybox true
 docker create --stop-signal NOSUCH busybox true
 docker create --log-driver nosuch busybox true
 docker create --log-opt nosuch=1 busybox true
-docker create --log-opt max-size=x busybox true
+docker create --log-opt max-size=x --name logopt busybox true
+docker start logopt
 docker create --log-driver none --log-opt max-size=1k busybox true
 docker create --security-opt nosuch busybox true
 docker create --security-opt nosuch=1 busybox true
@@ -73,7 +74,10 @@ docker create --volumes-from nosuch busybox true
 docker create --volumes-from pub:nosuch busybox true
 docker create --link nosuch busybox true
 docker create --sysctl nosuch=1 busybox true
-docker create --network host --sysctl net.ipv4.ip_forward=1 busybox true
+docker create --network host --sysctl net.ipv4.ip_forward=1 --name sysctl busybox true
+docker start sysctl
+docker create --network container:nosuch --name joins busybox true
+docker start joins
 docker create --device /nosuch --name late busybox true
 docker start late
 docker create --gpus all --name gpu busybox true

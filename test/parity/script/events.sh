@@ -23,11 +23,11 @@ docker stop -t 0 cc
 docker rm bb cc
 docker volume rm vol
 docker run --rm --name never --network none busybox nosuch
-docker run -d --rm --name dd --network none -m 8m busybox tail /dev/zero
+docker run -d --rm --name dd --network none -m 24m busybox tail /dev/zero
 until [ -z "$(docker ps -aqf name=dd)" ]; do sleep 0.1; done
 sleep 0.3; date +%s.%N >until
 docker events --since $(cat since) --until $(cat until) --filter type=container --format '{{.Action}}' | grep -v '^stop$\|^unpause$'
-docker events --since $(cat since) --until $(cat until) | sed 's/[^ ]* //' | sort
+docker events --since $(cat since) --until $(cat until) | sed 's,[^ ]* ,,; s,[0-9a-f]\{64\},ID,g; s,execDuration=[0-9]*,execDuration=N,' | sort -u
 docker events --since $(cat since) --until $(cat until) --format json --filter container=bb
 docker events --since $(cat since) --until $(cat until) --filter event=die --format '{{.Actor.Attributes.name}} {{.Actor.Attributes.exitCode}} {{.Actor.Attributes.image}}'
 docker events --since $(cat since) --until $(cat until) --filter type=volume --format '{{.Action}} {{.Actor.ID}} {{.Actor.Attributes}}' | sort -u
