@@ -106,6 +106,19 @@ export class Engine implements AsyncDisposable {
     });
   }
 
+  /** Pids of the daemon and of its broker. Berth only. */
+  processes(): [daemon: number, broker: number] {
+    const daemon = this.#child.pid ?? 0;
+    const broker = readdirSync("/proc").find((pid) => {
+      try {
+        return /^Name:\tberth-broker$/m.test(statusOf(pid)) && statusOf(pid).includes(`\nPPid:\t${daemon}\n`);
+      } catch {
+        return false;
+      }
+    });
+    return [daemon, Number(broker)];
+  }
+
   /** PSS in MiB of the engine's own processes: the daemon with its helpers, and the monitors or shims of containers. */
   memory(): number {
     let total = 0;
@@ -135,6 +148,8 @@ export class Engine implements AsyncDisposable {
     }
   }
 }
+
+const statusOf = (pid: string): string => readFileSync(`/proc/${pid}/status`, "utf8");
 
 async function start(name: "berth" | "docker", program: string, args: (data: string, run: string) => string[]): Promise<Engine> {
   const data = mkdtempSync(`/var/tmp/bench-${name}-`);

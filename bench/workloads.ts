@@ -45,10 +45,10 @@ export const budgets: Readonly<{ [figure: string]: number }> = {
   "commit 100 MB": 2,
 };
 
-const image = "bench-busybox:latest";
+export const image = "bench-busybox:latest";
 const imported = new Set<Engine>();
 
-async function busybox(engine: Engine): Promise<void> {
+export async function importBusybox(engine: Engine): Promise<void> {
   if (imported.has(engine)) return;
   const dir = mkdtempSync("/var/tmp/bench-rootfs-");
   for (const name of ["bin", "etc", "tmp", "root", "proc", "sys", "dev"]) mkdirSync(`${dir}/${name}`);
@@ -109,7 +109,7 @@ export const workloads: Readonly<{ [name: string]: Workload }> = {
   run: {
     rounds: 15,
     async run(engine, record) {
-      await busybox(engine);
+      await importBusybox(engine);
       for (const net of ["bridge", "none", "host"]) {
         await timed(record, `docker run --rm, ${net}`, () => engine.cli(["run", "--rm", `--net=${net}`, image, "true"]));
       }
@@ -118,7 +118,7 @@ export const workloads: Readonly<{ [name: string]: Workload }> = {
   api: {
     rounds: 15,
     async run(engine, record) {
-      await busybox(engine);
+      await importBusybox(engine);
       let id = "";
       await timed(record, "API create", async () => {
         id = await create(engine, sleeper);
@@ -138,7 +138,7 @@ export const workloads: Readonly<{ [name: string]: Workload }> = {
   parallel: {
     rounds: 3,
     async run(engine, record) {
-      await busybox(engine);
+      await importBusybox(engine);
       let ids: string[] = [];
       await timed(record, "create+start 50", async () => {
         ids = await Promise.all(
@@ -170,7 +170,7 @@ export const workloads: Readonly<{ [name: string]: Workload }> = {
   logs: {
     rounds: 3,
     async run(engine, record) {
-      await busybox(engine);
+      await importBusybox(engine);
       const line = "0123456789".repeat(7);
       const id = await create(engine, {
         Image: image,
