@@ -191,7 +191,7 @@ export const workloads: Readonly<{ [name: string]: Workload }> = {
   files: {
     rounds: 5,
     async run(engine, record) {
-      await busybox(engine);
+      await importBusybox(engine);
       const file = largeFile();
       const id = await create(engine, { Image: image, Cmd: ["sleep", "1000"], HostConfig: { NetworkMode: "none" } });
       await engine.api("POST", `/containers/${id}/start`);
