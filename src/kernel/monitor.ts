@@ -176,7 +176,8 @@ export class LinuxMonitor implements Monitor {
 
   expectExec(): void {
     if (this.#closed || this.#spare !== undefined) return;
-    const connecting = quiet(connectUnix(this.#path));
+    // A monitor that ends breaks it, and nobody may be listening then.
+    const connecting = quiet(connectUnix(this.#path).then((socket) => socket.on("error", () => undefined)));
     const forget = (): void => {
       clearTimeout(timer);
       this.#spare = undefined;
@@ -184,7 +185,7 @@ export class LinuxMonitor implements Monitor {
     const drop = (): void => {
       forget();
       connecting.then(
-        (socket) => socket.on("error", () => undefined).destroy(),
+        (socket) => socket.destroy(),
         () => undefined,
       );
     };
