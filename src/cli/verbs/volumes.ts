@@ -93,6 +93,6 @@ export const update: Command = {
   async run(context, _flags, [name = ""]) {
     const volume = await context.client().json<Volume>("GET", volumePath(name));
     const local = volume.ClusterVolume === undefined || volume.ClusterVolume === null;
-    throw new ExitError(1, local ? "Can only update cluster volumes" : "berth does not update cluster volumes: use docker");
+    throw new ExitError(1, local ? "can only update cluster volumes" : "berth does not update cluster volumes: use docker");
   },
 };
