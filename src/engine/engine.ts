@@ -31,11 +31,8 @@ import type {
 import type { Volumes } from "../volumes/volumes.ts";
 import { adoptContainers } from "./adopt-containers.ts";
 import { type AttachOptions, attachContainer, type StreamSession } from "./attach-container.ts";
-
 import { changeConnection, createNetwork, pruneNetworks, removeNetwork } from "./change-networks.ts";
-
 import { type CommitRequest, commitContainer } from "./commit-container.ts";
-
 import { EngineContext, type ReadLog } from "./context.ts";
 import { type CopyInOptions, type PathStat, readPath, statPath, writePath } from "./copy-files.ts";
 import { createContainer } from "./create-container.ts";
