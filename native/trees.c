@@ -10,7 +10,8 @@
  * ends without it leaves it unread, which resets the connection, so that half a tar is never taken for a whole one.
  *
  * With a client (`i32 pid, i32 descriptor` of the daemon; -1: none) a tar goes to that connection of the daemon's itself,
- * as chunks of HTTP, all but the last one. The answer begins with whether it does: u8.
+ * as chunks of HTTP, all but the last one; a layer so goes into a file of the daemon's, as it is. The answer begins with
+ * whether it does: u8.
  */
 #include "kernel-calls.h"
 #include "protocol.h"
@@ -125,6 +126,8 @@ _Noreturn static void read_all(const struct frame *request, struct reader *from,
 	struct view view;
 	static struct reading reading;
 	bool direct = take_client(from);
+	/* A layer goes into a file. */
+	if (upper) output.framed = false;
 	int root;
 	if (upper) {
 		const char *path = read_text(from);

@@ -105,13 +105,10 @@ function unlessEnded(error: unknown): void {
 async function readLayer(context: EngineContext, live: LiveContainer): Promise<Digest | undefined> {
   const upper = join(context.statePath(live.id), "upper");
   if ((await readdir(upper)).length === 0) return undefined;
-  const tar = await context.kernel.trees.layer(upper);
   try {
-    return (await context.layers.ingest(tar)).diffId;
+    return (await context.layers.ingestWritten((file) => context.kernel.trees.layer(upper, file))).diffId;
   } catch (error) {
     throw isEngineError(error) ? error : systemError(`cannot read the files of container ${live.id}: ${messageOf(error)}`, error);
-  } finally {
-    tar.destroy();
   }
 }
 

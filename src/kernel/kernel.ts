@@ -119,8 +119,8 @@ export interface Trees {
    * directories only when they themselves have changed.
    */
   changes(lower: readonly string[], upper: string): Promise<TreeChange[]>;
-  /** An overlay's upper directory as the tar of a layer: whiteouts in OCI's form, the same bytes each time. */
-  layer(upper: string): Promise<Readable>;
+  /** Writes an overlay's upper directory into a file that we have open as the tar of a layer: whiteouts in OCI's form, the same bytes each time. */
+  layer(upper: string, file: number): Promise<void>;
 }
 
 /** What a container's file system consists of when it is looked at from outside. */

@@ -1,8 +1,9 @@
 /** A container's files through the broker's workers: native/trees.h. One connection is one piece of work. */
-import { constants } from "node:fs";
+import { constants, write } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import type { Socket } from "node:net";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { isEngineError, messageOf, systemError } from "../base/base.ts";
 import { message, PayloadReader } from "./frames.ts";
 import type { FileMeta, TarOutput, TreeChange, TreeEntry, TreeStat, Trees, TreeView, TreeWriter } from "./kernel.ts";
@@ -206,6 +207,10 @@ function parseChanges(bytes: Buffer): TreeChange[] {
   return changes;
 }
 
+async function writeWhole(file: number, bytes: Buffer): Promise<void> {
+  for (let done = 0; done < bytes.length; ) done += (await promisify(write)(file, bytes, done)).bytesWritten;
+}
+
 export function openTrees(execRoot: string): Trees {
   const ask = async (to: ByteWriter): Promise<{ socket: Socket; answer: Buffer }> => {
     try {
@@ -246,8 +251,12 @@ export function openTrees(execRoot: string): Trees {
       for await (const chunk of following(socket, false).tar) chunks.push(chunk as Buffer);
       return parseChanges(Buffer.concat(chunks));
     },
-    async layer(upper) {
-      return following((await ask(writeClient(request("layer"), undefined).text(upper))).socket, false).tar;
+    async layer(upper, file) {
+      const { socket, answer } = await ask(writeClient(request("layer"), file).text(upper));
+      const { tar, sendToClient } = following(socket, new PayloadReader(answer).u8() !== 0);
+      sendToClient?.();
+      // Where the worker could not take the file, the bytes come through here.
+      for await (const chunk of tar) await writeWhole(file, chunk as Buffer);
     },
   };
 }

@@ -8,7 +8,7 @@ import type { FromWorker, ToWorker } from "./worker-messages.ts";
 /** Larger pieces gain nothing; smaller ones cost a system call each. */
 const pieceBytes = 1 << 20;
 
-type Message = Exclude<ToWorker, { type: "begin" }>["type"];
+type Message = Exclude<ToWorker, { type: "begin" | "read" }>["type"];
 
 /** The messages of the stream being taken in. */
 class Inbox {
@@ -54,12 +54,13 @@ async function takeIn(directory: string, ring: ByteRing, messages: Inbox): Promi
 }
 
 port.on("message", (message: ToWorker) => {
-  if (message.type !== "begin") {
+  if (message.type !== "begin" && message.type !== "read") {
     inbox.receive(message.type);
     return;
   }
   inbox = new Inbox();
-  takeIn(message.directory, new ByteRing(message.ring), inbox).then(
+  const work = message.type === "read" ? LayerIntake.read(message.directory) : takeIn(message.directory, new ByteRing(message.ring), inbox);
+  work.then(
     (taken) => send({ type: "done", taken }),
     (error: unknown) => send({ type: "failed", code: error instanceof EngineError ? error.code : "System", message: messageOf(error) }),
   );

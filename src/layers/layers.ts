@@ -23,6 +23,12 @@ export interface Layers {
    * @throws InvalidParameter for a stream that is no well-formed, safe tar, or has another digest; nothing is left
    */
   ingest(source: Readable, expected?: Digest, claim?: (diffId: Digest) => Promise<void>): Promise<IngestedLayer>;
+  /**
+   * Takes in a plain tar that `write` puts into a file of ours, for a writer that does so itself. The caller sees to it
+   * that no layer is removed meanwhile.
+   * @throws as {@link Layers.ingest}
+   */
+  ingestWritten(write: (descriptor: number) => Promise<void>): Promise<IngestedLayer>;
   has(diffId: Digest): Promise<boolean>;
   /** The byte-exact uncompressed tar. `createReadStream` on it is what save and push send. */
   tarPath(diffId: Digest): string;

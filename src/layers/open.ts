@@ -1,11 +1,13 @@
 /** Opens the layers of a data root. */
+import { open, stat } from "node:fs/promises";
+import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { type Digest, invalidParameter, unavailable } from "../base/base.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { ChainFiles } from "./chain-files.ts";
 import type { LayerDriver } from "./driver.ts";
 import { ErofsDriver } from "./erofs-driver.ts";
-import { LayerIntake, type TakenIn } from "./intake.ts";
+import { LayerIntake, type TakenIn, tarName } from "./intake.ts";
 import type { IngestedLayer, Layers } from "./layers.ts";
 import { Overlay2Driver } from "./overlay2-driver.ts";
 import { LayerStore } from "./store.ts";
@@ -68,6 +70,25 @@ class OpenLayers implements Layers, AsyncDisposable {
     const diffId = `sha256:${taken.hex}` as Digest;
     if (expected !== undefined && diffId !== expected) throw invalidParameter(`invalid diffID: expected "${expected}", got "${diffId}"`);
     if (expected === undefined) await claim?.(diffId);
+    return await this.#keep(unfinished, taken);
+  }
+
+  async ingestWritten(write: (descriptor: number) => Promise<void>): Promise<IngestedLayer> {
+    await using unfinished = await this.#store.unfinished();
+    const path = join(unfinished.path, tarName);
+    const tar = await open(path, "wx", 0o600);
+    try {
+      await write(tar.fd);
+    } finally {
+      await tar.close();
+    }
+    const small = (await stat(path)).size <= smallBytes;
+    const taken = small ? await LayerIntake.read(unfinished.path) : await this.#workers.read(unfinished.path);
+    return await this.#keep(unfinished, taken);
+  }
+
+  async #keep(unfinished: Awaited<ReturnType<LayerStore["unfinished"]>>, taken: TakenIn): Promise<IngestedLayer> {
+    const diffId = `sha256:${taken.hex}` as Digest;
     const answer = { diffId, sizeBytes: taken.sizeBytes };
     if (await this.has(diffId)) return { ...answer, existed: true };
     await this.#driver.complete(unfinished.path);

@@ -4,6 +4,8 @@ import type { TakenIn } from "./intake.ts";
 
 export type ToWorker =
   | { readonly type: "begin"; readonly directory: string; readonly ring: SharedArrayBuffer }
+  /** The tar is in the directory already. */
+  | { readonly type: "read"; readonly directory: string }
   /** There are bytes in the ring. */
   | { readonly type: "more" }
   /** All bytes are in the ring. */

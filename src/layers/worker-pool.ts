@@ -66,8 +66,7 @@ class LayerThread {
     this.#worker.postMessage(message);
   }
 
-  /** @param chunks is not ended early when the worker fails: what then becomes of the stream is its owner's business */
-  async takeIn(directory: string, chunks: AsyncIterator<Buffer>): Promise<TakenIn> {
+  #begin(): Promise<TakenIn> {
     clearTimeout(this.#idle);
     this.#worker.ref();
     this.#ring.reset();
@@ -76,6 +75,18 @@ class LayerThread {
       this.#finish = { resolve, reject };
     });
     finished.catch(() => undefined);
+    return finished;
+  }
+
+  async read(directory: string): Promise<TakenIn> {
+    const finished = this.#begin();
+    this.#send({ type: "read", directory });
+    return await finished;
+  }
+
+  /** @param chunks is not ended early when the worker fails: what then becomes of the stream is its owner's business */
+  async takeIn(directory: string, chunks: AsyncIterator<Buffer>): Promise<TakenIn> {
+    const finished = this.#begin();
     this.#send({ type: "begin", directory, ring: this.#ring.shared });
     try {
       await this.#feed(chunks, finished);
@@ -146,14 +157,23 @@ export class WorkerPool {
   readonly #max: number = Math.min(4, Math.max(1, availableParallelism()));
   #busy = 0;
 
-  async takeIn(directory: string, chunks: AsyncIterator<Buffer>): Promise<TakenIn> {
+  takeIn(directory: string, chunks: AsyncIterator<Buffer>): Promise<TakenIn> {
+    return this.#withThread((thread) => thread.takeIn(directory, chunks));
+  }
+
+  /** Takes in the tar that is in the directory already. */
+  read(directory: string): Promise<TakenIn> {
+    return this.#withThread((thread) => thread.read(directory));
+  }
+
+  async #withThread(work: (thread: LayerThread) => Promise<TakenIn>): Promise<TakenIn> {
     while (this.#busy >= this.#max) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     this.#busy++;
     this.#idle = this.#idle.filter((thread) => thread.alive);
     const thread = this.#idle.pop() ?? new LayerThread();
     this.#all.add(thread);
     try {
-      return await thread.takeIn(directory, chunks);
+      return await work(thread);
     } finally {
       this.#busy--;
       for (const other of this.#all) if (!other.alive) this.#all.delete(other);
