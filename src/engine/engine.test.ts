@@ -237,37 +237,41 @@ describe("the life of a container", () => {
   test("health: probes are sessions of their own; what is under way at the end counts no more", async () => {
     await using world = await FakeWorld.make();
     const engine = await world.open();
-    const Healthcheck = { Test: ["CMD", "check"], Interval: 5_000_000, Retries: 1, Timeout: 40_000_000 };
-    const id = await create(engine, "web", { Healthcheck });
-    const health = async () => (await engine.containers.inspect("web", { size: false })).State?.Health;
-    assert.equal(await health(), undefined);
-    const nextProbe = async (): Promise<FakeWorld["runtime"]["execs"][number]> => {
-      const count = world.runtime.execs.length;
-      for (;;) {
-        const probe = world.runtime.execs[count];
+    const probed = async (count: number): Promise<FakeWorld["runtime"]["execs"][number]> => {
+      for (let tries = 0; tries < 5000; tries++) {
+        const probe = world.runtime.execs[count - 1];
         if (probe !== undefined) return probe;
         await sleep(1);
       }
+      throw new Error("there was no probe");
     };
-    const first = nextProbe();
+    const health = async (name: string) => (await engine.containers.inspect(name, { size: false })).State?.Health;
+    const Healthcheck = { Test: ["CMD", "check"], Interval: 5_000_000, Retries: 1 };
+    const id = await create(engine, "web", { Healthcheck });
+    assert.equal(await health("web"), undefined);
     await engine.containers.start("web", {});
-    assert.equal((await health())?.Status, "starting");
-    const probe = await first;
-    assert.deepEqual(probe.config.Cmd, ["check"]);
-    const second = nextProbe();
-    probe.end(0);
+    assert.equal((await health("web"))?.Status, "starting");
+    const first = await probed(1);
+    assert.deepEqual(first.config.Cmd, ["check"]);
+    first.end(0);
     // The next probe comes only after this one has been counted.
-    const late = await second;
-    assert.equal((await health())?.Status, "healthy");
-    const third = nextProbe();
-    await third;
-    const { Status, Log } = (await health()) ?? {};
-    assert.deepEqual([Status, Log?.at(-1)?.ExitCode, Log?.at(-1)?.Output], ["unhealthy", -1, "Health check exceeded timeout (40ms)"]);
-    assert.ok(late.stream.writableEnded, "it was killed");
+    const late = await probed(2);
+    assert.equal((await health("web"))?.Status, "healthy");
     world.runtime.monitors.get(id)?.end(0);
-    await sleep(5);
-    assert.equal((await health())?.Log?.length, 2);
+    await tick();
+    late.end(1);
+    await sleep(20);
+    const ended = await health("web");
+    assert.deepEqual([ended?.Status, ended?.FailingStreak, ended?.Log?.length], ["unhealthy", 0, 1]);
     assert.equal((await engine.containers.inspect("web", { size: false })).ExecIDs, null);
+    await create(engine, "slow", { Healthcheck: { ...Healthcheck, Timeout: 1_000_000 } });
+    await engine.containers.start("slow", {});
+    const killed = await probed(3);
+    await probed(4);
+    assert.ok(killed.stream.writableEnded, "what takes too long is killed");
+    const slow = await health("slow");
+    assert.deepEqual([slow?.Status, slow?.Log?.[0]?.ExitCode], ["unhealthy", -1]);
+    assert.equal(slow?.Log?.[0]?.Output, "Health check exceeded timeout (1ms)");
     assert.deepEqual(
       world.actions().filter((action) => action.startsWith("health")),
       ["health_status: healthy", "health_status: unhealthy"],

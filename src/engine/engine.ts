@@ -268,6 +268,9 @@ async function stopAll(context: EngineContext): Promise<void> {
 
 async function close(context: EngineContext): Promise<void> {
   context.closing.abort(new Error("the daemon is shutting down"));
-  for (const live of context.live.values()) live.run?.running.monitor.release();
+  for (const live of context.live.values()) {
+    live.endHealthChecks?.();
+    live.run?.running.monitor.release();
+  }
   await Promise.all([...context.live.values()].map((live) => live.log?.close()));
 }

@@ -40,7 +40,7 @@ export class FakeMonitor implements Monitor {
       failure === undefined
         ? Promise.resolve({ pid: pid })
         : Promise.reject(new EngineError("System", "launch failed", { cause: failure }));
-    this.launched.catch(() => undefined);
+    this.launched.catch(() => this.vanish());
   }
 
   async go(): Promise<void> {

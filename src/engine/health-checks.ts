@@ -39,8 +39,7 @@ export function resumeHealthChecks(context: EngineContext, live: LiveContainer):
   if (command === undefined || live.endHealthChecks !== undefined || live.record.status.state.status !== "running") return;
   const controller = new AbortController();
   live.endHealthChecks = () => controller.abort();
-  const signal = AbortSignal.any([controller.signal, context.closing.signal]);
-  const check = { live, command, signal };
+  const check = { live, command, signal: controller.signal };
   context.inBackground("checking a container's health", repeat(context, check));
 }
 
@@ -117,19 +116,22 @@ async function probe(context: EngineContext, check: Check): Promise<ProbeResult>
 
 /** @returns the exit code; undefined when the time was up, or the check was called off, and the probe was killed */
 async function endWithin(session: ExecSession, timeoutMs: number, signal: AbortSignal): Promise<number | undefined> {
-  const over = new AbortController();
+  const late = Promise.withResolvers<undefined>();
+  const giveUp = (): void => late.resolve(undefined);
+  const timer = setTimeout(giveUp, Math.min(timeoutMs, longestTimerMs));
+  signal.addEventListener("abort", giveUp, { once: true });
   const streamEnd = new Promise((resolve) => session.stream.once("end", resolve).once("close", resolve));
   const ended = Promise.all([session.exited, streamEnd]).then(([{ exitCode }]) => exitCode);
-  const late = wait(timeoutMs, AbortSignal.any([signal, over.signal])).then(() => undefined);
   try {
-    const exitCode = await Promise.race([ended, late]);
+    const exitCode = signal.aborted ? undefined : await Promise.race([ended, late.promise]);
     if (exitCode !== undefined) return exitCode;
     // Probes must not pile up: the next one waits for the end of this one.
     await session.signal(sigkill).catch(() => undefined);
     await session.exited;
     return undefined;
   } finally {
-    over.abort();
+    clearTimeout(timer);
+    signal.removeEventListener("abort", giveUp);
     session.stream.destroy();
   }
 }
