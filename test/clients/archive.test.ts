@@ -221,6 +221,19 @@ for m in tarfile.open(fileobj=sys.stdin.buffer, mode="r|", errors="surrogateesca
     await daemon.ok("rm", "-f", "locked");
   });
 
+  test("volumes are shown, running or not, one that has to be mounted too", async () => {
+    await daemon.ok("volume", "create", "-o", "type=tmpfs", "-o", "device=tmpfs", "mounted");
+    await daemon.ok("create", "--name", "voluminous", "-v", "plain:/plain", "-v", "mounted:/mounted", "busybox", "sleep", "1000");
+    await daemon.ok("cp", path("one"), "voluminous:/plain/before");
+    await daemon.ok("start", "voluminous");
+    await daemon.ok("cp", path("one"), "voluminous:/mounted/during");
+    assert.equal(await daemon.ok("exec", "voluminous", "cat", "/plain/before", "/mounted/during"), "one\none");
+    assert.equal(await shell("docker cp voluminous:/mounted - | tar -t"), "mounted/\nmounted/during");
+    assert.equal(await daemon.ok("run", "--rm", "-v", "plain:/p", "busybox", "ls", "/p"), "before");
+    await daemon.ok("rm", "-f", "voluminous");
+    await daemon.ok("volume", "rm", "plain", "mounted");
+  });
+
   test("directories and others take each other's place only where they may", async () => {
     await sh("mkdir -p /kinds/dir && echo f >/kinds/file");
     const put = (query: string, ...entries: SampleEntry[]): Promise<{ status: number; body: string }> =>
@@ -325,6 +338,20 @@ for m in tarfile.open(fileobj=sys.stdin.buffer, mode="r|", errors="surrogateesca
       call.end();
     });
     await eventually("the worker's end", async () => ((await workers()) === 0 ? true : undefined));
+    // A container that does not run is held meanwhile, and no longer.
+    await daemon.ok("stop", "-t", "0", "box");
+    await new Promise<void>((done) => {
+      const call = request({ socketPath: daemon.host.slice("unix://".length), path: "/containers/box/archive?path=/big" }, (answer) => {
+        answer.on("error", () => undefined);
+        answer.once("data", () => {
+          answer.destroy();
+          done();
+        });
+      });
+      call.on("error", () => undefined);
+      call.end();
+    });
+    await daemon.ok("start", "box");
     await sh("rm /big");
   });
 });
