@@ -95,11 +95,12 @@ export class Call {
 
   /**
    * The connection's descriptor, for somebody who sends a body on it in our place; undefined where what goes out must
-   * pass through us: encrypted, or without chunks.
+   * pass through us: encrypted, without chunks, or behind another request's answer that is not out yet.
    */
   get descriptor(): number | undefined {
     const { socket } = this.request;
-    if (this.#upgrade !== undefined || "encrypted" in socket || this.request.httpVersion !== "1.1") return undefined;
+    if (this.#upgrade !== undefined || this.response.socket === null || "encrypted" in socket || this.request.httpVersion !== "1.1")
+      return undefined;
     // Node does not document it, and does not hide it either: where it is missing, the bytes take the long way.
     const { _handle } = socket as unknown as { readonly _handle?: { readonly fd?: unknown } };
     return typeof _handle?.fd === "number" && _handle.fd >= 0 ? _handle.fd : undefined;
@@ -111,7 +112,9 @@ export class Call {
     done.catch(() => undefined);
     this.open(type);
     // The head must be out before the body: nothing of ours may be left in the queue.
-    if (socket.writableLength > 0) await once(socket, "drain");
+    if (socket.writableLength > 0) await Promise.race([once(socket, "drain"), once(socket, "close")]);
+    // A connection that is there still has had its descriptor all the time: nobody was given another by that number.
+    if (socket.destroyed) throw cancelled("the client has gone");
     begin();
     await done;
     this.end();

@@ -319,6 +319,27 @@ for m in tarfile.open(fileobj=sys.stdin.buffer, mode="r|", errors="surrogateesca
     return path("more.tar");
   }
 
+  test("requests that come at once on one connection are answered one behind the other", async () => {
+    await sh("seq 1 200000 >/numbers");
+    const ask = "GET /containers/box/archive?path=/numbers HTTP/1.1\\r\\nHost: d\\r\\n\\r\\n";
+    const socket = daemon.host.slice("unix://".length);
+    const script = `import io, socket, tarfile
+s = socket.socket(socket.AF_UNIX); s.connect("${socket}"); s.sendall(b"${ask}" * 3)
+f = s.makefile("rb")
+for i in range(3):
+    assert f.readline().startswith(b"HTTP/1.1 200")
+    while f.readline().strip(): pass
+    body = b""
+    while (size := int(f.readline(), 16)) > 0:
+        body += f.read(size); assert f.readline() == b"\\r\\n"
+    f.readline()
+    tar = tarfile.open(fileobj=io.BytesIO(body))
+    print(tar.getnames(), len(tar.extractfile("numbers").read().splitlines()))`;
+    const result = await command("python3", ["-c", script]);
+    assert.equal(result.stdout, "['numbers'] 200000\n".repeat(3), result.stderr);
+    await sh("rm /numbers");
+  });
+
   test("a client that goes ends the work", async () => {
     await sh("dd if=/dev/zero of=/big bs=1M count=200 2>/dev/null");
     const workers = async (): Promise<number> =>
