@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
-import { appendFile, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, mkdtemp, readdir, readFile, rename, rm, rmdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gunzipSync } from "node:zlib";
 import type { LogSender } from "./driver.ts";
 import { Forwarder } from "./forwarder.ts";
+import type { LogMessage } from "./logs.ts";
 import { readLog } from "./read.ts";
 import { replaceAtRest, settleRotatedFiles } from "./rotated-files.ts";
 
@@ -69,6 +70,30 @@ describe("the forwarder", () => {
     assert.deepEqual(received, numbers(1, 25));
     await start(Promise.resolve()).done;
     assert.equal(received.length, 25, "there is nothing left");
+  });
+
+  test("a line that its writer has not ended is not gone on with by the next writer", async () => {
+    const partials: unknown[] = [];
+    const watching = {
+      ...sender,
+      send: async (messages: readonly LogMessage[]) => void partials.push(...messages.map(({ partial }) => partial?.ordinal)),
+    };
+    await writeFile(path, line("x").replace("\\n", ""));
+    await start(Promise.resolve(), async () => watching).done;
+    await appendFile(path, line("y").replace("\\n", "") + line("z"));
+    await start(Promise.resolve(), async () => watching).done;
+    assert.deepEqual(partials, [1, 1, 2]);
+  });
+
+  test("it goes on after a failure that passes", async () => {
+    await writeFile(path, lines(1, 10));
+    await mkdir(join(folder, "position"));
+    const forwarder = start(Promise.resolve());
+    await sleep(50);
+    assert.deepEqual(received, []);
+    await rmdir(join(folder, "position"));
+    await forwarder.done;
+    assert.deepEqual(received, numbers(1, 10));
   });
 
   test("what a receiver refuses is sent again, over a new connection", async () => {

@@ -42,9 +42,7 @@ export class Forwarder {
   constructor(options: ForwarderOptions) {
     this.#options = options;
     this.#sender = options.sender;
-    this.done = this.#run().catch((error: unknown) => {
-      if (!this.#stopping.signal.aborted) log.error("a log is not sent on any more", { log: options.path, error: messageOf(error) });
-    });
+    this.done = this.#runSurely();
   }
 
   /** Identity of the file that is being sent: it and newer ones are still needed. Undefined when it is not known yet. */
@@ -71,6 +69,21 @@ export class Forwarder {
     this.#sender = undefined;
   }
 
+  /** A full disk, or a want of descriptors, passes: then it goes on from the position that is written down. */
+  async #runSurely(): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      try {
+        await this.#run();
+        return;
+      } catch (error) {
+        if (signal.aborted) return;
+        log.error("sending a log on has failed", { log: this.#options.path, error: messageOf(error) });
+        await sleep(longestPauseMs, undefined, { signal, ref: false }).catch(() => undefined);
+      }
+    }
+  }
+
   async #run(): Promise<void> {
     const { path, positionPath, writerEnded } = this.#options;
     using changes = new Changes(path);
@@ -84,6 +97,9 @@ export class Forwarder {
         await this.#take(step, { positions, reader, feed });
         if (this.#stopping.signal.aborted) return;
       }
+      // The writer has ended: what the next one prints is not the rest of a line of this one.
+      const last = await positions.read();
+      if (last !== undefined && Object.keys(last.open).length > 0) await positions.write({ ...last, open: {} });
     } finally {
       await positions.close();
       this.#disconnect(false);

@@ -2,7 +2,7 @@
  * Packed log files: gzip, with a few words about the file in the header's extra field, as Docker has them there. So
  * a reader that wants nothing of it does not have to unpack it, and one that was in the middle of it finds it again.
  */
-import { type FileHandle, open } from "node:fs/promises";
+import { type FileHandle, open, rm } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { crc32, createDeflateRaw } from "node:zlib";
 
@@ -67,6 +67,10 @@ export async function writePacked(
     trailer.writeUInt32LE(size % 2 ** 32, 4);
     await handle.write(trailer);
     await handle.datasync();
+  } catch (error) {
+    // Most likely the disk is full: half a file is of no use to anybody.
+    await rm(path, { force: true });
+    throw error;
   } finally {
     await handle.close();
   }
