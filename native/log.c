@@ -213,7 +213,8 @@ static void emit(bool error_stream, const uint8_t *bytes, size_t length, bool wh
 	at += format_time((char *)at, &now);
 	at = put(at, "\"}\n", 3);
 	size_t added = (size_t)(at - start);
-	if (file.plan->max_bytes > 0 && file.size > 0 && file.size + added > file.plan->max_bytes) {
+	/* As Docker does: the line that passes the limit is the file's last. */
+	if (file.plan->max_bytes > 0 && file.size >= file.plan->max_bytes) {
 		flush();
 		rotate();
 		memmove(out, start, added);

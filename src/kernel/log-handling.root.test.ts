@@ -28,7 +28,7 @@ describe("the monitor's log files", () => {
   const echo = "while read line; do echo $line; done";
 
   test("tells of a rotation, and puts a file's other form in its place, whatever it is called by then", async () => {
-    const { plan, path } = planWith(echo, { maxBytes: 100, maxFiles: 4 });
+    const { plan, path } = planWith(echo, { maxBytes: 50, maxFiles: 4 });
     const { monitor, stream } = await bench.start(plan, true);
     stream.resume();
     let rotations = 0;
@@ -61,7 +61,7 @@ describe("the monitor's log files", () => {
   });
 
   test("a log of one file begins a new one: who reads the old one can read it to its end", async () => {
-    const { plan, path } = planWith(echo, { maxBytes: 100, maxFiles: 1 });
+    const { plan, path } = planWith(echo, { maxBytes: 50, maxFiles: 1 });
     const { monitor, stream } = await bench.start(plan, true);
     stream.resume();
     stream.write("1\n");

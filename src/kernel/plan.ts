@@ -42,7 +42,7 @@ export interface StdioPlan {
 /** Docker's json-file format: one object a line, `{"log":…,"stream":…,["attrs":…,]"time":…}`. */
 export interface JsonFileLog {
   readonly path: string;
-  /** Rotate when the file would pass this many bytes; 0: never. */
+  /** Rotate before a line when the file has this many bytes; 0: never. */
   readonly maxBytes: number;
   /** How many files to keep: path, path.1, … */
   readonly maxFiles: number;

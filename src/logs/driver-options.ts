@@ -65,7 +65,7 @@ export function decimalSizeOf(text: string): number {
 }
 
 export interface LogFilePlan {
-  /** The monitor begins a new file when one would pass this many bytes; 0: never. */
+  /** The monitor begins a new file when one has this many bytes; 0: never. */
   readonly maxBytes: number;
   /** How many files the monitor keeps. */
   readonly maxFiles: number;

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { LogPorts } from "../driver.ts";
 
-/** A receiver whose queue is full is asked again after this. */
-const pauseMs = 20;
+/** A receiver whose queue is full is asked again after this, and each time after twice as long. */
+const [firstPauseMs, longestPauseMs] = [1, 20];
 /** Small beside what a request may carry. */
 const batchBytes = 1 << 20;
 
@@ -13,12 +13,14 @@ export async function sendAllDatagrams(
   datagrams: readonly Uint8Array[],
   signal: AbortSignal,
 ): Promise<void> {
+  let pauseMs = firstPauseMs;
   for (let at = 0; at < datagrams.length; ) {
     signal.throwIfAborted();
     let end = at;
     for (let bytes = 0; end < datagrams.length && (end === at || bytes < batchBytes); end++) bytes += datagrams[end]?.length ?? 0;
     const taken = await ports.sendDatagrams(path, datagrams.slice(at, end));
     at += taken;
-    if (at < end) await sleep(pauseMs);
+    if (taken > 0 || end === at) pauseMs = firstPauseMs;
+    else pauseMs = await sleep(pauseMs, Math.min(2 * pauseMs, longestPauseMs));
   }
 }
