@@ -36,6 +36,7 @@ export class FakeMonitor implements Monitor {
     const { promise, resolve } = Promise.withResolvers<ExitRecord | undefined>();
     this.exited = promise;
     this.#end = resolve;
+    if (failure !== undefined) resolve(undefined);
     this.launched =
       failure === undefined
         ? Promise.resolve({ pid: pid })
