@@ -74,8 +74,10 @@ let fileOf100: string | undefined;
 /** 100 MB that nobody can compress. */
 function largeFile(): string {
   if (fileOf100 !== undefined && existsSync(fileOf100)) return fileOf100;
-  const path = `${mkdtempSync("/var/tmp/bench-large-")}/large`;
+  const folder = mkdtempSync("/var/tmp/bench-large-");
+  const path = `${folder}/large`;
   writeFileSync(path, randomBytes(100_000_000));
+  process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
   fileOf100 = path;
   return path;
 }
