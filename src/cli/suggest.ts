@@ -21,7 +21,7 @@ function distance(a: string, b: string): number {
 export function suggest(word: string, known: readonly string[]): string | undefined {
   const near = known
     .map((name) => ({ name, distance: name.startsWith(word) && word.length > 1 ? 0 : distance(word, name) }))
-    .filter((one) => one.distance <= Math.min(2, Math.floor(word.length / 2)));
+    .filter((one) => one.distance <= Math.min(2, Math.floor(word.length / 3)));
   near.sort((a, b) => a.distance - b.distance || a.name.length - b.name.length);
   return near[0]?.name;
 }
