@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, rmSync, truncateSync, writeFileSync, writeSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
-import { Daemon, eventually, importBusybox } from "../daemon.ts";
+import { Daemon, importBusybox } from "../daemon.ts";
 
 const diskBytes = 160 * 2 ** 20;
 
