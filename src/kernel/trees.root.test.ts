@@ -1,6 +1,6 @@
 /** Containers' files from outside, through the real broker: with the mount API, with mount(2) alone, and under sanitizers. */
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { join, resolve } from "node:path";
@@ -11,6 +11,7 @@ import type { HostOp, Monitor, TreeView, TreeWriter } from "./kernel.ts";
 import type { LaunchPlan } from "./plan.ts";
 
 const sanitized = resolve(import.meta.dirname, "../../build/berth-native-asan");
+const canSanitize = spawnSync(sanitized).status === 2;
 const isRoot = process.getuid?.() === 0;
 const meta = { mode: 0o640, uid: 3, gid: 4, mtimeNanos: 5_000_000_006n, xattrs: [] };
 
@@ -166,6 +167,6 @@ function trees(options: { program?: string; classic?: boolean }): void {
 
 describe("trees", { skip: !isRoot && "needs root" }, () => trees({}));
 describe("trees with mount(2) alone", { skip: !isRoot && "needs root" }, () => trees({ classic: true }));
-describe("trees under sanitizers", { skip: (!isRoot || !existsSync(sanitized)) && "no sanitizers here" }, () =>
+describe("trees under sanitizers", { skip: (!isRoot || !canSanitize) && "no sanitizers here" }, () =>
   trees({ program: sanitized }),
 );
