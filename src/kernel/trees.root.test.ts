@@ -167,6 +167,4 @@ function trees(options: { program?: string; classic?: boolean }): void {
 
 describe("trees", { skip: !isRoot && "needs root" }, () => trees({}));
 describe("trees with mount(2) alone", { skip: !isRoot && "needs root" }, () => trees({ classic: true }));
-describe("trees under sanitizers", { skip: (!isRoot || !canSanitize) && "no sanitizers here" }, () =>
-  trees({ program: sanitized }),
-);
+describe("trees under sanitizers", { skip: (!isRoot || !canSanitize) && "no sanitizers here" }, () => trees({ program: sanitized }));
