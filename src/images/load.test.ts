@@ -458,8 +458,12 @@ describe("save", () => {
     assert.equal(sha256(data), sha256(await saveAll(store, "x:1", "quay.io/y:3")));
     const files = await extract(data);
     assert.equal(files.get(blob(config))?.toString(), config);
+    const sources = layers.map((layer) => {
+      const digest = digestOf(layer);
+      return [digest, { mediaType: "application/vnd.oci.image.layer.v1.tar", size: layer.length, digest }] as const;
+    });
     assert.deepEqual(JSON.parse(String(files.get("manifest.json"))), [
-      { Config: blob(config), RepoTags: ["x:1", "quay.io/y:3"], Layers: layers.map(blob) },
+      { Config: blob(config), RepoTags: ["x:1", "quay.io/y:3"], Layers: layers.map(blob), LayerSources: Object.fromEntries(sources) },
     ]);
     for (const layer of layers) assert.deepEqual(files.get(blob(layer)), layer);
     const index = JSON.parse(String(files.get("index.json")));

@@ -112,7 +112,12 @@ async function collect(store: ImageStore, selection: Selection, files: AsyncDisp
     if (names.length === 0) index.manifests.push(base);
     for (const name of names) index.manifests.push({ ...base, annotations: annotationsOf(name) });
     const tags = names.map(familiarOf);
-    items.push({ Config: blobPath(id), RepoTags: tags.length === 0 ? null : tags, Layers: layers.map((layer) => blobPath(layer.digest)) });
+    items.push({
+      Config: blobPath(id),
+      RepoTags: tags.length === 0 ? null : tags,
+      Layers: layers.map((layer) => blobPath(layer.digest)),
+      LayerSources: Object.fromEntries(layers.map(({ mediaType, size, digest }) => [digest, { mediaType, size, digest }])),
+    });
     recordRepositories(repositories, names, layers.at(-1)?.digest);
   }
   const json = (value: object): Buffer => Buffer.from(JSON.stringify(value));

@@ -129,6 +129,23 @@ export const allowed: readonly AllowedDifference[] = [
       reason: "Docker tells of its runtime's steps, of which Berth has fewer",
     };
   }),
+  ...["MergedDir", "UpperDir", "WorkDir"].map((key) => ({
+    where: "other",
+    docker: [`> "${key}":`],
+    berth: [],
+    reason: "an image has no mounts of its own",
+  })),
+  { where: "other", docker: ['> "KernelMemoryTCP":'], berth: [], reason: "kernel memory has no limit of its own" },
+  { where: "other", docker: ['> "status":'], berth: [], reason: "there is no runtime program that tells its features" },
+  {
+    where: "other: docker run --rm --ip 10.9.8.7 busybox true",
+    docker: [
+      "! * user specified IP address is supported on user defined networks only",
+      "! * user specified IP address is supported only when connecting to networks with user configured subnets",
+    ],
+    berth: ["! user-specified IP address is supported on user-defined networks only"],
+    reason: "Docker 28's words",
+  },
   {
     where: "images: docker load </dev/null",
     docker: ["! open <root>/tmp/docker-import-<number>/repositories: no such file or directory"],

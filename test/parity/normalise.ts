@@ -14,6 +14,7 @@ const accidental: Readonly<Record<string, string>> = {
   SandboxKey: "<sandbox>",
   MacAddress: "<mac>",
   Size: "<size>",
+  size: "<size>",
   SizeRw: "<size>",
   SizeRootFs: "<size>",
   VirtualSize: "<size>",

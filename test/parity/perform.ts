@@ -27,9 +27,8 @@ function shell(engine: Engine, line: string, cwd = "/", input: string | Uint8Arr
   return command("timeout", ["-s", "KILL", "45", "sh", "-c", script, "sh", cwd, line], { env: environment(engine), input });
 }
 
-/** The image that every group starts with; nothing else is there. */
+/** The image that every group starts with, made anew; nothing else is there. */
 async function prepare(engine: Engine): Promise<void> {
-  if ((await shell(engine, "docker image inspect busybox:latest")).status === 0) return;
   const imported = await shell(engine, "docker import - busybox:latest", "/", await busyboxRootfs());
   if (imported.status !== 0) throw new Error(`docker import: ${imported.stderr}`);
 }
@@ -37,6 +36,8 @@ async function prepare(engine: Engine): Promise<void> {
 const leftovers = `docker ps -aq | xargs -r docker rm -fv; docker volume ls -q | xargs -r docker volume rm -f;
   docker images --format '{{.Repository}}:{{.Tag}}' | grep -vx busybox:latest | grep -v '<none>' | xargs -r docker rmi -f;
   docker images -qf dangling=true | xargs -r docker rmi -f`;
+
+const image = "docker images -aq | sort -u | xargs -r docker rmi -f";
 
 /** @returns what each step printed, and what the group left behind although it should clear up after itself. */
 export async function perform(engine: Engine, group: Group): Promise<{ steps: StepResult[]; left: string }> {
@@ -53,7 +54,9 @@ export async function perform(engine: Engine, group: Group): Promise<{ steps: St
       const { stdout, stderr, status } = await shell(engine, line, cwd);
       steps.push({ command: line, stdout: normaliser.stdout(stdout), stderr: normaliser.stderr(stderr), status });
     }
-    return { steps, left: (await shell(engine, leftovers)).stdout };
+    const { stdout: left } = await shell(engine, leftovers);
+    await shell(engine, image);
+    return { steps, left };
   } finally {
     rmSync(work, { recursive: true, force: true });
   }

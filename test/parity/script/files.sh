@@ -54,7 +54,7 @@ docker exec aa ln -s ../../../../../../../nosuch /tmp/out
 docker cp aa:/tmp/out oo; readlink oo
 docker cp -L aa:/tmp/out o2
 docker cp src/f aa:/tmp/out
-docker export aa | tar -t | grep -c .
+docker export aa | tar -t | grep '^bin/sh$'
 docker export aa | tar -t dst/ | sort
 docker export -o e.tar aa; tar -tf e.tar etc/through
 docker export aa -o /nosuch/e.tar

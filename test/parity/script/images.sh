@@ -52,7 +52,7 @@ docker rmi -f imported:v1
 docker rm user
 docker volume prune -f >/dev/null
 docker image prune -f
-docker images --format '{{.Repository}}:{{.Tag}}' -a
+docker images --format '{{.Repository}}:{{.Tag}}' -a | sort
 docker rmi nosuch
 docker rmi one/two:three
 docker rmi one/two:three
