@@ -29,10 +29,57 @@ export function instruction(code: number, k: number, jt = 0, jf = 0): Instructio
 /** BPF_MAXINSNS: the kernel takes no longer filter. */
 export const maxInstructions = 4096;
 
-/** `test` true: runs `then`, else `otherwise`. Neither falls through. */
-export function branch(code: number, k: number, then: readonly Instruction[], otherwise: readonly Instruction[]): Instruction[] {
-  if (otherwise.length <= 255) return [instruction(code, k, otherwise.length, 0), ...otherwise, ...then];
-  return [instruction(code, k, 0, 1), instruction(bpf.jump, otherwise.length), ...otherwise, ...then];
+/** The farthest that a conditional jump leads, less one for the jump that may have to come between. */
+const reach = 254;
+
+/**
+ * A filter put together from its end: jumps lead forward only, so what is jumped to is there already. Equal returns are
+ * one instruction as far as conditional jumps reach: the kernel translates each instruction at every start and exec.
+ * Places are counted from the end.
+ */
+export class FilterWriter {
+  readonly #reversed: Instruction[] = [];
+  readonly #returns: Map<number, number> = new Map();
+
+  /** Puts instructions before all that is there. They run on into it. */
+  put(instructions: readonly Instruction[]): number {
+    for (const one of instructions.toReversed()) this.#reversed.push(one);
+    return this.#reversed.length;
+  }
+
+  /** As {@link put}, running on into `place`. */
+  putBefore(instructions: readonly Instruction[], place: number): number {
+    if (place !== this.#reversed.length) this.#jump(place);
+    return this.put(instructions);
+  }
+
+  return(value: number): number {
+    const known = this.#returns.get(value);
+    if (known !== undefined && this.#distance(known) <= reach) return known;
+    const place = this.put([instruction(bpf.return, value)]);
+    this.#returns.set(value, place);
+    return place;
+  }
+
+  branch(code: number, k: number, then: number, otherwise: number): number {
+    const yes = this.#distance(then) <= reach ? then : this.#jump(then);
+    const no = this.#distance(otherwise) <= reach ? otherwise : this.#jump(otherwise);
+    return this.put([instruction(code, k, this.#distance(yes), this.#distance(no))]);
+  }
+
+  /** In the order of execution. */
+  program(): Instruction[] {
+    return this.#reversed.toReversed();
+  }
+
+  #jump(place: number): number {
+    return this.put([instruction(bpf.jump, this.#distance(place))]);
+  }
+
+  /** How many instructions the next one has to skip. */
+  #distance(place: number): number {
+    return this.#reversed.length - place;
+  }
 }
 
 /** Raw struct sock_filter array, in the machine's byte order (little-endian on all that Berth runs on). */

@@ -9,7 +9,7 @@
  */
 import { invalidParameter, notImplemented } from "../base/base.ts";
 import type { SeccompProfile, SeccompRule } from "../spec/spec.ts";
-import { bpf, branch, encodeInstructions, type Instruction, instruction, maxInstructions } from "./bpf.ts";
+import { bpf, encodeInstructions, FilterWriter, type Instruction, instruction, maxInstructions } from "./bpf.ts";
 import { conditionalReturn } from "./seccomp-conditions.ts";
 import type { Architecture } from "./seccomp-default.ts";
 import { type SyscallArchitecture, syscallNumbers } from "./syscalls.ts";
@@ -146,12 +146,17 @@ function rangesOf(
   return ranges;
 }
 
-function search(ranges: readonly Range[]): Instruction[] {
+/** @returns the place where the search begins */
+function search(writer: FilterWriter, ranges: readonly Range[]): number {
   const middle = ranges.length >> 1;
   const pivot = ranges[middle];
   if (pivot === undefined) throw new Error("a filter needs at least one range");
-  if (middle === 0) return [...pivot.program];
-  return branch(bpf.jumpGreaterEqual, pivot.from, search(ranges.slice(middle)), search(ranges.slice(0, middle)));
+  if (middle > 0) {
+    const below = search(writer, ranges.slice(0, middle));
+    return writer.branch(bpf.jumpGreaterEqual, pivot.from, search(writer, ranges.slice(middle)), below);
+  }
+  const [first] = pivot.program;
+  return pivot.program.length === 1 && first?.code === bpf.return ? writer.return(first.k) : writer.put(pivot.program);
 }
 
 function flagsOf(profile: SeccompProfile): number {
@@ -173,18 +178,21 @@ function compile(profile: SeccompProfile, native: Architecture): CompiledSeccomp
     const architecture = Object.hasOwn(ociArchitectures, name) ? ociArchitectures[name] : undefined;
     if (architecture !== undefined) wanted.add(architecture);
   }
-  const tree = (architecture: SyscallArchitecture): Instruction[] => search(rangesOf(rules, named, architecture, byDefault));
-  let program: Instruction[] = [instruction(bpf.return, killThread)];
+  const writer = new FilterWriter();
+  const tree = (architecture: SyscallArchitecture): number => search(writer, rangesOf(rules, named, architecture, byDefault));
+  let start = writer.return(killThread);
   for (const architecture of [...wanted].reverse()) {
     if (architecture === "x32") continue;
     let calls = tree(architecture);
     if (architecture === "x86_64") {
-      const marked = wanted.has("x32") ? tree("x32") : [instruction(bpf.return, killThread)];
-      calls = branch(bpf.jumpGreaterEqual, x32Bit, marked, calls);
+      const marked = wanted.has("x32") ? tree("x32") : writer.return(killThread);
+      calls = writer.branch(bpf.jumpGreaterEqual, x32Bit, marked, calls);
     }
-    program = branch(bpf.jumpEqual, auditArchitectures[architecture], [instruction(bpf.load, numberAt), ...calls], program);
+    calls = writer.putBefore([instruction(bpf.load, numberAt)], calls);
+    start = writer.branch(bpf.jumpEqual, auditArchitectures[architecture], calls, start);
   }
-  program.unshift(instruction(bpf.load, architectureAt));
+  writer.putBefore([instruction(bpf.load, architectureAt)], start);
+  const program = writer.program();
   if (program.length > maxInstructions)
     throw invalidParameter(`seccomp profile too large: ${program.length} instructions, the kernel takes ${maxInstructions}`);
   return { filter: encodeInstructions(program), flags: flagsOf(profile) };
