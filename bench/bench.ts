@@ -12,7 +12,7 @@ import { type Engine, startBerth, startDocker } from "./engines.ts";
 import { budgets, type Recorder, workloads } from "./workloads.ts";
 
 const { values } = parseArgs({
-  options: { only: { type: "string" }, rounds: { type: "string", default: "15" }, write: { type: "boolean", default: false } },
+  options: { only: { type: "string" }, rounds: { type: "string", default: "25" }, write: { type: "boolean", default: false } },
 });
 
 /** How long the machine is left alone before each turn. */

@@ -118,7 +118,7 @@ export const workloads: Readonly<{ [name: string]: Workload }> = {
     },
   },
   api: {
-    rounds: 15,
+    rounds: 25,
     async run(engine, record) {
       await importBusybox(engine);
       let id = "";

@@ -56,7 +56,10 @@ export function takeConnection(
       ? `HTTP/1.1 200 OK\r\nContent-Type: ${type}\r\n`
       : `HTTP/1.1 101 UPGRADED\r\nContent-Type: ${type}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n`;
   socket.on("error", () => undefined); // the client went away; whoever writes sees the stream destroyed
+  // It goes out at the end of this turn: waking the client takes longer than telling the monitor what to start.
+  socket.cork();
   socket.write(`${head}${fields.join("")}\r\n`);
+  setImmediate(() => socket.uncork());
   return socket;
 }
 
