@@ -102,7 +102,7 @@ export interface Answer {
 }
 
 /** The first answer of what came; a body in chunks is put together. */
-export function parseAnswer(text: string): Answer {
+function parseAnswer(text: string): Answer {
   const end = text.indexOf("\r\n\r\n");
   const [statusLine = "", ...fields] = text.slice(0, end).split("\r\n");
   const headers = Object.fromEntries(

@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import { invalidParameter } from "./errors.ts";
 import type { Branded } from "./ids.ts";
 
 /** `sha256:` and 64 lower-case hex digits: OCI image-spec, descriptor.md, "Digests". */
@@ -9,12 +8,6 @@ const shape = /^sha256:[0-9a-f]{64}$/;
 
 export function isDigest(text: string): text is Digest {
   return shape.test(text);
-}
-
-/** @throws InvalidParameter when the text is not a sha256 digest */
-export function parseDigest(text: string): Digest {
-  if (!isDigest(text)) throw invalidParameter(`invalid digest: ${JSON.stringify(text)}`);
-  return text;
 }
 
 /** The digest of some bytes. */

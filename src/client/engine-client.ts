@@ -29,7 +29,7 @@ export interface Hijacked {
 }
 
 /** `a=1&b=2`; undefined, false and empty values are left out, as Docker's client does. Arrays repeat their key. */
-export function queryText(query: Query): string {
+function queryText(query: Query): string {
   const parts: string[] = [];
   for (const [key, value] of Object.entries(query)) {
     const values = typeof value === "object" ? value : [value];

@@ -11,7 +11,7 @@ export interface HostDefaults {
 }
 
 /** What a container cannot read in /proc and /sys unless it is privileged. Docker's list (28.x). */
-export const defaultMaskedPaths: readonly string[] = [
+const defaultMaskedPaths: readonly string[] = [
   "/proc/acpi",
   "/proc/asound",
   "/proc/interrupts",
@@ -26,7 +26,7 @@ export const defaultMaskedPaths: readonly string[] = [
   "/sys/firmware",
 ];
 
-export const defaultReadonlyPaths: readonly string[] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+const defaultReadonlyPaths: readonly string[] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
 type Fields = Readonly<Record<string, unknown>>;
 

@@ -15,8 +15,25 @@ import { StatsSampler } from "./stats-sampler.ts";
 /** Reads a container's log; `readLog` of `logs/read.ts`. */
 export type ReadLog = (source: LogSource, options: ReadLogOptions) => AsyncIterable<Uint8Array>;
 
+/** The rooms below, as the daemon opened them. */
+export interface EngineRooms {
+  /** `new ContainerStore(database)`; the images, which are opened first, ask its `usedBy`. */
+  readonly store: ContainerStore;
+  readonly kernel: Kernel;
+  readonly images: Images;
+  readonly layers: Layers;
+  readonly networks: Networks;
+  readonly runtime: Runtime;
+  readonly volumes: Volumes;
+  readonly events: Events;
+  readonly readLog: ReadLog;
+  readonly dataRoot: string;
+}
+
+type ContextParts = EngineRooms & Pick<EngineContext, "defaults" | "stopTimeoutSeconds" | "mountPointsLayer">;
+
 /** What the use cases share: the rooms below, and the containers in memory. */
-export class EngineContext {
+export class EngineContext implements EngineRooms {
   readonly kernel: Kernel;
   readonly images: Images;
   readonly layers: Layers;
@@ -116,20 +133,4 @@ export class EngineContext {
   async settle(): Promise<void> {
     while (this.#background.size > 0) await Promise.all(this.#background);
   }
-}
-
-export interface ContextParts {
-  readonly kernel: Kernel;
-  readonly images: Images;
-  readonly layers: Layers;
-  readonly networks: Networks;
-  readonly runtime: Runtime;
-  readonly volumes: Volumes;
-  readonly events: Events;
-  readonly store: ContainerStore;
-  readonly readLog: ReadLog;
-  readonly defaults: HostDefaults;
-  readonly stopTimeoutSeconds: number;
-  readonly dataRoot: string;
-  readonly mountPointsLayer: string;
 }

@@ -3,7 +3,6 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import {
   type ContainerId,
-  conflict,
   familiarString,
   invalidParameter,
   isEngineError,
@@ -217,11 +216,6 @@ function prepare(
     status: { state: newState, restartCount: 0, stoppedByUser: false, everStarted: false, ...(links === undefined ? {} : { links }) },
   };
   return { record, warnings };
-}
-
-/** For use cases that must not see a container half-way gone. @throws Conflict */
-export function assertNotRemoving(status: string, what: string): void {
-  if (status === "removing" || status === "dead") throw conflict(what);
 }
 
 /** A network that is not there is the start's error, as with Docker: to clients a 404 at the creation means the image. */

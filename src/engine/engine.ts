@@ -3,13 +3,8 @@
  * gives what `api` asks of it; `close` lets go of everything, and the containers go on.
  */
 import type { Readable } from "node:stream";
-import { type ContainerStore, type Filters, type HostDefaults, isActive } from "../containers/containers.ts";
-import type { Events } from "../events/events.ts";
-import type { Images } from "../images/images.ts";
-import type { Kernel, TarOutput, TreeChange } from "../kernel/kernel.ts";
-import type { Layers } from "../layers/layers.ts";
-import type { Networks } from "../networks/networks.ts";
-import type { Runtime } from "../runtime/runtime.ts";
+import { type Filters, type HostDefaults, isActive } from "../containers/containers.ts";
+import type { TarOutput, TreeChange } from "../kernel/kernel.ts";
 import type {
   ContainerCreateRequest,
   ContainerCreateResponse,
@@ -28,12 +23,11 @@ import type {
   VolumeCreateOptions,
   VolumePruneResponse,
 } from "../spec/spec.ts";
-import type { Volumes } from "../volumes/volumes.ts";
 import { adoptContainers } from "./adopt-containers.ts";
 import { type AttachOptions, attachContainer, type StreamSession } from "./attach-container.ts";
 import { changeConnection, createNetwork, pruneNetworks, removeNetwork } from "./change-networks.ts";
 import { type CommitRequest, commitContainer } from "./commit-container.ts";
-import { EngineContext, type ReadLog } from "./context.ts";
+import { EngineContext, type EngineRooms } from "./context.ts";
 import { type CopyInOptions, type PathStat, readPath, statPath, writePath } from "./copy-files.ts";
 import { createContainer } from "./create-container.ts";
 import { sweepState } from "./discard-state.ts";
@@ -61,18 +55,7 @@ import { updateContainer } from "./update-container.ts";
 import { waitContainer } from "./wait-container.ts";
 import { type StatsOptions, watchStats } from "./watch-stats.ts";
 
-export interface EngineParts {
-  /** `new ContainerStore(database)`; the images, which are opened first, ask its `usedBy`. */
-  readonly store: ContainerStore;
-  readonly kernel: Kernel;
-  readonly images: Images;
-  readonly layers: Layers;
-  readonly networks: Networks;
-  readonly runtime: Runtime;
-  readonly volumes: Volumes;
-  readonly events: Events;
-  readonly readLog: ReadLog;
-  readonly dataRoot: string;
+export interface EngineParts extends EngineRooms {
   readonly options?: EngineOptions;
 }
 

@@ -92,7 +92,7 @@ export class FakeMonitor implements Monitor {
   }
 }
 
-export class FakeRuntime implements Pick<Runtime, "start" | "adopt" | "endStrays" | "validate" | "checkLimits" | "close"> {
+class FakeRuntime implements Pick<Runtime, "start" | "adopt" | "endStrays" | "validate" | "checkLimits" | "close"> {
   readonly monitors: Map<string, FakeMonitor> = new Map();
   readonly execs: { config: ExecConfig; end: (exitCode: number) => void; stream: Duplex }[] = [];
   readonly adoptable: Map<string, { running?: RunningContainer; exit?: ExitRecord }> = new Map();
@@ -164,7 +164,7 @@ const blankAttachment: Attachment = {
   resolvConf: "nameserver 192.0.2.1\n",
 };
 
-export class FakeNetworks implements Networks {
+class FakeNetworks implements Networks {
   readonly attached: Set<string> = new Set();
   reconciled: ReadonlySet<ContainerId> | undefined;
 

@@ -15,12 +15,12 @@ import {
   unwatchedHealth,
 } from "../containers/containers.ts";
 import type { ExecSession } from "../kernel/kernel.ts";
+import { sigkill } from "../kernel/signals.ts";
 import type { EngineContext } from "./context.ts";
 import { addExec, forgetExec, launchExec } from "./exec-sessions.ts";
 import type { LiveContainer } from "./live-container.ts";
 import { ProbeOutput } from "./probe-output.ts";
 
-const sigkill = 9;
 /** setTimeout takes 31 bits of milliseconds. */
 const longestTimerMs = 2 ** 31 - 1;
 

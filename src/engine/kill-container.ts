@@ -1,11 +1,9 @@
 import { conflict, EngineError, invalidParameter } from "../base/base.ts";
 import { isActive } from "../containers/containers.ts";
-import { parseSignal, signalName } from "../kernel/signals.ts";
+import { parseSignal, sigkill, signalName } from "../kernel/signals.ts";
 import type { EngineContext } from "./context.ts";
 import { abandonRestart } from "./restart-policy.ts";
 import { meansEnd, send } from "./stop-container.ts";
-
-const sigkill = 9;
 
 /** Any number is taken for one that a system might have. */
 function parseNumber(text: string): number {

@@ -80,7 +80,7 @@ function stateCodes(process: ProcessInfo): string {
   return process.state + nice + leader + threads + (process.tpgid === process.pgid ? "+" : "");
 }
 
-export function commandLine(process: ProcessInfo): string {
+function commandLine(process: ProcessInfo): string {
   const { args, comm, state, environment } = process;
   const line = args.length > 0 ? args.join(" ") : state === "Z" ? `[${comm}] <defunct>` : `[${comm}]`;
   return [line, ...environment].join(" ");

@@ -1,6 +1,7 @@
 import { conflict, log, messageOf } from "../base/base.ts";
 import { failpoint } from "../base/failpoint.ts";
 import { isActive, isStopped } from "../containers/containers.ts";
+import { sigkill } from "../kernel/signals.ts";
 import { settleWaiters } from "./container-exit.ts";
 import { keepLinkedName, removeLink } from "./container-links.ts";
 import type { EngineContext } from "./context.ts";
@@ -9,8 +10,6 @@ import { discardState } from "./discard-state.ts";
 import type { LiveContainer } from "./live-container.ts";
 import { abandonRestart } from "./restart-policy.ts";
 import { send } from "./stop-container.ts";
-
-const sigkill = 9;
 
 export interface RemoveOptions {
   readonly force: boolean;

@@ -4,6 +4,7 @@ import { conflict, formatNanos, invalidParameter, log, notModified, nowNanos } f
 import { failpoint } from "../base/failpoint.ts";
 import { endingOf, isActive, started, startFailed } from "../containers/containers.ts";
 import type { Monitor } from "../kernel/kernel.ts";
+import { sigkill } from "../kernel/signals.ts";
 import type { LogPlan } from "../logs/driver.ts";
 import type { Attachment, AttachRequest } from "../networks/networks.ts";
 import type { NetworkPlan, RunningContainer, StartRequest, UserMount } from "../runtime/runtime.ts";
@@ -20,7 +21,6 @@ import { removeLocked } from "./remove-container.ts";
 import { readRootFile } from "./root-file.ts";
 import { detachVolumes, publishVolumeMounts, publishVolumeUnmounts, startMounts } from "./start-mounts.ts";
 
-const sigkill = 9;
 /** What Docker records when not even the program was looked for. */
 const notStartedCode = 128;
 

@@ -1,12 +1,11 @@
 import { EngineError, isEngineError, notModified } from "../base/base.ts";
 import { isActive } from "../containers/containers.ts";
-import { parseSignal } from "../kernel/signals.ts";
+import { parseSignal, sigkill } from "../kernel/signals.ts";
 import type { EngineContext } from "./context.ts";
 import type { LiveContainer, Run } from "./live-container.ts";
 import { resumeToEnd } from "./pause-container.ts";
 import { abandonRestart } from "./restart-policy.ts";
 
-const sigkill = 9;
 const lastWordSeconds = 2;
 
 export interface StopOptions {

@@ -54,9 +54,3 @@ export async function loadDefaultProfile(): Promise<string | undefined> {
     parser.stdin.end(profile);
   });
 }
-
-/** Whether a profile of this name is loaded. */
-export async function isProfileLoaded(name: string): Promise<boolean> {
-  const loaded = await readFile("/sys/kernel/security/apparmor/profiles", "utf8").catch(() => "");
-  return loaded.split("\n").some((line) => line.slice(0, line.lastIndexOf(" (")) === name);
-}

@@ -2,14 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import {
-  capabilitiesOf,
-  capabilityBits,
-  capabilityNames,
-  defaultCapabilities,
-  normaliseCapability,
-  resolveCapabilities,
-} from "./capabilities.ts";
+import { capabilityBits, capabilityNames, defaultCapabilities, normaliseCapability, resolveCapabilities } from "./capabilities.ts";
 
 const resolve = (add: string[], drop: string[], privileged = false): string[] =>
   resolveCapabilities({ add, drop, privileged, known: capabilityNames });
@@ -27,8 +20,9 @@ describe("capabilities", () => {
     assert.equal(capabilityNames[39], "CAP_BPF");
   });
 
-  test("names and bits are each other's inverse", () => {
-    fc.assert(fc.property(fc.subarray([...capabilityNames]), (names) => assert.deepEqual(capabilitiesOf(capabilityBits(names)), names)));
+  test("a set's bits say which names it has", () => {
+    const named = (bits: bigint): string[] => capabilityNames.filter((_, number) => (bits >> BigInt(number)) & 1n);
+    fc.assert(fc.property(fc.subarray([...capabilityNames]), (names) => assert.deepEqual(named(capabilityBits(names)), names)));
   });
 
   test("names come with and without CAP_, in either case", () => {

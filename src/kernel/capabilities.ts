@@ -17,11 +17,6 @@ export const defaultCapabilities: readonly string[] = [
   ..."CHOWN DAC_OVERRIDE FSETID FOWNER MKNOD NET_RAW SETGID SETUID SETFCAP SETPCAP NET_BIND_SERVICE SYS_CHROOT KILL AUDIT_WRITE".split(" "),
 ].map((name) => `CAP_${name}`);
 
-/** Capability bits up to and including `last` (the kernel's /proc/sys/kernel/cap_last_cap). */
-export function allCapabilities(last: number): string[] {
-  return capabilityNames.slice(0, last + 1);
-}
-
 /** The set's bits. Names that this table does not know have none. */
 export function capabilityBits(names: Iterable<string>): bigint {
   let bits = 0n;
@@ -30,11 +25,6 @@ export function capabilityBits(names: Iterable<string>): bigint {
     if (number >= 0) bits |= 1n << BigInt(number);
   }
   return bits;
-}
-
-/** The names of a set, in bit order. */
-export function capabilitiesOf(bits: bigint): string[] {
-  return capabilityNames.filter((_, number) => (bits >> BigInt(number)) & 1n);
 }
 
 /**

@@ -152,7 +152,7 @@ function rawV2({ unified = {} }: LinuxResources): CgroupWrite[] {
 type DeviceRule = NonNullable<LinuxResources["devices"]>[number];
 
 /** `c 1:3 rwm`, as the v1 devices controller reads it; `*` is any number. */
-export function deviceRuleText(rule: DeviceRule): string {
+function deviceRuleText(rule: DeviceRule): string {
   const type = rule.type ?? "a";
   if (type === "a") return "a";
   const number = (value: number | undefined): string => (value === undefined || value < 0 ? "*" : String(value));

@@ -86,7 +86,7 @@ interface Reply {
 }
 
 /** What the kernel, or the Python process, refused with. */
-export class NetworkRefusal extends Error {
+class NetworkRefusal extends Error {
   readonly errno: number;
 
   constructor(errno: number, message: string) {

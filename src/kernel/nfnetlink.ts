@@ -7,7 +7,7 @@ import { NetlinkWriter, requestFlags } from "./netlink-message.ts";
 /** Address families of tables (NFPROTO_*). */
 export type NetfilterFamily = "inet" | "ip" | "ip6";
 
-export const familyNumber: Readonly<Record<NetfilterFamily, number>> = { inet: 1, ip: 2, ip6: 10 };
+const familyNumber: Readonly<Record<NetfilterFamily, number>> = { inet: 1, ip: 2, ip6: 10 };
 
 const nftablesSubsystem = 10;
 const batchBegin = 16;

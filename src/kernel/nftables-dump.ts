@@ -1,5 +1,5 @@
 /** What the kernel answers to the dumps of `nftables.ts`. */
-import { attributeList, dataMessages, parseAttributes, readText, readU32be } from "./netlink-message.ts";
+import { dataMessages, parseAttributes, readText, readU32be } from "./netlink-message.ts";
 import { messageNumber } from "./nfnetlink.ts";
 
 export interface ListedChain {
@@ -27,18 +27,5 @@ export function parseChains(answer: Uint8Array): ListedChain[] {
         ...(number === undefined ? {} : { hook: number }),
         ...(policy === undefined ? {} : { policy: policy === 0 ? "drop" : "accept" }),
       };
-    });
-}
-
-/** Keys and values as they were given; verdicts' values are left out. */
-export function parseElements(answer: Uint8Array): { key: Uint8Array; value?: Uint8Array }[] {
-  return dataMessages(answer)
-    .filter((message) => messageNumber(message.type) === 12)
-    .flatMap(({ payload }) => attributeList(parseAttributes(payload, 4).get(3) ?? new Uint8Array()))
-    .flatMap(([, element]) => {
-      const found = parseAttributes(element);
-      const key = found.get(1) && parseAttributes(found.get(1) ?? new Uint8Array()).get(1);
-      const value = found.get(2) && parseAttributes(found.get(2) ?? new Uint8Array()).get(1);
-      return key === undefined ? [] : [{ key, ...(value === undefined ? {} : { value }) }];
     });
 }

@@ -9,7 +9,6 @@ import { type Expression, type Verdict, writeVerdict } from "./nftables-expressi
 
 const messages = {
   newTable: 0,
-  getTable: 1,
   deleteTable: 2,
   newChain: 3,
   getChain: 4,
@@ -196,11 +195,6 @@ export function deleteElements(table: TableName, set: string, elements: readonly
   return inParts(elements, (part) => elementMessage(table, messages.deleteElement, 0, set, part));
 }
 
-/** ENOENT in the answer when there is none. */
-export function getTable(table: TableName): Uint8Array {
-  return encodeQuery(messages.getTable, 0, table.family, (writer) => writer.text(1, table.name));
-}
-
 /** All chains of all tables. */
 export function dumpChains(): Uint8Array {
   return encodeQuery(messages.getChain, requestFlags.dump, undefined);
@@ -209,11 +203,4 @@ export function dumpChains(): Uint8Array {
 /** One element, by its key. ENOENT when it is not there. */
 export function getElement(table: TableName, set: string, element: Element): Uint8Array {
   return encodeQuery(messages.getElement, 0, table.family, elementMessage(table, messages.getElement, 0, set, [{ key: element.key }]).body);
-}
-
-export function dumpElements(table: TableName, set: string): Uint8Array {
-  return encodeQuery(messages.getElement, requestFlags.dump, table.family, (writer) => {
-    writer.text(1, table.name);
-    writer.text(2, set);
-  });
 }

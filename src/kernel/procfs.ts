@@ -1,5 +1,5 @@
 /** Readers of the host's /proc: the machine, and the formats of its files. */
-import { readFile, readlink } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 
 /** Fields of /proc/PID/stat behind the name, which may hold blanks and brackets itself: proc(5). */
 export function parseStat(text: string): { comm: string; fields: readonly string[] } {
@@ -37,9 +37,4 @@ export async function memoryInfo(): Promise<ReadonlyMap<string, number>> {
   for (const [, key = "", value = "", unit] of (await readFile("/proc/meminfo", "utf8")).matchAll(/^([^:]+):\s+(\d+)( kB)?$/gm))
     result.set(key, Number(value) * (unit === undefined ? 1 : 1024));
   return result;
-}
-
-/** The identity of a process's namespace, e.g. `pid:[4026531836]`; undefined when it has ended. */
-export async function namespaceOf(pid: number, name: string): Promise<string | undefined> {
-  return await readlink(`/proc/${pid}/ns/${name}`).catch(() => undefined);
 }

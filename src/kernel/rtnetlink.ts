@@ -165,14 +165,6 @@ export function deleteLink(index: number): Uint8Array {
   return encode(types.deleteLink, 0, (writer) => linkHeader(writer, index));
 }
 
-/** One link by name. ENODEV when there is none. */
-export function getLink(name: string): Uint8Array {
-  return encode(types.getLink, 0, (writer) => {
-    linkHeader(writer, 0);
-    writer.text(attributes.name, name);
-  });
-}
-
 export interface InterfaceAddress {
   readonly index: number;
   readonly address: string;

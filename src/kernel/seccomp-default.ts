@@ -14,7 +14,7 @@ const architectures: Readonly<Record<Architecture, readonly string[]>> = {
 };
 
 /** All words that a text with braces stands for: `a{,b} c` is a, ab, c. */
-export function expandWords(text: string): string[] {
+function expandWords(text: string): string[] {
   return text.split(/\s+/).filter(Boolean).flatMap(expandBraces);
 }
 

@@ -1,6 +1,8 @@
 /** Signal names and numbers as Docker takes them. Source: signal(7); the numbers are those of x86 and arm (and all but alpha, mips, parisc, sparc). */
 import { invalidParameter } from "../base/base.ts";
 
+export const sigkill = 9;
+
 const names: Readonly<Record<string, number>> = Object.fromEntries(
   (
     "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU " +

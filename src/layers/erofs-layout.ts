@@ -55,7 +55,7 @@ export interface DirectoryNames {
   readonly size: number;
 }
 
-export function cutNames(directory: Directory): DirectoryNames {
+function cutNames(directory: Directory): DirectoryNames {
   const names = [...directory.children.keys(), "." as ByteString, ".." as ByteString].sort();
   const starts: number[] = [0];
   let used = 0;

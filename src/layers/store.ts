@@ -13,7 +13,7 @@ export interface Unfinished extends AsyncDisposable {
   readonly path: string;
 }
 
-export async function syncDirectory(path: string): Promise<void> {
+async function syncDirectory(path: string): Promise<void> {
   await using directory = await open(path, "r");
   await directory.sync();
 }

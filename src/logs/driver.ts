@@ -43,10 +43,6 @@ const remotes: ReadonlyMap<string, RemoteDriver> = new Map([syslog, gelf, fluent
 /** As `info` lists them. */
 export const logDrivers: readonly string[] = ["fluentd", "gelf", "journald", "json-file", "local", "none", "syslog"];
 
-export function remoteDriver(name: string): RemoteDriver | undefined {
-  return remotes.get(name);
-}
-
 /**
  * What is checked when a container is created, and of the daemon's defaults when it starts. Values that Docker
  * looks at only when the container starts are left to {@link planLog}.

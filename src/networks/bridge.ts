@@ -15,7 +15,7 @@ export interface HostNetwork {
   readonly routes: readonly Route[];
 }
 
-export async function readHostNetwork(kernel: NetworkKernel): Promise<HostNetwork> {
+async function readHostNetwork(kernel: NetworkKernel): Promise<HostNetwork> {
   const links = parseLinks(await kernel.netlink(0, dumpLinks()));
   const addresses = parseLinkAddresses(await kernel.netlink(0, dumpAddresses()));
   const routes = parseRoutes(await kernel.netlink(0, dumpRoutes(4)));

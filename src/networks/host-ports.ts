@@ -6,7 +6,7 @@ import type { Protocol } from "./firewall.ts";
 export type ProbePort = (protocol: Protocol, address: string, port: number) => Promise<boolean>;
 
 /** Binds the port for a moment. SCTP, which Node does not know, passes: the monitor's own bind decides. */
-export const probePort: ProbePort = (protocol, address, port) => {
+const probePort: ProbePort = (protocol, address, port) => {
   if (protocol === "sctp") return Promise.resolve(true);
   return new Promise((done) => {
     if (protocol === "udp") {

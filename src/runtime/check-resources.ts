@@ -98,7 +98,7 @@ function checkCpu(host: HostConfig, { support, cpuCount }: HostFacts, found: Fin
 }
 
 /** The numbers of a list such as `0-2,7`, or undefined when it is none. Bounded, as the kernel is. */
-export function parseNumberList(text: string): Set<number> | undefined {
+function parseNumberList(text: string): Set<number> | undefined {
   const numbers = new Set<number>();
   for (const part of text.split(",").filter(Boolean)) {
     const match = /^\s*(\d{1,5})(?:-(\d{1,5}))?\s*$/.exec(part);

@@ -123,7 +123,7 @@ function ruleOf(node: SpecDevice, access: string): DeviceRule {
 }
 
 /** `a`, `b` or `c`, `major:minor` with `*`, and rwm: `--device-cgroup-rule`. @throws InvalidParameter */
-export function parseDeviceRule(text: string): DeviceRule {
+function parseDeviceRule(text: string): DeviceRule {
   const match = /^([acb]) (\d+|\*):(\d+|\*) ([rwm]{1,3})$/.exec(text);
   if (match === null) throw invalidParameter(`invalid device cgroup rule format: '${text}'`);
   const [, type, major = "*", minor = "*", access = "rwm"] = match;

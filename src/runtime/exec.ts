@@ -1,7 +1,7 @@
 /** Exec sessions: a further process in a running container, with its namespaces, cgroups, limits and filter. */
 import type { HostFacts } from "../kernel/host-facts.ts";
 import type { ExecPlan } from "../kernel/kernel.ts";
-import type { ContainerConfig, ExecConfig, Process, RuntimeSpec } from "../spec/spec.ts";
+import type { ExecConfig, Process, RuntimeSpec } from "../spec/spec.ts";
 import { mergeEnvironment } from "./environment.ts";
 import { processOperations } from "./process-operations.ts";
 import { workingDirectory } from "./spec.ts";
@@ -61,9 +61,4 @@ export function execPlan(config: ExecConfig, surroundings: ExecSurroundings): Ex
     columns,
     process: [{ op: "new-session" }, ...process],
   };
-}
-
-/** `--user` of an exec; without it the container's own. */
-export function execUser(config: ExecConfig, container: ContainerConfig): string {
-  return config.User || container.User || "";
 }

@@ -15,6 +15,7 @@ import { thaw } from "../kernel/freezer.ts";
 import { type HostFacts, readHostFacts } from "../kernel/host-facts.ts";
 import type { ExecSession, ExitRecord, Kernel, LaunchFailure, Monitor, TreeView } from "../kernel/kernel.ts";
 import { readProcessFile } from "../kernel/process-files.ts";
+import { sigkill } from "../kernel/signals.ts";
 import type { ContainerConfig, ExecConfig, HostConfig, RuntimeSpec } from "../spec/spec.ts";
 import { makeMissingSource } from "./bind-sources.ts";
 import { checkResources } from "./check-resources.ts";
@@ -32,7 +33,6 @@ import { type AccountFiles, type ResolvedUser, resolveUser } from "./users.ts";
 import { checkSysctls, validateContainer } from "./validate.ts";
 import { treeView, type ViewRequest } from "./view.ts";
 
-const sigkill = 9;
 /** How long a container that should not be there may take to die. */
 const strayPatienceMs = 10_000;
 
@@ -46,7 +46,7 @@ export interface OpenRuntimeOptions {
 const monitors = "monitors";
 
 /** A unix socket's path holds 107 bytes: half of the id names the container well enough. */
-export function monitorSocket(execRoot: string, containerId: string): string {
+function monitorSocket(execRoot: string, containerId: string): string {
   return join(execRoot, monitors, containerId.slice(0, 32));
 }
 

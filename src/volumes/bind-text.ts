@@ -14,7 +14,7 @@ function kindOf(word: string): ModeKind | undefined {
 }
 
 /** The words of a mode by what they are about, each at most once; undefined when it is no mode. "" is one of no words. */
-export function parseMode(mode: string): ReadonlyMap<ModeKind, string> | undefined {
+function parseMode(mode: string): ReadonlyMap<ModeKind, string> | undefined {
   const words = new Map<ModeKind, string>();
   if (mode === "") return words;
   for (const word of mode.split(",")) {

@@ -80,7 +80,7 @@ function showMounts(container: ContainerSummary, truncate: boolean): string {
   return names.join(",");
 }
 
-export function showContainerSize(container: ContainerSummary): string {
+function showContainerSize(container: ContainerSummary): string {
   const own = formatSize(container.SizeRw ?? 0);
   return (container.SizeRootFs ?? 0) > 0 ? `${own} (virtual ${formatSize(container.SizeRootFs ?? 0)})` : own;
 }

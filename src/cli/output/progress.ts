@@ -28,7 +28,7 @@ function bar({ current = 0, total = 0 }: { current?: number; total?: number }): 
  * Prints progress as Docker does: on a terminal, each id keeps a line that is redrawn; elsewhere, one line a
  * change of state. Numbered messages that only move a bar are left out where there is no terminal.
  */
-export class ProgressPrinter {
+class ProgressPrinter {
   readonly #descriptor: number;
   readonly #terminal: boolean;
   readonly #lines: Map<string, number> = new Map();
