@@ -1,7 +1,6 @@
 /**
  * The port to the kernel. Everything that Node cannot do itself goes through here, and only this room talks
- * to `native/`, spawns programs, or reads /proc and /sys. `linux.ts` is the real one, `fake.ts` keeps the
- * same promises in memory for tests of the rooms above.
+ * to `native/`, spawns programs, or reads /proc and /sys. `linux.ts` implements it.
  *
  * Life cycle: the daemon opens one kernel (`openLinuxKernel`), which starts the broker; closing it ends the
  * broker and with it nothing else: monitors and containers go on. The broker keeps read-only layer mounts in
