@@ -1,29 +1,8 @@
 import { formatNanos } from "../base/base.ts";
+import { blankEndpoint, blankSettings } from "../networks/networks.ts";
 import type { ContainerInspectResponse, EndpointSettings, NetworkSettings } from "../spec/spec.ts";
 import type { ContainerRecord } from "./record.ts";
 import { isActive, toDockerState } from "./state.ts";
-
-/** An endpoint that has no address: what was asked for, the rest blank. */
-export function blankEndpoint(asked: EndpointSettings): EndpointSettings {
-  const endpoint = {
-    IPAMConfig: asked.IPAMConfig ?? null,
-    Links: asked.Links ?? null,
-    Aliases: asked.Aliases ?? null,
-    MacAddress: asked.MacAddress ?? "",
-    DriverOpts: asked.DriverOpts ?? null,
-    GwPriority: asked.GwPriority ?? 0,
-    NetworkID: "",
-    EndpointID: "",
-    Gateway: "",
-    IPAddress: "",
-    IPPrefixLen: 0,
-    IPv6Gateway: "",
-    GlobalIPv6Address: "",
-    GlobalIPv6PrefixLen: 0,
-    DNSNames: null,
-  };
-  return endpoint as unknown as EndpointSettings;
-}
 
 /** The container's networks: as given while it runs, else those that it will have. */
 export function networksOf(record: ContainerRecord): Record<string, EndpointSettings> {
@@ -39,26 +18,6 @@ export function networksOf(record: ContainerRecord): Record<string, EndpointSett
   for (const [name, asked] of Object.entries(record.settings.endpoints)) networks[name] = blank(name, asked);
   return networks;
 }
-
-const blankNetwork = {
-  Bridge: "",
-  SandboxID: "",
-  SandboxKey: "",
-  Ports: {},
-  HairpinMode: false,
-  LinkLocalIPv6Address: "",
-  LinkLocalIPv6PrefixLen: 0,
-  SecondaryIPAddresses: null,
-  SecondaryIPv6Addresses: null,
-  EndpointID: "",
-  Gateway: "",
-  GlobalIPv6Address: "",
-  GlobalIPv6PrefixLen: 0,
-  IPAddress: "",
-  IPPrefixLen: 0,
-  IPv6Gateway: "",
-  MacAddress: "",
-} as const;
 
 export interface InspectOptions {
   /** `<data-root>/containers/<id>`. */
@@ -116,7 +75,7 @@ export function inspectContainer(record: ContainerRecord, options: InspectOption
     ...(options.sizes === undefined ? {} : { SizeRw: options.sizes.rw, SizeRootFs: options.sizes.rootFs }),
     Mounts: settings.mountPoints,
     Config: settings.config,
-    NetworkSettings: { ...blankNetwork, ...network, Networks: networksOf(record) },
+    NetworkSettings: { ...blankSettings, ...network, Networks: networksOf(record) },
   };
   return answer as unknown as ContainerInspectResponse;
 }

@@ -15,7 +15,7 @@ import { portWishes } from "./port-bindings.ts";
 import { releasePorts, takePorts } from "./port-taking.ts";
 import type { Endpoint, Network, NetworkKernel } from "./records.ts";
 import { checkRequest, joinsContainer, macOf, resolverOf, settingsAsked } from "./request.ts";
-import { containerSettings, networkInspect, noSettings } from "./settings.ts";
+import { blankSettings, containerSettings, networkInspect } from "./settings.ts";
 
 /** How long a dying namespace may take for its end of a pair before we take it. */
 const lingerMs = 500;
@@ -80,7 +80,7 @@ export class BerthNetworks implements Networks {
     await this.detach(request.containerId);
     const network = this.#network(request.networkMode);
     if (network === undefined) {
-      return { namespace: "container", ...sharedPlan, settings: noSettings(), hosts: "", resolvConf: "" };
+      return { namespace: "container", ...sharedPlan, settings: blankSettings, hosts: "", resolvConf: "" };
     }
     switch (network.record.driver) {
       case "host":

@@ -11,6 +11,8 @@ import type { ContainerId } from "../base/base.ts";
 import type { HostOp, InitOp, NetlinkOp } from "../kernel/kernel.ts";
 import type { EndpointSettings, NetworkInspect, NetworkSettings, PortBinding } from "../spec/spec.ts";
 
+export { blankEndpoint, blankSettings } from "./settings.ts";
+
 export interface Networks {
   /** Checks a NetworkMode and endpoint settings at create time. @throws NotFound `network x not found`, InvalidParameter */
   validate(request: AttachRequest): void;

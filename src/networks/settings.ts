@@ -20,27 +20,41 @@ function portsOf(endpoint: Endpoint, exposedPorts: readonly string[]): Record<st
   );
 }
 
+/** An endpoint that has no address: what was asked for, the rest blank. The SDK's types leave out the nulls that Docker sends. */
+export function blankEndpoint(asked: EndpointSettings = {}): EndpointSettings {
+  return {
+    IPAMConfig: asked.IPAMConfig ?? null,
+    Links: asked.Links ?? null,
+    Aliases: asked.Aliases ?? null,
+    MacAddress: asked.MacAddress ?? "",
+    DriverOpts: asked.DriverOpts ?? null,
+    GwPriority: asked.GwPriority ?? 0,
+    NetworkID: "",
+    EndpointID: "",
+    Gateway: "",
+    IPAddress: "",
+    IPPrefixLen: 0,
+    IPv6Gateway: "",
+    GlobalIPv6Address: "",
+    GlobalIPv6PrefixLen: 0,
+    DNSNames: null,
+  } as unknown as EndpointSettings;
+}
+
 function endpointSettings(endpoint: Endpoint, bridge: BridgeFacts | undefined, asked: EndpointSettings | undefined): EndpointSettings {
   return {
-    IPAMConfig: asked?.IPAMConfig ?? null,
-    Links: asked?.Links ?? null,
-    Aliases: asked?.Aliases ?? null,
+    ...blankEndpoint(asked),
     MacAddress: endpoint.link?.mac ?? "",
-    DriverOpts: asked?.DriverOpts ?? null,
-    GwPriority: asked?.GwPriority ?? 0,
     NetworkID: endpoint.networkId,
     EndpointID: endpoint.endpointId,
     Gateway: bridge?.gateway ?? "",
     IPAddress: endpoint.link?.address ?? "",
     IPPrefixLen: bridge?.prefixLength ?? 0,
-    IPv6Gateway: "",
-    GlobalIPv6Address: "",
-    GlobalIPv6PrefixLen: 0,
-    DNSNames: null,
-  } as unknown as EndpointSettings; // The SDK's types leave out the nulls that Docker sends.
+  };
 }
 
-const emptySettings = {
+/** Of a container that has no network of its own (it joins another's), or none now. */
+export const blankSettings: NetworkSettings = {
   Bridge: "",
   SandboxID: "",
   SandboxKey: "",
@@ -59,12 +73,7 @@ const emptySettings = {
   IPv6Gateway: "",
   MacAddress: "",
   Networks: {},
-};
-
-/** Of a container that has no network of its own: it joins another's. */
-export function noSettings(): NetworkSettings {
-  return { ...emptySettings } as unknown as NetworkSettings;
-}
+} as unknown as NetworkSettings;
 
 /** The fields beside `Networks` are the default bridge's, kept by Docker for old clients. */
 export function containerSettings(options: {
@@ -77,7 +86,7 @@ export function containerSettings(options: {
   const { network, endpoint, bridge } = options;
   const own = endpointSettings(endpoint, bridge, options.asked);
   return {
-    ...emptySettings,
+    ...blankSettings,
     SandboxID: endpoint.sandboxId,
     Ports: network.record.driver !== "bridge" ? {} : portsOf(endpoint, options.exposedPorts),
     ...(network.name === "bridge"
