@@ -1,7 +1,7 @@
+import { parseDetachKeys } from "../base/detach-keys.ts";
 import type { EngineClient } from "../client/engine-client.ts";
 import type { ContainerInspectResponse } from "../spec/spec.ts";
 import { registerWait } from "./register-wait.ts";
-import { defaultDetachKeys, parseDetachKeys } from "./streams/detach-keys.ts";
 import { runSession } from "./streams/session.ts";
 import { proxySignals } from "./streams/signal-proxy.ts";
 import { checkTerminal, followTerminalSize, rawTerminal, terminalSize } from "./streams/terminal.ts";
@@ -26,7 +26,7 @@ export async function attachContainer(
   const tty = container.Config?.Tty === true;
   const { stdin, detachKeys } = request;
   checkTerminal(stdin, tty);
-  const keys = parseDetachKeys(detachKeys === "" ? defaultDetachKeys : detachKeys);
+  const keys = parseDetachKeys(detachKeys);
   using _signals = request.proxySignals ? proxySignals(client, id) : undefined;
   const hijacked = await client.hijack(`/containers/${id}/attach`, {
     query: { stream: true, stdin, stdout: true, stderr: true, detachKeys },

@@ -13,7 +13,6 @@ import {
   ended,
   generateName,
   type HostDefaults,
-  humanDuration,
   mergeConfig,
   newState,
   parseFilters,
@@ -218,24 +217,7 @@ describe("configurations", () => {
 });
 
 describe("lists", () => {
-  test("durations and statuses", () => {
-    const texts = [0.4, 1, 59, 60, 119, 120, 3599, 3600, 5399, 5400, 86400 * 2, 86400 * 14, 86400 * 60, 86400 * 800].map(humanDuration);
-    assert.deepEqual(texts, [
-      "Less than a second",
-      "1 second",
-      "59 seconds",
-      "About a minute",
-      "About a minute",
-      "2 minutes",
-      "59 minutes",
-      "About an hour",
-      "About an hour",
-      "2 hours",
-      "2 days",
-      "2 weeks",
-      "2 months",
-      "2 years",
-    ]);
+  test("statuses", () => {
     const running = started(newState, 1, "2026-01-01T00:00:00Z");
     const now = Date.parse("2026-01-01T00:03:00Z");
     assert.equal(statusText(running, now), "Up 3 minutes");

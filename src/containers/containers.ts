@@ -6,7 +6,6 @@
  * database, changed only by the transitions of `state.ts`, and shown by `summary.ts` and `inspect.ts`.
  */
 export * from "./container-config.ts";
-export * from "./duration.ts";
 export * from "./filters.ts";
 export * from "./health.ts";
 export * from "./host-config.ts";

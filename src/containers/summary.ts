@@ -1,5 +1,5 @@
+import { humanDuration } from "../base/base.ts";
 import type { ContainerSummary, NetworkSettings, PortSummary } from "../spec/spec.ts";
-import { humanDuration } from "./duration.ts";
 import type { Health } from "./health.ts";
 import type { ContainerRecord } from "./record.ts";
 import { type ContainerState, isActive } from "./state.ts";

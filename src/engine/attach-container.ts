@@ -5,10 +5,10 @@ import { isActive } from "../containers/containers.ts";
 import type { Monitor } from "../kernel/kernel.ts";
 import type { LogEnd } from "../logs/logs.ts";
 import type { EngineContext } from "./context.ts";
-import { defaultDetachKeys, parseDetachKeys } from "./detach-keys.ts";
 import { joinStreams } from "./join-streams.ts";
 import type { LiveContainer, PendingAttach } from "./live-container.ts";
 import { logSourceOf } from "./read-container-logs.ts";
+import { readDetachKeys } from "./read-detach-keys.ts";
 import { writeAll } from "./write-all.ts";
 
 export interface AttachOptions {
@@ -35,7 +35,7 @@ export interface StreamSession {
 export async function attachContainer(context: EngineContext, reference: string, options: AttachOptions): Promise<StreamSession> {
   const live = context.find(reference);
   const { config } = live.record.settings;
-  const detachKeys = options.detachKeys ? parseDetachKeys(options.detachKeys) : defaultDetachKeys;
+  const detachKeys = readDetachKeys(options.detachKeys, "detach");
   if (live.record.status.state.status === "paused") {
     throw conflict(`container ${live.id} is paused, unpause the container before attach`);
   }

@@ -5,10 +5,10 @@ import type { ExecSession } from "../kernel/kernel.ts";
 import type { ExecConfig, ExecInspectResponse } from "../spec/spec.ts";
 import type { StreamSession } from "./attach-container.ts";
 import type { EngineContext } from "./context.ts";
-import { defaultDetachKeys, parseDetachKeys } from "./detach-keys.ts";
 import { type JoinEnd, joinStreams } from "./join-streams.ts";
 import { explain } from "./launch-failure.ts";
 import type { ExecRecord, LiveContainer } from "./live-container.ts";
+import { readDetachKeys } from "./read-detach-keys.ts";
 import type { WindowSize } from "./resize-container.ts";
 import { writeAll } from "./write-all.ts";
 
@@ -28,7 +28,7 @@ export interface ExecStartOptions {
 /** `POST /containers/x/exec`. */
 export async function createExec(context: EngineContext, reference: string, config: ExecConfig): Promise<{ Id: string }> {
   if ((config.Cmd?.length ?? 0) === 0) throw invalidParameter("no exec command specified");
-  if (config.DetachKeys) parseDetachKeys(config.DetachKeys, "escape");
+  readDetachKeys(config.DetachKeys, "escape");
   const live = context.find(reference);
   assertRunning(live, reference);
   return { Id: addExec(context, live, config).id };
@@ -185,7 +185,7 @@ async function joined(context: EngineContext, live: LiveContainer, exec: ExecRec
   const stdin = exec.config.AttachStdin ?? false;
   const end = await joinStreams(io, session.stream, {
     stdin,
-    detachKeys: tty && stdin ? (exec.config.DetachKeys ? parseDetachKeys(exec.config.DetachKeys) : defaultDetachKeys) : undefined,
+    detachKeys: tty && stdin ? readDetachKeys(exec.config.DetachKeys, "escape") : undefined,
     endWithInput: tty,
     signal: context.closing.signal,
   });

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { DetachScanner } from "./detach-keys.ts";
+import { DetachScanner } from "../base/base.ts";
 
 export interface JoinOptions {
   /** Pass on what the client sends; otherwise it is read and dropped. */

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { parseDuration } from "../base/base.ts";
 import { applyChanges } from "./change-instructions.ts";
 import { expandWord, splitWords } from "./dockerfile-words.ts";
 import { globMatches } from "./glob.ts";
@@ -85,19 +84,6 @@ test("words keep quotes and escapes until they are expanded", () => {
     ['"b c"', "d\\ e", `'f"g$x'`, '"\\$x \\n"', "$", "$1", `${"$"}{x:-${"$"}{y:-z}}`].map((word) => expandWord(word, { x: "" })),
     ["b c", "d e", 'f"g$x', "$x \\n", "$", "", "z"],
   );
-});
-
-test("durations as Go reads them", () => {
-  assert.deepEqual(["1h30m", "1.5s", "0", "2µs", "", "1", "1x", "-1s"].map(parseDuration), [
-    5400e9,
-    1.5e9,
-    0,
-    2000,
-    undefined,
-    undefined,
-    undefined,
-    undefined,
-  ]);
 });
 
 test("globs as Go's path.Match", () => {

@@ -48,6 +48,6 @@ function setOption(check: Healthcheck, name: string, value: string): void {
   if (member === undefined) throw invalidParameter(`unknown flag: --${name}`);
   const nanos = parseDuration(value);
   if (nanos === undefined) throw invalidParameter(`time: invalid duration ${JSON.stringify(value)}`);
-  if (nanos > 0 && nanos < 1_000_000) throw invalidParameter(`Interval ${JSON.stringify(name)} cannot be less than 1ms`);
+  if (nanos !== 0 && nanos < 1_000_000) throw invalidParameter(`Interval ${JSON.stringify(name)} cannot be less than 1ms`);
   check[member] = nanos;
 }

@@ -1,5 +1,5 @@
+import { parseDuration } from "../../base/duration.ts";
 import { parseBytes } from "../../base/units.ts";
-import { parseDuration } from "../output/durations.ts";
 import type { FlagSpec } from "./flag.ts";
 
 const truths: Readonly<Record<string, string>> = {
@@ -34,6 +34,13 @@ function decimal(value: string): string {
   return value;
 }
 
+function duration(value: string): string {
+  const nanos = parseDuration(value);
+  if (nanos !== undefined) return String(nanos);
+  const what = /^[+-]?(\d+\.?\d*|\.\d+)$/.test(value) ? "missing unit in" : "invalid";
+  throw new Error(`time: ${what} duration ${JSON.stringify(value)}`);
+}
+
 function pair(value: string): string {
   if (value.startsWith("=") || value === "") throw new Error(`invalid value: ${value}`);
   return value;
@@ -64,7 +71,7 @@ export function checkValue(spec: FlagSpec, value: string): string {
     case "decimal":
       return decimal(value);
     case "duration":
-      return String(parseDuration(value));
+      return duration(value);
     case "map":
       return pair(value);
     case "filter":

@@ -1,8 +1,8 @@
+import { humanDuration } from "../../base/duration.ts";
 import { shortId } from "../../base/ids.ts";
 import { familiarName, parseReference } from "../../base/reference.ts";
 import { formatSize } from "../../base/units.ts";
 import type { ContainerSummary, PortSummary } from "../../spec/spec.ts";
-import { humanDuration } from "./durations.ts";
 import type { ListShape } from "./format-list.ts";
 import { ellipsis, goTime } from "./text.ts";
 

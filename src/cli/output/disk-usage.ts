@@ -1,9 +1,10 @@
 /** `system df`: how much space each kind of object takes, and how much of it could be had back. */
+
+import { humanDuration } from "../../base/duration.ts";
 import { formatSize } from "../../base/units.ts";
 import type { BuildCache, ContainerSummary, ImageSummary, SystemDataUsageResponse, Volume } from "../../spec/spec.ts";
 import { Computed } from "../template/template.ts";
 import { containerShape } from "./containers.ts";
-import { humanDuration } from "./durations.ts";
 import { formatList, type ListShape } from "./format-list.ts";
 import { imageShape, type NamedImage, namedImages } from "./images.ts";
 import { volumeShape } from "./volumes.ts";

@@ -1,40 +1,10 @@
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { test } from "node:test";
 import fc from "fast-check";
-import { DetachWatch, parseDetachKeys } from "../streams/detach-keys.ts";
 import { showPorts } from "./containers.ts";
-import { humanDuration, parseDuration } from "./durations.ts";
 import { indentJson } from "./indent-json.ts";
 import { alignTable } from "./table.ts";
 import { timestamp } from "./timestamps.ts";
-
-test("durations for people", () => {
-  const said = [0, 1, 59, 60, 3599, 3600, 5399, 5400, 47 * 3600, 48 * 3600, 15 * 86400, 61 * 86400, 800 * 86400].map(humanDuration);
-  assert.deepEqual(said, [
-    "Less than a second",
-    "1 second",
-    "59 seconds",
-    "About a minute",
-    "59 minutes",
-    "About an hour",
-    "About an hour",
-    "2 hours",
-    "47 hours",
-    "2 days",
-    "2 weeks",
-    "2 months",
-    "2 years",
-  ]);
-});
-
-test("durations as Go reads them", () => {
-  assert.equal(parseDuration("1h15m30.5s"), 4530.5e9);
-  assert.equal(parseDuration("-1.5s"), -1.5e9);
-  assert.equal(parseDuration("300ms"), 3e8);
-  assert.equal(parseDuration("0"), 0);
-  assert.throws(() => parseDuration("5"), { message: 'time: missing unit in duration "5"' });
-  assert.throws(() => parseDuration("x"), { message: 'time: invalid duration "x"' });
-});
 
 test("tables", () => {
   assert.equal(alignTable("A\tB\tC\nlonger than\tb\tc\n"), "A             B         C\nlonger than   b         c\n");
@@ -75,31 +45,4 @@ test("times", () => {
   const ago = Number(timestamp("10m"));
   assert.ok(Math.abs(Date.now() / 1000 - 600 - ago) < 5);
   assert.throws(() => timestamp("soon"), /failed to parse value as time or duration: "soon"/);
-});
-
-describe("detach keys", () => {
-  const watch = (): DetachWatch => new DetachWatch(parseDetachKeys("ctrl-p,ctrl-q"));
-  const type = (text: string, size: number): { data: string; detached: boolean } => {
-    const watcher = watch();
-    let data = "";
-    for (let at = 0; at < text.length; at += size) {
-      const passed = watcher.pass(Buffer.from(text.slice(at, at + size)));
-      data += passed.data.toString();
-      if (passed.detached) return { data, detached: true };
-    }
-    return { data, detached: false };
-  };
-
-  test("are found however they are typed, and what only looks like them is passed on", () => {
-    for (const size of [1, 2, 100]) {
-      assert.deepEqual(type("ab\x10\x11cd", size), { data: "ab", detached: true });
-      assert.deepEqual(type("a\x10\x10\x11", size), { data: "a\x10", detached: true });
-      assert.deepEqual(type("a\x10b\x11", size), { data: "a\x10b\x11", detached: false });
-    }
-  });
-
-  test("are read as Docker writes them", () => {
-    assert.deepEqual([...parseDetachKeys("a,ctrl-@,ctrl-[,ctrl-_")], [97, 0, 27, 31]);
-    assert.throws(() => parseDetachKeys("ctrl-1"), /Unknown character: 'ctrl-1'/);
-  });
 });

@@ -1,6 +1,6 @@
+import { parseDuration } from "../../base/duration.ts";
 import { invalidParameter } from "../../base/errors.ts";
 import { parseTime } from "../../base/time.ts";
-import { parseDuration } from "./durations.ts";
 
 /**
  * A point in time as `--since` and `--until` take it (a duration before now, RFC 3339 in local time unless it
@@ -9,10 +9,10 @@ import { parseDuration } from "./durations.ts";
  */
 export function timestamp(text: string): string {
   if (text === "" || /^-?\d+(\.\d{1,9})?$/.test(text)) return text;
+  const ago = parseDuration(text);
   let nanos: bigint | undefined;
-  try {
-    nanos = BigInt(Date.now()) * 1_000_000n - BigInt(parseDuration(text));
-  } catch {
+  if (ago !== undefined) nanos = BigInt(Date.now()) * 1_000_000n - BigInt(ago);
+  else {
     const zoned = /(Z|[+-]\d\d:?\d\d)$/.test(text) && text.includes(":");
     nanos = parseTime(text);
     if (nanos !== undefined && !zoned) nanos += BigInt(new Date(Number(nanos / 1_000_000n)).getTimezoneOffset()) * 60_000_000_000n;

@@ -1,7 +1,7 @@
+import { DetachScanner } from "../../base/detach-keys.ts";
 import { demultiplex } from "../../client/demultiplex.ts";
 import type { Hijacked } from "../../client/engine-client.ts";
 import { writeAll } from "../output/write.ts";
-import { DetachWatch } from "./detach-keys.ts";
 
 export interface SessionOptions {
   readonly tty: boolean;
@@ -9,7 +9,7 @@ export interface SessionOptions {
   readonly stdout: boolean;
   readonly stderr: boolean;
   /** Watched for in what is typed, where the session has a terminal. */
-  readonly detachKeys: Buffer;
+  readonly detachKeys: Uint8Array;
 }
 
 /** How a session came to its end: the process's output ended, or the user typed the detach keys. */
@@ -34,15 +34,15 @@ async function copyOutput(hijacked: Hijacked, options: SessionOptions): Promise<
 /** Passes what is typed until it ends (the other side is told) or the detach keys come. */
 function copyInput(hijacked: Hijacked, options: SessionOptions, detached: () => void): void {
   const { socket } = hijacked;
-  const watch = options.tty ? new DetachWatch(options.detachKeys) : undefined;
+  const scanner = options.tty ? new DetachScanner(options.detachKeys) : undefined;
   const input = process.stdin;
   input.on("data", (chunk: Buffer) => {
-    const passed = watch?.pass(chunk) ?? { data: chunk, detached: false };
-    if (passed.data.length > 0 && socket.writable && !socket.write(passed.data)) {
+    const { pass, detached: left } = scanner?.scan(chunk) ?? { pass: chunk, detached: false };
+    if (pass.length > 0 && socket.writable && !socket.write(pass)) {
       input.pause();
       socket.once("drain", () => input.resume());
     }
-    if (passed.detached) {
+    if (left) {
       input.pause();
       detached();
     }

@@ -1,3 +1,4 @@
+import { parseDetachKeys } from "../../base/detach-keys.ts";
 import { messageOf } from "../../base/errors.ts";
 import type { ExecInspectResponse } from "../../spec/spec.ts";
 import type { Command, Context } from "../command.ts";
@@ -6,7 +7,7 @@ import { checkEnvironment } from "../flags/check-option.ts";
 import type { FlagSpec, FlagValues } from "../flags/flag.ts";
 import { containerPath } from "../object-paths.ts";
 import { readEnvironment } from "../options/files.ts";
-import { defaultDetachKeys, detachKeysOf, parseDetachKeys } from "../streams/detach-keys.ts";
+import { detachKeysOf } from "../streams/detach-keys.ts";
 import { runSession } from "../streams/session.ts";
 import { checkTerminal, followTerminalSize, rawTerminal, terminalSize } from "../streams/terminal.ts";
 
@@ -46,7 +47,7 @@ async function attached(context: Context, flags: FlagValues, id: string): Promis
     stdin,
     stdout: true,
     stderr: true,
-    detachKeys: parseDetachKeys(keys === "" ? defaultDetachKeys : keys),
+    detachKeys: parseDetachKeys(keys),
   });
   if (end === "detached") throw new ExitError(1, "read escape sequence");
   return (await client.json<ExecInspectResponse>("GET", `/exec/${id}/json`)).ExitCode ?? 0;

@@ -1,9 +1,9 @@
+import { humanDuration } from "../../base/duration.ts";
 import { shortId } from "../../base/ids.ts";
 import { formatSize } from "../../base/units.ts";
 import type { HistoryResponseItem } from "../../spec/spec.ts";
 import type { Command } from "../command.ts";
 import { formatFlag, noTruncFlag, platformFlag } from "../flags/list-flags.ts";
-import { humanDuration } from "../output/durations.ts";
 import { formatList, type ListShape } from "../output/format-list.ts";
 import { ellipsis, goTimeSeconds } from "../output/text.ts";
 

@@ -1,3 +1,4 @@
+import { parseDetachKeys } from "../../base/detach-keys.ts";
 import { invalidParameter, isEngineError, messageOf } from "../../base/errors.ts";
 import type { EngineClient, Hijacked } from "../../client/engine-client.ts";
 import type { ContainerCreateRequest } from "../../spec/spec.ts";
@@ -7,7 +8,7 @@ import type { FlagSpec, FlagValues } from "../flags/flag.ts";
 import { containerFlags } from "../options/container-flags-table.ts";
 import { containerRequest } from "../options/container-request.ts";
 import { registerWait } from "../register-wait.ts";
-import { defaultDetachKeys, detachKeysOf, parseDetachKeys } from "../streams/detach-keys.ts";
+import { detachKeysOf } from "../streams/detach-keys.ts";
 import { runSession, type SessionEnd } from "../streams/session.ts";
 import { proxySignals } from "../streams/signal-proxy.ts";
 import { checkTerminal, followTerminalSize, rawTerminal, terminalSize } from "../streams/terminal.ts";
@@ -61,7 +62,7 @@ class Run {
       stdin: request.AttachStdin === true,
       stdout: request.AttachStdout === true,
       stderr: request.AttachStderr === true,
-      detachKeys: parseDetachKeys(keys === "" ? defaultDetachKeys : keys),
+      detachKeys: parseDetachKeys(keys),
     });
   }
 
@@ -95,7 +96,7 @@ class Run {
 
 function readRequest(flags: FlagValues, image: string, words: readonly string[]): ContainerCreateRequest {
   try {
-    if (flags.changed("detach-keys")) parseDetachKeys(flags.string("detach-keys"));
+    parseDetachKeys(flags.string("detach-keys"));
     return containerRequest(flags, image, words);
   } catch (error) {
     throw new RunError(messageOf(error));

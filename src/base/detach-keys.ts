@@ -1,24 +1,25 @@
-import { invalidParameter } from "../base/base.ts";
+/** The keys that leave an attached container running. The client watches for them in a terminal, the daemon for every client. */
+import { invalidParameter } from "./errors.ts";
 
-const control = /^ctrl-([a-z@[\\\]^_])$/;
+/** ctrl-p,ctrl-q. */
+const usual: Uint8Array = Uint8Array.of(16, 17);
 
 /**
- * The bytes that a key sequence such as `ctrl-p,ctrl-q` or `ctrl-a,d` stands for.
- * @throws InvalidParameter `Invalid detach keys (x) provided`; of an exec Docker says `escape`
+ * The bytes that a key sequence such as `ctrl-p,ctrl-q` or `ctrl-a,d` stands for; empty: the usual ones.
+ * @throws InvalidParameter with Docker's wording
  */
-export function parseDetachKeys(text: string, what: "detach" | "escape" = "detach"): Uint8Array {
+export function parseDetachKeys(text: string): Uint8Array {
+  if (text === "") return usual;
   const bytes = text.split(",").map((key) => {
-    const letter = control.exec(key.toLowerCase())?.[1];
+    const control = /^ctrl-([a-z@[\\\]^_])$/.exec(key)?.[1];
     // Control characters are 64 below their letter: ASCII.
-    if (letter !== undefined) return letter.toUpperCase().charCodeAt(0) - 64;
+    if (control !== undefined) return control.toUpperCase().charCodeAt(0) - 64;
     if (key.length === 1 && key.charCodeAt(0) < 128) return key.charCodeAt(0);
-    throw invalidParameter(`Invalid ${what} keys (${text}) provided`);
+    if (key === "DEL") return 127;
+    throw invalidParameter(`Unknown character: '${key}'`);
   });
   return Uint8Array.from(bytes);
 }
-
-/** ctrl-p,ctrl-q. */
-export const defaultDetachKeys: Uint8Array = Uint8Array.of(16, 17);
 
 /**
  * Looks for the detach sequence in what is typed. The start of a sequence is held back until it is clear that
