@@ -1,5 +1,6 @@
 import { invalidParameter, messageOf } from "../../base/errors.ts";
 import type { ContainerConfig, ContainerCreateRequest, EndpointSettings, HealthConfig } from "../../spec/spec.ts";
+import { RunError } from "../command.ts";
 import type { FlagValues } from "../flags/flag.ts";
 import { readEnvironment, readLabels } from "./files.ts";
 import { hostConfig } from "./host-config.ts";
@@ -130,7 +131,7 @@ function checkTogether(flags: FlagValues): void {
 
 /**
  * The request that `run` and `create` send for what was typed.
- * @throws InvalidParameter with Docker's wording
+ * @throws RunError with Docker's wording: what was typed is refused with a pointer to the help, what the daemon refuses without
  */
 export function containerRequest(flags: FlagValues, image: string, command: readonly string[]): ContainerCreateRequest {
   try {
@@ -146,6 +147,6 @@ export function containerRequest(flags: FlagValues, image: string, command: read
       NetworkingConfig: { EndpointsConfig: settings },
     };
   } catch (error) {
-    throw invalidParameter(messageOf(error), error);
+    throw new RunError(messageOf(error));
   }
 }

@@ -94,15 +94,6 @@ class Run {
   }
 }
 
-function readRequest(flags: FlagValues, image: string, words: readonly string[]): ContainerCreateRequest {
-  try {
-    parseDetachKeys(flags.string("detach-keys"));
-    return containerRequest(flags, image, words);
-  } catch (error) {
-    throw new RunError(messageOf(error));
-  }
-}
-
 export const command: Command = {
   usage: "[OPTIONS] IMAGE [COMMAND] [ARG...]",
   args: { least: 1 },
@@ -113,9 +104,10 @@ export const command: Command = {
   async run(context, flags, [image = "", ...words]) {
     const detach = flags.bool("detach");
     if (detach && flags.list("attach").length > 0) throw invalidParameter("conflicting options: cannot specify both --attach and --detach");
-    const request = readRequest(flags, image, words);
+    const request = containerRequest(flags, image, words);
     if (!detach) checkTerminal(request.AttachStdin === true, request.Tty === true);
     try {
+      parseDetachKeys(flags.string("detach-keys"));
       const size = request.Tty === true ? terminalSize() : undefined;
       if (size !== undefined) request.HostConfig = { ...request.HostConfig, ConsoleSize: [size.rows, size.columns] };
       const run = new Run(context, context.startedClient(), flags, request);
