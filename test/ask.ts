@@ -22,7 +22,12 @@ export function ask(daemon: Daemon, method: string, path: string, sent?: unknown
       answer.on("error", fail);
       answer.on("end", () => {
         const isJson = answer.headers["content-type"] === "application/json" && text !== "";
-        done({ status: answer.statusCode ?? 0, headers: answer.headers, text, body: isJson ? JSON.parse(text) : undefined });
+        done({
+          status: answer.statusCode ?? 0,
+          headers: answer.headers,
+          text,
+          body: isJson ? JSON.parse(Buffer.from(text, "latin1").toString()) : undefined,
+        });
       });
     });
     asked.on("error", fail);

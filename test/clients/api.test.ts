@@ -1,33 +1,12 @@
 /** Answers as Docker's own description has them, and the daemon's ways of being reached and ended. */
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
-import { request } from "node:http";
 import { after, before, describe, test } from "node:test";
+import { ask } from "../ask.ts";
 import { command, Daemon, eventually, importBusybox } from "../daemon.ts";
 import { ApiDescription, descriptionPath } from "../openapi.ts";
 
 const description = await ApiDescription.load();
-
-interface Answer {
-  readonly status: number;
-  readonly body: unknown;
-}
-
-function call(daemon: Daemon, method: string, path: string, body?: unknown): Promise<Answer> {
-  const data = body === undefined ? undefined : JSON.stringify(body);
-  const headers = data === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(data) };
-  return new Promise((done, fail) => {
-    const sent = request({ socketPath: daemon.host.slice("unix://".length), method, path, headers }, (answer) => {
-      let text = "";
-      answer.setEncoding("utf8");
-      answer.on("data", (chunk) => (text += chunk));
-      answer.on("error", fail);
-      answer.on("end", () => done({ status: answer.statusCode ?? 0, body: text === "" ? undefined : JSON.parse(text) }));
-    });
-    sent.on("error", fail);
-    sent.end(data);
-  });
-}
 
 describe("the API's answers", { skip: description === undefined ? `there is no ${descriptionPath}` : false }, () => {
   let daemon: Daemon;
@@ -40,7 +19,7 @@ describe("the API's answers", { skip: description === undefined ? `there is no $
   /** Each call has its status, and a body as described. */
   async function holds(calls: readonly (readonly [method: string, path: string, status: number, body?: unknown])[]): Promise<void> {
     for (const [method, path, status, sent] of calls) {
-      const answer = await call(daemon, method, path, sent);
+      const answer = await ask(daemon, method, path, sent);
       assert.equal(answer.status, status, `${method} ${path}: ${JSON.stringify(answer.body)}`);
       assert.deepEqual(description?.check(method, path, answer.status, answer.body), []);
     }
@@ -83,7 +62,7 @@ describe("the API's answers", { skip: description === undefined ? `there is no $
       ["GET", "/containers/json?filters=%7B%22nonsense%22%3A%5B%22a%22%5D%7D", 400],
       ["GET", "/containers/described/top", 200],
     ]);
-    const { body } = await call(daemon, "POST", "/containers/described/exec", { Cmd: ["true"], AttachStdout: true });
+    const { body } = await ask(daemon, "POST", "/containers/described/exec", { Cmd: ["true"], AttachStdout: true });
     const { Id } = body as { Id: string };
     await holds([
       ["GET", `/exec/${Id}/json`, 200],

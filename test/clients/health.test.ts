@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { callApi } from "../api-call.ts";
+import { ask } from "../ask.ts";
 import { busyboxRootfs, Daemon, eventually, importBusybox } from "../daemon.ts";
 import { ApiDescription } from "../openapi.ts";
 
@@ -53,7 +53,7 @@ describe("health checks", () => {
     assert.match(await daemon.ok("ps", "--format", "{{.Status}}", "--filter", "health=unhealthy"), /^Up .* \(unhealthy\)$/);
     await daemon.ok("exec", "web", "touch", "/ok");
     await becomes("web", "healthy");
-    const answer = await callApi(daemon, "GET", "/v1.51/containers/web/json");
+    const answer = await ask(daemon, "GET", "/v1.51/containers/web/json");
     assert.deepEqual(description?.check("GET", "/containers/web/json", 200, answer.body) ?? [], []);
     await daemon.ok("stop", "-t", "0", "web");
     assert.equal((await healthOf("web"))?.Status, "unhealthy", "as Docker: nobody looks any more");

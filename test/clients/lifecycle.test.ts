@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, afterEach, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { callApi } from "../api-call.ts";
+import { ask } from "../ask.ts";
 import { Daemon, eventually, importBusybox } from "../daemon.ts";
 
 /** The daemon, the monitors and the programs are gone, as after a failure of the machine. */
@@ -229,7 +229,7 @@ describe("the life of containers", () => {
       await daemon.ok("create", "--name", "waited", "busybox", "sh", "-c", "sleep 0.3; exit 4");
       assert.equal(await daemon.ok("wait", "waited"), "0", "created: not running already");
       const wait = (condition: string): Promise<unknown> =>
-        callApi(daemon, "POST", `/v1.51/containers/waited/wait?condition=${condition}`).then(({ body }) => body);
+        ask(daemon, "POST", `/v1.51/containers/waited/wait?condition=${condition}`).then(({ body }) => body);
       const next = [wait("next-exit"), wait("next-exit")];
       const removed = wait("removed");
       await sleep(100);
@@ -237,7 +237,7 @@ describe("the life of containers", () => {
       assert.deepEqual(await Promise.all([...next, wait("not-running")]), [{ StatusCode: 4 }, { StatusCode: 4 }, { StatusCode: 4 }]);
       await daemon.ok("rm", "waited");
       assert.deepEqual(await removed, { StatusCode: 4 });
-      const answer = await callApi(daemon, "POST", "/v1.51/containers/waited/wait?condition=foo");
+      const answer = await ask(daemon, "POST", "/v1.51/containers/waited/wait?condition=foo");
       assert.equal(answer.status, 400);
     });
   });

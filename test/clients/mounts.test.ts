@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { callApi } from "../api-call.ts";
+import { ask } from "../ask.ts";
 import { Daemon, importBusybox } from "../daemon.ts";
 import { importContent } from "../volume-image.ts";
 
@@ -59,8 +59,8 @@ describe("mounts", () => {
     const words = `invalid mount config for type "bind": bind source path does not exist: ${missing}`;
     await fails(words, "--mount", `type=bind,source=${missing},target=/x`, "busybox", "true");
     assert.ok(!existsSync(missing));
-    const create = (options: object): ReturnType<typeof callApi> =>
-      callApi(daemon, "POST", "/containers/create?name=told", {
+    const create = (options: object): ReturnType<typeof ask> =>
+      ask(daemon, "POST", "/containers/create?name=told", {
         Image: "busybox",
         Cmd: ["true"],
         HostConfig: { Mounts: [{ Type: "bind", Source: missing, Target: "/x", BindOptions: options }] },

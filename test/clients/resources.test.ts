@@ -10,7 +10,7 @@ import { DatabaseSync } from "node:sqlite";
 import { after, before, describe, test } from "node:test";
 import { type CgroupLayout, cgroupDirectories, readCgroupLayout } from "../../src/kernel/cgroups.ts";
 import { freeze, thaw } from "../../src/kernel/freezer.ts";
-import { callApi } from "../api-call.ts";
+import { ask } from "../ask.ts";
 import { Daemon, eventually, importBusybox } from "../daemon.ts";
 import { ApiDescription } from "../openapi.ts";
 
@@ -68,7 +68,7 @@ describe("resources", () => {
 
   /** A request by hand; JSON answers are held against the description. */
   async function api(method: string, path: string, body?: unknown): Promise<{ status: number; body: Record<string, unknown> }> {
-    const answer = await callApi(daemon, method, path, body);
+    const answer = await ask(daemon, method, path, body);
     assert.deepEqual(description?.check(method, path, answer.status, answer.body) ?? [], []);
     return { status: answer.status, body: (answer.body ?? {}) as Record<string, unknown> };
   }

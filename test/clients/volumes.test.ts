@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, w
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { callApi } from "../api-call.ts";
+import { ask } from "../ask.ts";
 import { Daemon, eventually, importBusybox } from "../daemon.ts";
 import { importContent } from "../volume-image.ts";
 
@@ -163,7 +163,7 @@ describe("docker volume", () => {
     const message = `remove busy: volume is in use - [${running}, ${stopped}]`;
     await fails(message, "volume", "rm", "busy");
     await fails(message, "volume", "rm", "-f", "busy");
-    assert.equal((await callApi(daemon, "DELETE", "/volumes/busy")).status, 409);
+    assert.equal((await ask(daemon, "DELETE", "/volumes/busy")).status, 409);
     await daemon.kill();
     await daemon.restart();
     await fails(message, "volume", "rm", "busy");
@@ -203,7 +203,7 @@ describe("docker volume", () => {
     assert.equal(await daemon.ok("volume", "prune", "-f"), `Deleted Volumes:\n${anonymous}\n\nTotal reclaimed space: 2kB`);
     assert.match(await daemon.ok("volume", "prune", "-af", "--filter", "label!=keep=1"), /Deleted Volumes:\nloose\n/);
     await daemon.ok("volume", "create", "again");
-    const old = await callApi(daemon, "POST", "/v1.41/volumes/prune");
+    const old = await ask(daemon, "POST", "/v1.41/volumes/prune");
     assert.deepEqual(old.body, { VolumesDeleted: ["again", "kept"], SpaceReclaimed: 0 });
     await fails("invalid filter 'foo'", "volume", "prune", "-f", "--filter", "foo=1");
   });
@@ -295,14 +295,14 @@ describe("docker volume", () => {
     const names = Array.from({ length: 12 }, (_, index) => `crash${index}`);
     for (let round = 0; round < 6; round++) {
       const work = names.flatMap((name, index) => [
-        callApi(daemon, "POST", "/volumes/create", { Name: name }).catch(() => undefined),
-        callApi(daemon, "POST", "/containers/create", {
+        ask(daemon, "POST", "/volumes/create", { Name: name }).catch(() => undefined),
+        ask(daemon, "POST", "/containers/create", {
           Image: "content",
           HostConfig: { Binds: [`fill${round}-${index}:/data`] },
         })
-          .then(({ body }) => callApi(daemon, "DELETE", `/containers/${(body as { Id: string }).Id}?v=1`))
+          .then(({ body }) => ask(daemon, "DELETE", `/containers/${(body as { Id: string }).Id}?v=1`))
           .catch(() => undefined),
-        callApi(daemon, "DELETE", `/volumes/crash${(index + 6) % 12}`).catch(() => undefined),
+        ask(daemon, "DELETE", `/volumes/crash${(index + 6) % 12}`).catch(() => undefined),
       ]);
       await sleep(round * 12);
       await daemon.kill();
@@ -347,9 +347,6 @@ describe("docker volume", () => {
     const before = await volumeNames();
     await fails("cannot mount volume over existing file, file exists ", "create", "-v", "/fresh", "-v", "/etc/passwd", "busybox", "true");
     assert.deepEqual(await volumeNames(), before);
-    assert.equal(
-      (await callApi(daemon, "POST", "/containers/create", { Image: "busybox", Cmd: ["true"], Volumes: { "/": {} } })).status,
-      400,
-    );
+    assert.equal((await ask(daemon, "POST", "/containers/create", { Image: "busybox", Cmd: ["true"], Volumes: { "/": {} } })).status, 400);
   });
 });
