@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { promisify } from "node:util";
-import { build } from "esbuild";
+import { bundleClient } from "./bundled-client.ts";
 import { ScriptedDaemon } from "./scripted-daemon.ts";
 
 const start = promisify(execFile);
@@ -27,7 +27,7 @@ describe("completion", () => {
       "GET /images/json": { json: [{ RepoTags: ["busybox:latest", "<none>:<none>"] }, { RepoTags: null }] },
       "GET /volumes": { json: { Volumes: [{ Name: "data" }] } },
     };
-    await build({ entryPoints: [join(import.meta.dirname, "main.ts")], outfile: main, bundle: true, platform: "node", format: "cjs" });
+    await bundleClient(main);
     writeFileSync(join(folder, "berth"), `#!/bin/sh\nexec '${process.execPath}' -- '${main}' "$@"\n`, { mode: 0o755 });
   });
   after(async () => {

@@ -3,32 +3,11 @@
  * and must ask for the same, print the same and exit with the same status, their names apart.
  */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { build } from "esbuild";
+import { bundleClient, type ClientResult, runClient } from "./bundled-client.ts";
 import { type Answer, type Asked, frame, type Script, ScriptedDaemon } from "./scripted-daemon.ts";
-
-interface Result {
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function run(file: string, args: readonly string[], env: Record<string, string>, input: string): Promise<Result> {
-  return new Promise((done, fail) => {
-    const child = spawn(file, args, { env: { ...process.env, ...env }, timeout: 20_000, killSignal: "SIGKILL" });
-    let stdout = "";
-    let stderr = "";
-    child.stdout.on("data", (chunk) => (stdout += chunk));
-    child.stderr.on("data", (chunk) => (stderr += chunk));
-    child.stdin.on("error", () => {});
-    child.on("error", fail);
-    child.on("close", (status) => done({ status, stdout, stderr }));
-    child.stdin.end(input);
-  });
-}
 
 const rename = (text: string): string =>
   text
@@ -72,8 +51,7 @@ describe("like docker", () => {
   const main = join(folder, "berth.cjs");
   before(async () => {
     daemon = await ScriptedDaemon.open();
-    // Bundled, as it is shipped: a start from source would take ten times as long.
-    await build({ entryPoints: [join(import.meta.dirname, "main.ts")], outfile: main, bundle: true, platform: "node", format: "cjs" });
+    await bundleClient(main);
     writeFileSync(join(folder, "env"), "# comment\nA=1\n  B=2 x\nHOME\nNOSUCHVARIABLE\nC=\n");
     writeFileSync(join(folder, "bad"), "A B=1\n");
     writeFileSync(join(folder, "seccomp.json"), '{ "defaultAction": "SCMP_ACT_ALLOW" }');
@@ -91,12 +69,11 @@ describe("like docker", () => {
 
   const same = async (script: Script, args: readonly string[], options: Options = {}): Promise<void> => {
     daemon.script = script;
-    const both: { result: Result; asked: unknown[] }[] = [];
-    for (const client of ["docker", "berth"]) {
+    const both: { result: ClientResult; asked: unknown[] }[] = [];
+    for (const client of ["docker", "berth"] as const) {
       daemon.asked.length = 0;
-      const own = client === "docker" ? [] : ["--", main];
-      const file = client === "docker" ? "docker" : process.execPath;
-      const { status, stdout, stderr } = await run(file, [...own, ...args], { DOCKER_HOST: daemon.host }, options.input ?? "");
+      const env = { ...process.env, DOCKER_HOST: daemon.host };
+      const { status, stdout, stderr } = await runClient(client, main, args, { env, input: options.input ?? "" });
       both.push({ result: { status, stdout: rename(stdout), stderr: rename(stderr) }, asked: showAsked(daemon.asked) });
     }
     assert.notEqual(both[0]?.result.status, null, "docker came to an end");

@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { build } from "esbuild";
+import { bundleClient } from "./bundled-client.ts";
 
 /** Flags of Docker's that Berth has not, each with the reason. */
 const left: Readonly<Record<string, string>> = {
@@ -55,9 +55,7 @@ function parse(text: string): Help {
 describe("help like docker's", () => {
   const folder = mkdtempSync("/tmp/berth-test-help-");
   const main = join(folder, "berth.cjs");
-  before(() =>
-    build({ entryPoints: [join(import.meta.dirname, "main.ts")], outfile: main, bundle: true, platform: "node", format: "cjs" }),
-  );
+  before(() => bundleClient(main));
   after(() => rmSync(folder, { recursive: true, force: true }));
 
   const paths = [

@@ -1,44 +1,22 @@
 /** Contexts, TLS and ssh, with the docker client as the reference where it says anything. */
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:https";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { build } from "esbuild";
+import { bundleClient, type ClientResult, runClient } from "./bundled-client.ts";
 import { ScriptedDaemon } from "./scripted-daemon.ts";
-
-interface Result {
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
 
 const folder = mkdtempSync("/tmp/berth-test-hosts-");
 const main = join(folder, "berth.cjs");
 
 /** Runs a client with a home of its own. */
-function run(client: "docker" | "berth", args: readonly string[], env: Record<string, string> = {}, input = ""): Promise<Result> {
+function run(client: "docker" | "berth", args: readonly string[], env: Record<string, string> = {}): Promise<ClientResult> {
   const home = join(folder, client);
   mkdirSync(home, { recursive: true });
   const { DOCKER_HOST: _, ...rest } = process.env;
-  const [file, own] = client === "docker" ? ["docker", []] : [process.execPath, ["--", main]];
-  return new Promise((done, fail) => {
-    const child = spawn(file, [...own, ...args], {
-      cwd: home,
-      env: { ...rest, HOME: home, ...env },
-      timeout: 20_000,
-      killSignal: "SIGKILL",
-    });
-    let stdout = "";
-    let stderr = "";
-    child.stdout.on("data", (chunk) => (stdout += chunk));
-    child.stderr.on("data", (chunk) => (stderr += chunk));
-    child.stdin.on("error", () => {});
-    child.on("error", fail);
-    child.on("close", (status) => done({ status, stdout, stderr }));
-    child.stdin.end(input);
-  });
+  return runClient(client, main, args, { cwd: home, env: { ...rest, HOME: home, ...env } });
 }
 
 /** What must be the same: the names of the programs, of their homes and of their sockets apart. */
@@ -53,9 +31,9 @@ const plain = (text: string): string =>
     .replaceAll(/ {3,}/g, "   ")
     .replaceAll(/ +$/gm, "");
 
-async function same(args: readonly string[], env: Record<string, string> = {}): Promise<Result> {
+async function same(args: readonly string[], env: Record<string, string> = {}): Promise<ClientResult> {
   const [docker, berth] = [await run("docker", args, env), await run("berth", args, env)];
-  const shown = ({ status, stdout, stderr }: Result): Result => ({ status, stdout: plain(stdout), stderr: plain(stderr) });
+  const shown = ({ status, stdout, stderr }: ClientResult): ClientResult => ({ status, stdout: plain(stdout), stderr: plain(stderr) });
   assert.deepEqual(shown(berth), shown(docker));
   return berth;
 }
@@ -72,7 +50,7 @@ function certificates(): void {
 }
 
 before(async () => {
-  await build({ entryPoints: [join(import.meta.dirname, "main.ts")], outfile: main, bundle: true, platform: "node", format: "cjs" });
+  await bundleClient(main);
   certificates();
 });
 after(() => rmSync(folder, { recursive: true, force: true }));

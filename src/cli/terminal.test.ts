@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { after, before, describe, test } from "node:test";
-import { build } from "esbuild";
+import { bundleClient } from "./bundled-client.ts";
 import { ScriptedDaemon } from "./scripted-daemon.ts";
 
 const id = "a".repeat(64);
@@ -17,7 +17,7 @@ describe("in a terminal", () => {
   const main = join(folder, "berth.cjs");
   before(async () => {
     daemon = await ScriptedDaemon.open();
-    await build({ entryPoints: [join(import.meta.dirname, "main.ts")], outfile: main, bundle: true, platform: "node", format: "cjs" });
+    await bundleClient(main);
   });
   after(async () => {
     await daemon[Symbol.asyncDispose]();
