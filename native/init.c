@@ -175,20 +175,29 @@ static _Noreturn void finish(struct init_context *context, const struct op *op, 
 	give_up_at(context, "exec", error, name);
 }
 
-_Noreturn void run_init(const struct init_start *start)
+/* What the container's first process and an exec session's child begin with. */
+static struct init_context begin(int channel, const int standard[3], const int *cgroups, uint32_t cgroup_count)
 {
-	struct init_context context = { .channel = start->channel, .root = -1, .terminal = -1, .mask = -1, .umask = 022, .prepared = start->prepared };
-	struct ops ops = start->plan->init;
-	struct failure failure;
-	struct op op;
+	struct init_context context = { .channel = channel, .root = -1, .terminal = -1, .mask = -1, .umask = 022 };
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	/* The container's processes can see this one from now on: none may look into it or at its descriptors (CVE-2016-9962). */
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	set_title("berth-init", NULL);
 	reset_signals();
 	umask(0);
-	use_standard_files(&context, start->standard);
-	enter_cgroups(&context, start->cgroups, start->cgroup_count);
+	use_standard_files(&context, standard);
+	enter_cgroups(&context, cgroups, cgroup_count);
 	context.proc = open_proc(&context);
+	return context;
+}
+
+_Noreturn void run_init(const struct init_start *start)
+{
+	struct init_context context = begin(start->channel, start->standard, start->cgroups, start->cgroup_count);
+	struct ops ops = start->plan->init;
+	struct failure failure;
+	struct op op;
+	context.prepared = start->prepared;
 	enter_namespaces(&context, start);
 	place_root(&context);
 	while (next_op(&ops, &op)) {
@@ -204,19 +213,10 @@ _Noreturn void run_init(const struct init_start *start)
 /* The child of an exec session, cloned in the container's pid namespace. */
 _Noreturn void run_exec_child(const struct exec_start *start)
 {
-	struct init_context context = { .channel = start->channel, .root = -1, .terminal = -1, .mask = -1, .umask = 022 };
+	struct init_context context = begin(start->channel, start->standard, start->cgroups, start->cgroup_count);
 	struct ops ops = start->plan->process;
 	struct failure failure;
 	struct op op;
-	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	/* The container's processes can see this one from now on: none may look into it or at its descriptors (CVE-2016-9962). */
-	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	set_title("berth-init", NULL);
-	reset_signals();
-	umask(0);
-	use_standard_files(&context, start->standard);
-	enter_cgroups(&context, start->cgroups, start->cgroup_count);
-	context.proc = open_proc(&context);
 	if (!write_process_file(&context, "self/oom_score_adj", 0, start->oom_score_adj)) give_up_at(&context, "oom-score-adj", errno, start->oom_score_adj);
 	if (setns(start->pidfd, (int)start->namespaces) != 0) give_up_at(&context, "join", errno, "the container's namespaces");
 	if ((start->namespaces & CLONE_NEWUSER) && (setresgid(0, 0, 0) != 0 || setresuid(0, 0, 0) != 0))
