@@ -1,4 +1,5 @@
 import { invalidParameter } from "../base/base.ts";
+import { defaultMaskedPaths, defaultReadonlyPaths } from "../runtime/default-masks.ts";
 import type { HostConfig } from "../spec/spec.ts";
 
 export interface HostDefaults {
@@ -9,24 +10,6 @@ export interface HostDefaults {
   readonly logOptions: Readonly<Record<string, string>>;
   readonly shmSizeBytes: number;
 }
-
-/** What a container cannot read in /proc and /sys unless it is privileged. Docker's list (28.x). */
-const defaultMaskedPaths: readonly string[] = [
-  "/proc/acpi",
-  "/proc/asound",
-  "/proc/interrupts",
-  "/proc/kcore",
-  "/proc/keys",
-  "/proc/latency_stats",
-  "/proc/sched_debug",
-  "/proc/scsi",
-  "/proc/timer_list",
-  "/proc/timer_stats",
-  "/sys/devices/virtual/powercap",
-  "/sys/firmware",
-];
-
-const defaultReadonlyPaths: readonly string[] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
 type Fields = Readonly<Record<string, unknown>>;
 

@@ -9,6 +9,7 @@ import type { HostFacts } from "../kernel/host-facts.ts";
 import { defaultSeccomp } from "../kernel/seccomp-default.ts";
 import { parseSeccompProfile } from "../kernel/seccomp-profile.ts";
 import type { LinuxResources, LinuxSpec, Process, RuntimeSpec, SeccompProfile } from "../spec/spec.ts";
+import { defaultMaskedPaths, defaultReadonlyPaths } from "./default-masks.ts";
 import type { ContainerDevices } from "./devices.ts";
 import { containerEnvironment } from "./environment.ts";
 import { containerNamespaces } from "./namespaces.ts";
@@ -30,18 +31,10 @@ export interface SpecInput {
   readonly apparmorProfile?: string;
 }
 
-/** /proc and /sys files that tell of the host or other containers, or let one reach them. */
-const maskedPaths: readonly string[] = [
-  ..."acpi asound interrupts kcore keys latency_stats timer_list timer_stats sched_debug scsi".split(" ").map((name) => `/proc/${name}`),
-  "/sys/firmware",
-  "/sys/devices/virtual/powercap",
-];
-const readonlyPaths: readonly string[] = "bus fs irq sys sysrq-trigger".split(" ").map((name) => `/proc/${name}`);
-
 /** Whoever leaves the usual masks in place has this machine's per-CPU ones too, of which a record knows nothing. */
 function masksOf(given: readonly string[] | null | undefined, facts: HostFacts): string[] {
-  const masks = given ?? maskedPaths;
-  return maskedPaths.every((path) => masks.includes(path)) ? [...new Set([...masks, ...facts.thermalPaths])] : [...masks];
+  const masks = given ?? defaultMaskedPaths;
+  return defaultMaskedPaths.every((path) => masks.includes(path)) ? [...new Set([...masks, ...facts.thermalPaths])] : [...masks];
 }
 
 function seccompOf(
@@ -116,7 +109,7 @@ function linuxOf(input: SpecInput, security: SecurityOptions, capabilities: read
   const privileged = hostConfig.Privileged === true;
   const isOpen = privileged || security.systemPathsUnconfined;
   const masked = isOpen ? [] : masksOf(hostConfig.MaskedPaths, facts);
-  const readOnly = isOpen ? [] : [...(hostConfig.ReadonlyPaths ?? readonlyPaths)];
+  const readOnly = isOpen ? [] : [...(hostConfig.ReadonlyPaths ?? defaultReadonlyPaths)];
   const propagation = rootPropagation(mounts);
   const seccomp = seccompOf(security, privileged, capabilities, facts);
   return {
