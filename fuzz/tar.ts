@@ -96,7 +96,7 @@ export interface FuzzResult {
 }
 
 /** @throws what any of the inputs threw that is not InvalidParameter, with the run's number */
-export function fuzzTars(count: number, seed: number): FuzzResult {
+function fuzzTars(count: number, seed: number): FuzzResult {
   const random = randomFrom(seed);
   let accepted = 0;
   let names = 0;

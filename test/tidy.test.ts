@@ -118,6 +118,17 @@ describe("tidy", () => {
     );
   });
 
+  test("what is exported is used elsewhere", () => {
+    const users = new Map<string, number>();
+    for (const file of sources) for (const word of new Set(read(file).match(/\w+/g))) users.set(word, (users.get(word) ?? 0) + 1);
+    const unused = sources.flatMap((file) =>
+      [...read(file).matchAll(/^export (?:async )?(?:function\*?|class|const) (\w+)/gm)]
+        .filter(([, name = ""]) => users.get(name) === 1)
+        .map(([, name]) => `${file}: ${name}`),
+    );
+    assert.deepEqual(unused, []);
+  });
+
   test("every dependency has its line", () => {
     const manifest = JSON.parse(read("package.json")) as Record<string, Record<string, string>>;
     const text = read("docs/dependencies.md");

@@ -17,7 +17,7 @@ import { type Database, openDatabase } from "../state/state.ts";
 import { openVolumes } from "../volumes/open.ts";
 import { type Engine, type EngineOptions, openEngine } from "./engine.ts";
 
-export class FakeMonitor implements Monitor {
+class FakeMonitor implements Monitor {
   readonly launched: Promise<{ readonly pid: number }>;
   readonly exited: Promise<ExitRecord | undefined>;
   readonly signals: number[] = [];
