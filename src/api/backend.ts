@@ -4,6 +4,7 @@
  * References to containers are names, full ids or unique id prefixes, as the client gave them.
  */
 import type { Duplex, Readable } from "node:stream";
+import type { Filters } from "../base/base.ts";
 import type {
   BuildPruneResponse,
   ContainerConfig,
@@ -33,9 +34,6 @@ import type {
   VolumeCreateOptions,
   VolumePruneResponse,
 } from "../spec/spec.ts";
-
-/** Decoded `filters` parameter: key → values. The backend refuses keys that it does not know. */
-export type Filters = ReadonlyMap<string, readonly string[]>;
 
 export interface ContainerBackend {
   create(request: ContainerCreateRequest, options: { name?: string; platform?: string }): Promise<ContainerCreateResponse>;

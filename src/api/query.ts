@@ -1,5 +1,4 @@
-import { invalidParameter, parseTime } from "../base/base.ts";
-import type { Filters } from "./backend.ts";
+import { type Filters, invalidParameter, parseTime } from "../base/base.ts";
 
 /** The query parameters of a request, read by Docker's rules. */
 export class Query {

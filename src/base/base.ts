@@ -1,11 +1,12 @@
 /**
- * What every room may use: errors, ids, digests, references, units, times, detach keys, the log, a lock. Pure values and
+ * What every room may use: errors, ids, digests, references, units, times, filters, detach keys, the log, a lock. Pure values and
  * functions; nothing here opens a file or keeps state (the log's level apart). `failpoint.ts` is for tests.
  */
 export * from "./detach-keys.ts";
 export * from "./digest.ts";
 export * from "./duration.ts";
 export * from "./errors.ts";
+export * from "./filters.ts";
 export * from "./ids.ts";
 export * from "./log.ts";
 export * from "./mutex.ts";

@@ -1,11 +1,8 @@
-import { invalidParameter, messageOf } from "../base/base.ts";
+import { booleanFilter, type Filters, hasLabels, invalidParameter, messageOf } from "../base/base.ts";
 import { networksOf } from "./inspect.ts";
 import type { ContainerRecord } from "./record.ts";
 import { endingOf, isActive, isStopped, type Status } from "./state.ts";
 import { portList } from "./summary.ts";
-
-/** Decoded `filters`: key → values. */
-export type Filters = ReadonlyMap<string, readonly string[]>;
 
 export interface FilterContext {
   /** An image by any reference; undefined: there is none. Layers are base first. */
@@ -36,12 +33,6 @@ function patterns(values: readonly string[]): (text: string) => boolean {
     }
   });
   return (text) => shapes.some((shape) => shape.test(text));
-}
-
-function booleanOf(key: string, values: readonly string[]): boolean {
-  const [isTrue, isFalse] = [values.includes("1") || values.includes("true"), values.includes("0") || values.includes("false")];
-  if (isTrue === isFalse) throw invalidParameter(`invalid filter '${key}=[${values.join(" ")}]'`);
-  return isTrue;
 }
 
 function portNumber(text: string): number {
@@ -92,19 +83,6 @@ function bound(values: readonly string[], context: FilterContext): ContainerReco
   return found;
 }
 
-/** `key` or `key=value`, all of them. */
-export function labelTest(values: readonly string[]): Test {
-  const wanted = values.map((value): [string, string | undefined] => {
-    const equals = value.indexOf("=");
-    return equals < 0 ? [value, undefined] : [value.slice(0, equals), value.slice(equals + 1)];
-  });
-  return (record) =>
-    wanted.every(([key, value]) => {
-      const label = record.settings.config.Labels?.[key];
-      return label !== undefined && (value === undefined || label === value);
-    });
-}
-
 const makers: Readonly<Record<string, Make>> = {
   ancestor: (values, context) => {
     const images = values.map((value) => context.image(value)).filter((image) => image !== undefined);
@@ -146,10 +124,10 @@ const makers: Readonly<Record<string, Make>> = {
   // Means something on Windows only.
   isolation: () => () => true,
   "is-task": (values) => {
-    const wanted = booleanOf("is-task", values);
-    return () => !wanted;
+    const wanted = booleanFilter("is-task", values);
+    return () => wanted !== true;
   },
-  label: labelTest,
+  label: (values) => (record) => hasLabels(record.settings.config.Labels, values),
   name: (values) => {
     const matches = patterns(values);
     return (record) => matches(`/${record.name}`) || matches(record.name);

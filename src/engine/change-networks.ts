@@ -1,11 +1,9 @@
 /** What clients ask of networks beyond looking at them: only the predefined ones exist. */
-import { forbidden, invalidParameter, notImplemented } from "../base/base.ts";
-import type { Filters } from "../containers/containers.ts";
+import { checkFilterKeys, type Filters, forbidden, invalidParameter, notImplemented } from "../base/base.ts";
 import type { NetworkPruneResponse } from "../spec/spec.ts";
 import type { EngineContext } from "./context.ts";
 
 const predefined = ["bridge", "host", "none", "default"];
-const prunable = ["label", "label!", "until"];
 
 const unavailable = "user-defined networks are not available in this version";
 
@@ -27,7 +25,7 @@ export async function changeConnection(context: EngineContext, reference: string
 
 /** `docker network prune` passes over predefined networks. */
 export async function pruneNetworks(context: EngineContext, filters: Filters): Promise<NetworkPruneResponse> {
-  for (const key of filters.keys()) if (!prunable.includes(key)) throw invalidParameter(`invalid filter '${key}'`);
+  checkFilterKeys(filters, ["label", "label!", "until"]);
   context.events.publish("network", "prune", "", { reclaimed: "0" });
   return { NetworksDeleted: null } as unknown as NetworkPruneResponse;
 }

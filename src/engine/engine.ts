@@ -3,7 +3,8 @@
  * gives what `api` asks of it; `close` lets go of everything, and the containers go on.
  */
 import type { Readable } from "node:stream";
-import { type Filters, type HostDefaults, isActive } from "../containers/containers.ts";
+import type { Filters } from "../base/base.ts";
+import { type HostDefaults, isActive } from "../containers/containers.ts";
 import type { TarOutput, TreeChange } from "../kernel/kernel.ts";
 import type {
   ContainerCreateRequest,

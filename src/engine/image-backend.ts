@@ -1,7 +1,15 @@
 /** Images for the API: request words to values, results to progress messages. */
 import type { Readable } from "node:stream";
-import { familiarName, familiarString, notImplemented, parseReference, type Reference, withDefaultTag } from "../base/base.ts";
-import type { Filters, Images } from "../images/images.ts";
+import {
+  type Filters,
+  familiarName,
+  familiarString,
+  notImplemented,
+  parseReference,
+  type Reference,
+  withDefaultTag,
+} from "../base/base.ts";
+import type { Images } from "../images/images.ts";
 import type { Layers } from "../layers/layers.ts";
 import type { HistoryResponseItem, ImageDeleteResponseItem, ImageInspect, ImagePruneResponse, ImageSummary } from "../spec/spec.ts";
 import { type EmbeddedImage, installEmbedded } from "./embedded-image.ts";

@@ -1,5 +1,5 @@
-import { type Digest, notFound } from "../base/base.ts";
-import { type ContainerRecord, type Filters, isStopped, networksOf, parseFilters, summarize } from "../containers/containers.ts";
+import { type Digest, type Filters, notFound } from "../base/base.ts";
+import { type ContainerRecord, isStopped, networksOf, parseFilters, summarize } from "../containers/containers.ts";
 import type { ContainerSummary } from "../spec/spec.ts";
 import { linkNames } from "./container-links.ts";
 import { containerSizes } from "./container-size.ts";

@@ -1,5 +1,4 @@
-import { invalidParameter } from "../base/base.ts";
-import type { Filters } from "../containers/containers.ts";
+import { type Filters, hasLabels, invalidParameter } from "../base/base.ts";
 import type { NetworkInspect } from "../spec/spec.ts";
 import type { EngineContext } from "./context.ts";
 
@@ -17,11 +16,7 @@ const tests: Readonly<Record<string, Test>> = {
     const unused = Object.keys(network.Containers ?? {}).length === 0 && !builtIn.has(network.Name ?? "");
     return /^(1|t|true)$/i.test(value) === unused;
   },
-  label: (network, value) => {
-    const equals = value.indexOf("=");
-    const label = network.Labels?.[equals < 0 ? value : value.slice(0, equals)];
-    return label !== undefined && (equals < 0 || label === value.slice(equals + 1));
-  },
+  label: (network, value) => hasLabels(network.Labels, [value]),
 };
 
 /** `GET /networks`. Values of one key are alternatives, labels are not. */

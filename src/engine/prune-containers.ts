@@ -1,5 +1,5 @@
-import { conflict, log, messageOf } from "../base/base.ts";
-import { type Filters, isStopped, parsePruneFilters } from "../containers/containers.ts";
+import { conflict, type Filters, log, messageOf } from "../base/base.ts";
+import { isStopped, parsePruneFilters } from "../containers/containers.ts";
 import type { ContainerPruneResponse } from "../spec/spec.ts";
 import { containerSizes } from "./container-size.ts";
 import type { EngineContext } from "./context.ts";

@@ -1,6 +1,5 @@
+import { type Filters, hasLabels } from "../base/base.ts";
 import type { EventMessage } from "../spec/spec.ts";
-
-type Filters = ReadonlyMap<string, readonly string[]>;
 
 const exact = (wanted: readonly string[] | undefined, value: string): boolean =>
   wanted === undefined || wanted.length === 0 || wanted.includes(value);
@@ -14,15 +13,6 @@ const withDetail: readonly string[] = ["health_status", "exec_create", "exec_sta
 function matchesAction(wanted: readonly string[] | undefined, action: string): boolean {
   const fuzzy = wanted?.some((value) => withDetail.includes(value)) === true;
   return fuzzy ? prefix(wanted, action) : exact(wanted, action);
-}
-
-/** `key` or `key=value`, all of them. */
-function matchesLabels(wanted: readonly string[], attributes: Readonly<Record<string, string>>): boolean {
-  return wanted.every((label) => {
-    const mark = label.indexOf("=");
-    if (mark === -1) return Object.hasOwn(attributes, label);
-    return Object.hasOwn(attributes, label.slice(0, mark)) && attributes[label.slice(0, mark)] === label.slice(mark + 1);
-  });
 }
 
 /** `busybox:1.36` → `busybox`. A colon before a slash is a port. */
@@ -45,6 +35,6 @@ export function matchesFilters(message: EventMessage, filters: Filters): boolean
     exact(filters.get("scope"), message.scope ?? "local") &&
     ["container", "daemon", "network", "volume", "plugin", "node", "service", "secret", "config"].every(byName) &&
     matchesImage(filters.get("image"), message) &&
-    matchesLabels(filters.get("label") ?? [], attributes)
+    hasLabels(attributes, filters.get("label") ?? [])
   );
 }

@@ -2,9 +2,8 @@ import assert from "node:assert/strict";
 import { rm } from "node:fs/promises";
 import { describe, test } from "node:test";
 import { gzipSync, zstdCompressSync } from "node:zlib";
-import { type ContainerId, type Digest, parseReference, shortId } from "../base/base.ts";
+import { type ContainerId, type Digest, type Filters, parseReference, shortId } from "../base/base.ts";
 import { chainIds } from "./chain.ts";
-import type { Filters } from "./images.ts";
 import { openScratchStore, type ScratchStore, streamOf, tarOf } from "./scratch-store.ts";
 
 const rootfs = (text: string): Buffer => tarOf({ "etc/motd": text });

@@ -7,7 +7,7 @@
  * the image, and each of its layers that no other image has.
  */
 import type { Readable } from "node:stream";
-import type { Digest, Reference } from "../base/base.ts";
+import type { Digest, Filters, Reference } from "../base/base.ts";
 import type {
   HistoryResponseItem,
   ImageConfiguration,
@@ -68,9 +68,6 @@ export interface ImportOptions {
   readonly changes: readonly string[];
   readonly platform?: string;
 }
-
-/** Docker's list filters: key → the values given. */
-export type Filters = ReadonlyMap<string, readonly string[]>;
 
 export { archiveEnd, entryHeader, entryPadding } from "./archive-writer.ts";
 export { applyChanges } from "./change-instructions.ts";

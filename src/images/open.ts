@@ -1,6 +1,15 @@
 /** Joins the verbs of images to one store. */
 import type { Readable } from "node:stream";
-import { type Digest, familiarString, invalidParameter, notFound, nowNanos, type Reference, withDefaultTag } from "../base/base.ts";
+import {
+  type Digest,
+  type Filters,
+  familiarString,
+  invalidParameter,
+  notFound,
+  nowNanos,
+  type Reference,
+  withDefaultTag,
+} from "../base/base.ts";
 import type {
   HistoryResponseItem,
   ImageConfiguration,
@@ -10,7 +19,7 @@ import type {
   ImageSummary,
 } from "../spec/spec.ts";
 import { parseConfiguration } from "./configuration.ts";
-import type { Filters, Image, Images, ImportOptions } from "./images.ts";
+import type { Image, Images, ImportOptions } from "./images.ts";
 import { importImage } from "./import.ts";
 import { historyOf, inspectImage } from "./inspect.ts";
 import { listImages } from "./list.ts";

@@ -1,13 +1,9 @@
 /** `docker image prune`. */
-import { invalidParameter, isEngineError, log, messageOf, parseUntil } from "../base/base.ts";
+import { booleanFilter, checkFilterKeys, type Filters, isEngineError, labelsMatch, log, messageOf, untilFilter } from "../base/base.ts";
 import type { ImageDeleteResponseItem, ImagePruneResponse } from "../spec/spec.ts";
-import type { Filters } from "./images.ts";
-import { danglingFilter, hasLabel } from "./list.ts";
 import { removeImage } from "./remove.ts";
 import { familiarOf } from "./resolve.ts";
 import type { ImageStore, StoredImage } from "./store.ts";
-
-const known = new Set(["dangling", "label", "label!", "until"]);
 
 /**
  * Deletes the images that no container stands on: those without a tag, or with `dangling=false` all. What is in use is
@@ -27,25 +23,19 @@ export async function pruneImages(store: ImageStore, filters: Filters): Promise<
 }
 
 function chosenImages(store: ImageStore, filters: Filters): StoredImage[] {
-  for (const key of filters.keys()) if (!known.has(key)) throw invalidParameter(`invalid filter '${key}'`);
-  const danglingOnly = danglingFilter(filters) ?? true;
-  const until = filters.get("until") ?? [];
-  if (until.length > 1) throw invalidParameter("more than one until filter specified");
-  const before = until.map(parseUntil)[0];
-  const [labels, unlabels] = [filters.get("label") ?? [], filters.get("label!") ?? []];
+  checkFilterKeys(filters, ["dangling", "label", "label!", "until"]);
+  const danglingOnly = booleanFilter("dangling", filters.get("dangling")) ?? true;
+  const before = untilFilter(filters);
   const images = store.all();
   const parents = new Set(images.map((image) => image.row.parentId));
-  return images.filter((image) => {
-    const its = image.config.config?.Labels ?? {};
-    return (
+  return images.filter(
+    (image) =>
       // A step of another image goes with that one.
       !(image.references.length === 0 && parents.has(image.id)) &&
       !(danglingOnly && (parents.has(image.id) || image.references.some((name) => !name.includes("@")))) &&
       (before === undefined || image.row.createdNanos <= before) &&
-      labels.every((label) => hasLabel(its, label)) &&
-      !(unlabels.length > 0 && unlabels.every((label) => hasLabel(its, label)))
-    );
-  });
+      labelsMatch(filters, image.config.config?.Labels),
+  );
 }
 
 /** What to remove so that the image goes: its names, or an image without any by its id. */

@@ -1,6 +1,6 @@
 /** Volumes of the `local` driver, the only one. */
 import { getSystemErrorMap } from "node:util";
-import { conflict, formatNanos, log, Mutex, newId, notFound, nowNanos, systemError } from "../base/base.ts";
+import { conflict, type Filters, formatNanos, log, Mutex, newId, notFound, nowNanos, systemError } from "../base/base.ts";
 import type { Events } from "../events/events.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { treeSize } from "../kernel/tree-size.ts";
@@ -12,7 +12,7 @@ import { failureOf } from "./kernel-failure.ts";
 import { checkLocalOptions } from "./local-options.ts";
 import { isMounted, MountedVolumes } from "./mounted-volumes.ts";
 import { checkVolumeName } from "./names.ts";
-import { anonymousLabel, type Filters, type VolumeSource, type Volumes } from "./volumes.ts";
+import { anonymousLabel, type VolumeSource, type Volumes } from "./volumes.ts";
 
 export interface VolumesOptions {
   /** `<data-root>/volumes`. */

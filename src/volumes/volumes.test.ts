@@ -5,12 +5,12 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { systemError } from "../base/base.ts";
+import { type Filters, systemError } from "../base/base.ts";
 import type { Events } from "../events/events.ts";
 import type { FileOp, HostOp } from "../kernel/kernel.ts";
 import { type Database, openDatabase } from "../state/state.ts";
 import { openVolumes } from "./open.ts";
-import { anonymousLabel, type Filters, type Volumes } from "./volumes.ts";
+import { anonymousLabel, type Volumes } from "./volumes.ts";
 
 class World implements AsyncDisposable {
   readonly folder: string;

@@ -11,6 +11,7 @@
  * when the last has ended: in the engine's own mount namespace, so that all of them see one file system and the host's
  * mount table shows nothing (docs/adr/0003, docs/adr/0007).
  */
+import type { Filters } from "../base/base.ts";
 import type { Volume, VolumeCreateOptions, VolumePruneResponse } from "../spec/spec.ts";
 
 export interface Volumes {
@@ -56,9 +57,6 @@ export interface Volumes {
   /** The daemon ends: what was removed and is not deleted yet is left to the next. */
   close(): void;
 }
-
-/** Decoded `filters`: key → values. */
-export type Filters = ReadonlyMap<string, readonly string[]>;
 
 export interface VolumeSource {
   readonly path: string;
