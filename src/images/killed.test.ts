@@ -14,10 +14,10 @@ import { parseReference } from ${JSON.stringify(import.meta.resolve("../base/bas
 import { loadAll, openScratchStore, saveAll, streamOf, tarOf } from ${JSON.stringify(import.meta.resolve("./scratch-store.ts"))};
 const store = await openScratchStore(process.argv[2]);
 const options = { force: true, noPrune: false };
-process.stdout.write("ready");
 for (let round = 0; ; round++) {
   const tar = tarOf({ file: String(round % 3), big: Buffer.alloc(200_000, round % 3) });
   await store.images.import(streamOf(tar), { reference: parseReference("x:" + (round % 5)), message: "", changes: ["LABEL r=" + round] });
+  if (round === 0) process.stdout.write("ready");
   store.images.tag("x:" + (round % 5), parseReference("y:1"));
   const saved = await saveAll(store, "y:1");
   for (const image of store.images.list(new Map()).slice(2)) await store.images.remove(image.Id, options);
