@@ -76,7 +76,7 @@ describe("broker", () => {
     };
     assert.deepEqual(types(await bench.kernel.netlink(0, getLink(1, 1))), [16]);
     const dump = types(await bench.kernel.netlink(0, getLink(0x301, 0)));
-    assert.equal(dump.filter((type) => type === 16).length, readdirSync("/sys/class/net").length);
+    assert.equal(dump.filter((type) => type === 16).length, readFileSync("/proc/self/net/dev", "utf8").trim().split("\n").length - 2);
     assert.equal(dump.at(-1), 3);
     assert.deepEqual((await causeOf(bench.kernel.netlink(0, getLink(5, 99_999)))).errno, 19);
     const { monitor } = await bench.start(bench.plan(["sleep", "100"]));
