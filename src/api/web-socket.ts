@@ -5,8 +5,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Duplex } from "node:stream";
 import type { RawData, WebSocket } from "ws";
-import { invalidParameter } from "../base/base.ts";
-import { StreamFrames } from "./stream-frames.ts";
+import { invalidParameter, StreamFrames } from "../base/base.ts";
 
 /** A message of a client's input; the library refuses longer ones. */
 const maxMessageBytes = 16 * 1024 * 1024;

@@ -1,9 +1,5 @@
+import { version } from "../base/version.ts";
 import { apiVersion } from "../client/engine-client.ts";
-
-/** Filled in by the bundler: the package's version and the checkout's commit. */
-declare const BERTH_VERSION: string | undefined;
-declare const BERTH_COMMIT: string | undefined;
-declare const BERTH_BUILT: string | undefined;
 
 export interface ClientVersion {
   readonly Version: string;
@@ -17,10 +13,10 @@ export interface ClientVersion {
 
 export function clientVersion(): ClientVersion {
   return {
-    Version: typeof BERTH_VERSION === "string" ? BERTH_VERSION : "0.0.0-source",
+    Version: version.version,
     ApiVersion: apiVersion,
-    GitCommit: typeof BERTH_COMMIT === "string" ? BERTH_COMMIT : "source",
-    BuildTime: typeof BERTH_BUILT === "string" ? BERTH_BUILT : "",
+    GitCommit: version.commit,
+    BuildTime: version.builtAt,
     Os: process.platform,
     Arch: process.arch === "x64" ? "amd64" : process.arch,
     NodeVersion: process.version,

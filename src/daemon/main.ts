@@ -1,9 +1,8 @@
 /** The entry: `berthd [OPTIONS]`. */
-import { log, messageOf, setLogFormat, setLogLevel } from "../base/base.ts";
+import { log, messageOf, setLogFormat, setLogLevel, version } from "../base/base.ts";
 import { openDaemon, type RunningDaemon } from "./open.ts";
 import { usage } from "./parse-flags.ts";
 import { explainRefusal, readCommand, reloadSettings, type Settings } from "./settings.ts";
-import { version } from "./version.ts";
 
 /** Settles at the first signal; the second ends the process at once. */
 function signalled(): Promise<string> {

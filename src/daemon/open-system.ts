@@ -4,6 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { apiVersion, minimumApiVersion, type SystemBackend } from "../api/api.ts";
+import { version } from "../base/base.ts";
 import type { Engine } from "../engine/engine.ts";
 import { openSystemBackend } from "../engine/system-backend.ts";
 import type { DaemonDescription } from "../engine/system-info.ts";
@@ -17,7 +18,6 @@ import type { Volumes } from "../volumes/volumes.ts";
 import type { MetricSources } from "./metrics.ts";
 import { engineOptions, runtimeOptions } from "./room-options.ts";
 import { reloadAttributes, type Settings } from "./settings.ts";
-import { version } from "./version.ts";
 
 export interface SystemParts {
   readonly settings: Settings;

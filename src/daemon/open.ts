@@ -2,7 +2,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync } from "node:fs";
 import type { Server } from "node:http";
 import { basename, dirname, join } from "node:path";
 import { type Backends, createApiServer } from "../api/api.ts";
-import { log, messageOf } from "../base/base.ts";
+import { log, messageOf, version } from "../base/base.ts";
 import { failpointVariable } from "../base/failpoint.ts";
 import { ContainerStore } from "../containers/containers.ts";
 import { openContent } from "../content/open.ts";
@@ -26,7 +26,6 @@ import { engineOptions, networkOptions, runtimeOptions } from "./room-options.ts
 import { serveMetrics } from "./serve-metrics.ts";
 import type { Settings } from "./settings.ts";
 import { secureServer } from "./tls.ts";
-import { version } from "./version.ts";
 
 export interface RunningDaemon extends AsyncDisposable {
   /** Settles when the API has asked for the end. */

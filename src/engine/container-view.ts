@@ -1,8 +1,8 @@
 import type { Readable } from "node:stream";
 import { isActive } from "../containers/containers.ts";
 import type { TreeView } from "../kernel/kernel.ts";
+import { launchFailureOf } from "../kernel/launch-failure.ts";
 import type { EngineContext } from "./context.ts";
-import { launchFailureOf } from "./launch-failure.ts";
 import type { LiveContainer } from "./live-container.ts";
 import { detachVolumes, publishVolumeMounts, publishVolumeUnmounts, startMounts } from "./start-mounts.ts";
 

@@ -13,7 +13,8 @@ import {
 } from "../kernel/cgroups.ts";
 import { thaw } from "../kernel/freezer.ts";
 import { type HostFacts, readHostFacts } from "../kernel/host-facts.ts";
-import type { ExecSession, ExitRecord, Kernel, LaunchFailure, Monitor, TreeView } from "../kernel/kernel.ts";
+import type { ExecSession, ExitRecord, Kernel, Monitor, TreeView } from "../kernel/kernel.ts";
+import { launchFailureOf } from "../kernel/launch-failure.ts";
 import { readProcessFile } from "../kernel/process-files.ts";
 import { sigkill } from "../kernel/signals.ts";
 import type { ContainerConfig, ExecConfig, HostConfig, RuntimeSpec } from "../spec/spec.ts";
@@ -307,12 +308,6 @@ class LinuxRuntime implements Runtime {
       },
     };
   }
-}
-
-/** The kernel's failures carry what happened as their cause. */
-function launchFailureOf(error: unknown): LaunchFailure | undefined {
-  const cause: unknown = error instanceof Error ? error.cause : undefined;
-  return typeof cause === "object" && cause !== null && "stage" in cause && "errno" in cause ? (cause as LaunchFailure) : undefined;
 }
 
 /** Without a user of its own an exec runs as the container does, which needs no look at its files. */

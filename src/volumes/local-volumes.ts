@@ -3,12 +3,12 @@ import { getSystemErrorMap } from "node:util";
 import { conflict, type Filters, formatNanos, log, Mutex, newId, notFound, nowNanos, systemError } from "../base/base.ts";
 import type { Events } from "../events/events.ts";
 import type { Kernel } from "../kernel/kernel.ts";
+import { launchFailureOf } from "../kernel/launch-failure.ts";
 import { treeSize } from "../kernel/tree-size.ts";
 import type { Volume, VolumeCreateOptions, VolumePruneResponse } from "../spec/spec.ts";
 import { type Database, VolumeRows } from "../state/state.ts";
 import { VolumeDirectories } from "./directories.ts";
 import { isPlain, listTest, pruneTest } from "./filters.ts";
-import { failureOf } from "./kernel-failure.ts";
 import { checkLocalOptions } from "./local-options.ts";
 import { isMounted, MountedVolumes } from "./mounted-volumes.ts";
 import { checkVolumeName } from "./names.ts";
@@ -261,7 +261,7 @@ export class LocalVolumes implements Volumes {
       }
       return "directory";
     } catch (error) {
-      const failure = failureOf(error);
+      const failure = launchFailureOf(error);
       if (failure?.errno === enoent) return "nothing";
       if (failure?.errno === enotdir) return "other";
       if (failure === undefined) throw error;

@@ -1,7 +1,7 @@
 /** Volumes that are mounts, in the engine's own mount namespace, for as long as containers run with them. */
 import { systemError } from "../base/base.ts";
 import type { HostOp, Kernel } from "../kernel/kernel.ts";
-import { failureOf } from "./kernel-failure.ts";
+import { launchFailureOf } from "../kernel/launch-failure.ts";
 import { describeMount, localMount } from "./local-options.ts";
 
 type Options = Readonly<Record<string, string>> | null;
@@ -32,7 +32,7 @@ export class MountedVolumes {
     // Asked each time: what is mounted goes with the namespace of a broker that dies.
     const op: HostOp = { op: "mount-at", place, ...mount };
     await this.#kernel.run([op]).catch((error: unknown) => {
-      const failure = failureOf(error);
+      const failure = launchFailureOf(error);
       if (failure === undefined) throw error;
       const why = failure.message.charAt(0).toLowerCase() + failure.message.slice(1);
       // No cause: this is all that there is to say, and no failure of a launch.

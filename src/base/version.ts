@@ -1,9 +1,9 @@
-/** Set when the daemon is bundled; from the sources there is no build to tell of. */
+/** Set by the bundler (tools/build.sh); from the sources there is no build to tell of. */
 declare const BERTH_VERSION: string | undefined;
 declare const BERTH_COMMIT: string | undefined;
 declare const BERTH_BUILT: string | undefined;
 
-export interface Version {
+interface Version {
   readonly version: string;
   readonly commit: string;
   /** RFC 3339. */

@@ -1,19 +1,9 @@
 import { EngineError, messageOf } from "../base/base.ts";
-import type { LaunchFailure } from "../kernel/kernel.ts";
+import { launchFailureOf } from "../kernel/launch-failure.ts";
 import { explainFailure } from "../runtime/explain-failure.ts";
 
 /** The exit code that Docker records for a start that failed for another reason than the program. */
 const launchFailedCode = 128;
-
-/** What the kernel's failures carry as their cause. */
-export function launchFailureOf(error: unknown): LaunchFailure | undefined {
-  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
-    const inner: unknown = cause.cause;
-    if (typeof inner === "object" && inner !== null && "stage" in inner && "errno" in inner && "message" in inner)
-      return inner as LaunchFailure;
-  }
-  return undefined;
-}
 
 /**
  * A failed start or exec in Docker's words, with the exit code to record: 126 or 127 by the program's fault, 128 by
