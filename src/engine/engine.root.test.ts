@@ -12,6 +12,14 @@ const host = { NetworkMode: "none" };
 const never = new AbortController().signal;
 const force = { force: true, volumes: true, link: false };
 
+/** Waits for what is to come about within five seconds. */
+async function until(check: () => boolean | Promise<boolean>): Promise<void> {
+  for (let tries = 0; !(await check()); tries++) {
+    assert.ok(tries < 1000, String(check));
+    await sleep(5);
+  }
+}
+
 describe("containers on a real kernel", { timeout: 60_000 }, () => {
   let world: RealWorld;
   let real: RealEngine;
@@ -85,7 +93,7 @@ describe("containers on a real kernel", { timeout: 60_000 }, () => {
     const removed = await real.engine.containers.wait(Id, "removed", never);
     await real.engine.containers.start(Id, {});
     assert.deepEqual(await removed.result, { StatusCode: 0 });
-    await sleep(10);
+    await until(() => seen.some((event) => event.Action === "destroy"));
     stop.abort();
     await reading.catch(() => undefined);
     const actions = seen.filter((event) => event.Type === "container").map((event) => event.Action);
@@ -97,7 +105,8 @@ describe("containers on a real kernel", { timeout: 60_000 }, () => {
     const trap = ["sh", "-c", "trap 'exit 5' TERM; echo ready; while :; do sleep 0.01; done"];
     const { Id } = await real.engine.containers.create({ Image: "busybox", Cmd: trap, HostConfig: host }, {});
     await real.engine.containers.start(Id, {});
-    await sleep(100);
+    const { LogPath } = await real.engine.containers.inspect(Id, { size: false });
+    await until(() => readFileSync(LogPath ?? "", "utf8").includes("ready"));
     await real.engine.containers.stop(Id, {});
     assert.equal((await real.engine.containers.inspect(Id, { size: false })).State?.ExitCode, 5);
     await real.engine.containers.restart(Id, { timeoutSeconds: 0 });
@@ -137,8 +146,12 @@ describe("containers on a real kernel", { timeout: 60_000 }, () => {
       ["sleep 100", "sleep 50"],
     );
     await engine.containers.remove(Id, force);
-    await sleep(20);
-    await assert.rejects(engine.exec.inspect(detached.Id), /No such exec instance/);
+    await until(() =>
+      engine.exec.inspect(detached.Id).then(
+        () => false,
+        (error: Error) => error.message.includes("No such exec instance"),
+      ),
+    );
   });
 
   test("a restarted daemon finds what runs and what has ended", async () => {
@@ -150,7 +163,7 @@ describe("containers on a real kernel", { timeout: 60_000 }, () => {
     const lives = await create("trap 'exit 6' TERM; i=0; while :; do echo $i; i=$((i+1)); sleep 0.01; done");
     const ends = await create("sleep 0.2; exit 9");
     await real.close();
-    await sleep(500);
+    await until(() => existsSync(join(world.folder, "data/containers", ends, "exit.json")));
     real = await world.open();
     const { engine } = real;
     assert.equal((await engine.containers.inspect(ends, { size: false })).State?.ExitCode, 9);

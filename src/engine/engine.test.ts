@@ -23,6 +23,14 @@ async function readAll(io: Duplex): Promise<string> {
   return text;
 }
 
+/** Waits for what is to come about within five seconds. */
+async function until(check: () => boolean | Promise<boolean>): Promise<void> {
+  for (let tries = 0; !(await check()); tries++) {
+    assert.ok(tries < 1000, String(check));
+    await sleep(5);
+  }
+}
+
 const failsWith =
   (code: string, message: RegExp) =>
   (error: unknown): boolean => {
@@ -169,7 +177,7 @@ describe("the life of a container", () => {
     await tick();
     const { State } = await engine.containers.inspect("loop", { size: false });
     assert.deepEqual([State?.Status, State?.Running, State?.Restarting], ["restarting", true, true]);
-    await sleep(150);
+    await until(async () => (await engine.containers.inspect("loop", { size: false })).State?.Status === "running");
     const again = await engine.containers.inspect("loop", { size: false });
     assert.deepEqual([again.State?.Status, again.RestartCount], ["running", 1]);
     world.runtime.monitors.get(id)?.end(1);
@@ -453,8 +461,7 @@ describe("after a restart of the daemon", () => {
     const ended = (await after.containers.inspect("ended", { size: false })).State;
     assert.deepEqual([ended?.ExitCode, ended?.OOMKilled, ended?.FinishedAt], [5, true, exit.finishedAt]);
     assert.equal((await after.containers.inspect("vanished", { size: false })).State?.ExitCode, 137);
-    await sleep(20);
-    await assert.rejects(after.containers.inspect("gone", { size: false }), failsWith("NotFound", /No such container/));
+    await until(() => after.containers.inspect("gone", { size: false }).then(() => false, failsWith("NotFound", /No such container/)));
   });
 
   test("what ran before the machine was started has failed with the last one", async () => {
@@ -477,14 +484,17 @@ describe("after a restart of the daemon", () => {
     const [due, used] = [await create(before, "due", policy), await create(before, "used", policy)];
     for (const name of ["due", "used"]) await before.containers.start(name, {});
     world.runtime.monitors.get(used)?.end(1);
-    await sleep(150);
+    await until(async () => {
+      const { RestartCount, State } = await before.containers.inspect("used", { size: false });
+      return RestartCount === 1 && State?.Status === "running";
+    });
     world.runtime.monitors.get(used)?.end(1);
     world.runtime.monitors.get(due)?.end(1);
     await tick();
     await before.close();
     const after = await world.open();
-    await sleep(20);
     const state = async (name: string) => (await after.containers.inspect(name, { size: false })).State?.Status;
+    await until(async () => (await state("due")) === "running");
     assert.deepEqual([await state("due"), await state("used")], ["running", "exited"]);
     await after.close();
   });

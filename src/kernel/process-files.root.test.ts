@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readlinkSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -31,7 +31,8 @@ describe("files of a running container", { skip: process.getuid?.() === 0 ? fals
     writeFileSync(join(root, "etc/huge"), "");
     truncateSync(join(root, "etc/huge"), 2 ** 40);
     child = spawn("chroot", [root, "/bin/busybox", "sleep", "1000"], { stdio: "ignore" });
-    await sleep(100);
+    // It is in there when it has become busybox.
+    while (readlinkSync(`/proc/${child.pid}/root`) !== root) await sleep(5);
   });
   after(async () => {
     const ended = new Promise((done) => child.once("exit", done));
