@@ -172,6 +172,8 @@ interface Joined {
   readonly network?: LiveContainer;
   readonly joinPid?: number;
   readonly joinIpc?: number;
+  /** The other one has the host's. */
+  readonly hostIpc?: true;
 }
 
 /** The containers whose namespaces this one joins; each has to run. */
@@ -200,7 +202,7 @@ function joinedContainers(context: EngineContext, live: LiveContainer): Joined {
   return {
     ...(network === undefined ? {} : { network }),
     ...(pid === undefined ? {} : { joinPid: pidOf(pid) }),
-    ...(ipc === undefined ? {} : { joinIpc: pidOf(ipc) }),
+    ...(ipc === undefined ? {} : ipc.record.settings.hostConfig.IpcMode === "host" ? { hostIpc: true } : { joinIpc: pidOf(ipc) }),
   };
 }
 
@@ -252,7 +254,7 @@ function startRequest(context: EngineContext, live: LiveContainer, ready: Ready)
   return {
     containerId: live.id,
     config: links.env.length === 0 ? settings.config : { ...settings.config, Env: [...links.env, ...(settings.config.Env ?? [])] },
-    hostConfig: settings.hostConfig,
+    hostConfig: joined.hostIpc ? { ...settings.hostConfig, IpcMode: "host" } : settings.hostConfig,
     statePath,
     lower: [context.mountPointsLayer, ...lower],
     mounts,

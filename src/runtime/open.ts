@@ -1,7 +1,7 @@
-import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type ContainerId, errnoOf, isEngineError, log, messageOf, systemError } from "../base/base.ts";
+import { type ContainerId, errnoOf, isEngineError, log, Mutex, messageOf, systemError } from "../base/base.ts";
 import { loadDefaultProfile, profileName } from "../kernel/apparmor.ts";
 import {
   allowRealtime,
@@ -28,8 +28,9 @@ import { ipcMode } from "./namespaces.ts";
 import { launchPlan } from "./plan.ts";
 import { containerResources } from "./resources.ts";
 import type { RunningContainer, Runtime, RuntimeOptions, StartRequest } from "./runtime.ts";
+import { dropSharedMemory, makeSharedMemory, sharedShmPath, shmBytes } from "./shared-memory.ts";
 import { cgroupPath, containerSpec, groupsAdded } from "./spec.ts";
-import { boundFiles, sharedShmPath } from "./spec-mounts.ts";
+import { boundFiles } from "./spec-mounts.ts";
 import { type AccountFiles, type ResolvedUser, resolveUser } from "./users.ts";
 import { checkSysctls, validateContainer } from "./validate.ts";
 import { treeView, type ViewRequest } from "./view.ts";
@@ -85,6 +86,8 @@ class LinuxRuntime implements Runtime {
   readonly #profile: string | undefined;
   /** Parent cgroups that are ready. */
   readonly #parents: Map<string, Promise<void>> = new Map();
+  /** What an exit takes away is gone before the next start makes it again. */
+  readonly #sharedMemory = new Mutex();
 
   constructor(
     kernel: Kernel,
@@ -228,19 +231,18 @@ class LinuxRuntime implements Runtime {
       rm(join(statePath, "exit.json"), { force: true }),
       ...boundFiles(request).map(({ name, content }) => writeFile(join(statePath, name), content, { mode: 0o644 })),
       ...request.mounts.map(makeMissingSource),
-      ...(ipcMode(hostConfig) === "shareable" ? [this.#makeSharedMemory(request.containerId)] : []),
+      ...(ipcMode(hostConfig) === "shareable" ? [this.#makeSharedMemory(request)] : []),
     ]);
   }
 
-  async #makeSharedMemory(containerId: string): Promise<void> {
-    const path = sharedShmPath(this.#execRoot, containerId);
-    await rm(path, { recursive: true, force: true });
-    await mkdir(path, { mode: 0o700 });
-    await chmod(path, 0o1777); // mkdir's own mode is cut by the umask
+  async #makeSharedMemory({ containerId, hostConfig }: StartRequest): Promise<void> {
+    const place = sharedShmPath(this.#execRoot, containerId);
+    await this.#sharedMemory.run(() => makeSharedMemory(this.#kernel, place, shmBytes(hostConfig, this.#options)));
   }
 
   async #dropSharedMemory(containerId: string): Promise<void> {
-    await rm(sharedShmPath(this.#execRoot, containerId), { recursive: true, force: true });
+    const place = sharedShmPath(this.#execRoot, containerId);
+    await this.#sharedMemory.run(() => dropSharedMemory(this.#kernel, place));
   }
 
   #dropSharedMemoryAfter(containerId: string, monitor: Monitor): void {

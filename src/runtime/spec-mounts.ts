@@ -7,36 +7,31 @@ import { extension } from "./mount-operations.ts";
 import { ipcMode, joinedContainer } from "./namespaces.ts";
 import type { RuntimeOptions, StartRequest, UserMount } from "./runtime.ts";
 import type { SecurityOptions } from "./security-options.ts";
-
-const defaultShmBytes = 64 * 2 ** 20;
+import { sharedShmPath, shmBytes } from "./shared-memory.ts";
 
 const mount = (type: string, destination: string, ...options: string[]): SpecMount => ({ destination, type, source: type, options });
 
-/** A directory of the host that containers with one IPC namespace have as /dev/shm in common. */
-export function sharedShmPath(execRoot: string, containerId: string): string {
-  return join(execRoot, "shm", containerId);
-}
-
 function shmMounts(request: StartRequest, options: RuntimeOptions, execRoot: string): SpecMount[] {
   const { hostConfig } = request;
-  const bind = (source: string): SpecMount => ({
+  const bind = (source: string, ...more: string[]): SpecMount => ({
     destination: "/dev/shm",
     type: "bind",
     source,
-    options: ["rbind", "rprivate", "nosuid", "noexec", "nodev"],
+    options: ["rbind", "rprivate", "nosuid", "noexec", "nodev", ...more],
   });
+  const shared = (id: string): SpecMount => bind(sharedShmPath(execRoot, id), extension.engineOnly);
   switch (ipcMode(hostConfig)) {
     case "none":
       return [];
     case "host":
       return [bind("/dev/shm")];
     case "container":
-      return [bind(sharedShmPath(execRoot, joinedContainer(hostConfig.IpcMode) ?? ""))];
+      return [shared(joinedContainer(hostConfig.IpcMode) ?? "")];
     case "shareable":
-      return [bind(sharedShmPath(execRoot, request.containerId))];
+      return [shared(request.containerId)];
     case "private": {
-      const size = hostConfig.ShmSize || options.shmSizeBytes || defaultShmBytes;
-      return [{ ...mount("tmpfs", "/dev/shm", "nosuid", "noexec", "nodev", "mode=1777", `size=${size}`), source: "shm" }];
+      const size = `size=${shmBytes(hostConfig, options)}`;
+      return [{ ...mount("tmpfs", "/dev/shm", "nosuid", "noexec", "nodev", "mode=1777", size), source: "shm" }];
     }
   }
 }

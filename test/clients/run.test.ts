@@ -1,6 +1,6 @@
 /** `docker run` through the stock docker CLI. */
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { Daemon, eventually, importBusybox } from "../daemon.ts";
 
@@ -189,7 +189,12 @@ describe("docker run", () => {
       await daemon.ok("run", "--rm", "--ipc", "container:base", "busybox", "readlink", "/proc/self/ns/ipc"),
       await daemon.ok("exec", "base", "readlink", "/proc/self/ns/ipc"),
     );
-    await daemon.ok("rm", "-f", "base");
+    await daemon.ok("run", "-d", "--name", "hosts", "--ipc", "host", "busybox", "sleep", "1000");
+    assert.equal(
+      await daemon.ok("run", "--rm", "--ipc", "container:hosts", "busybox", "readlink", "/proc/self/ns/ipc"),
+      readlinkSync("/proc/self/ns/ipc"),
+    );
+    await daemon.ok("rm", "-f", "base", "hosts");
   });
 
   test("create, start -a, logs kept", async () => {
