@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type ContainerId, log, notFound } from "../base/base.ts";
+import { type ContainerId, log, Mutex, notFound } from "../base/base.ts";
 import type { ContainerStore, HostDefaults } from "../containers/containers.ts";
 import type { Events } from "../events/events.ts";
 import type { Images } from "../images/images.ts";
@@ -63,6 +63,7 @@ export class EngineContext implements EngineRooms {
   readonly healthChecks: { run: number; failed: number } = { run: 0, failed: 0 };
   readonly statsSampler: StatsSampler = new StatsSampler();
   readonly #background: Set<Promise<void>> = new Set();
+  readonly #trash = new Mutex();
 
   constructor(parts: ContextParts) {
     this.kernel = parts.kernel;
@@ -107,6 +108,14 @@ export class EngineContext implements EngineRooms {
   /** What is renamed in here is deleted in the background, and at the next start. */
   get trashPath(): string {
     return join(this.dataRoot, "trash");
+  }
+
+  /**
+   * Deletes what lies in the trash under this name, one after the other: by the kernel port, which follows no link.
+   * A descriptor that a container has handed on outlives it, and with that its files can be changed meanwhile.
+   */
+  async emptyTrash(name: string): Promise<void> {
+    await this.#trash.run(() => this.kernel.files.apply(this.trashPath, [{ op: "remove", path: Buffer.from(name) }]));
   }
 
   /** An event of a container, with Docker's attributes: its labels, image and name. */

@@ -1,6 +1,6 @@
 import { access, chmod, mkdir, readdir, rename, rmdir } from "node:fs/promises";
 import { join } from "node:path";
-import { errnoOf, log, newId } from "../base/base.ts";
+import { errnoOf, log, Mutex, newId } from "../base/base.ts";
 import type { FileOps } from "../kernel/kernel.ts";
 
 /** No volume's name begins so. */
@@ -41,6 +41,8 @@ async function makeDirectory(path: string, mode: number): Promise<boolean> {
 export class VolumeDirectories {
   readonly #root: string;
   readonly #files: FileOps;
+  /** One at a time: the kernel port has workers for so many requests, and they are not all for this. */
+  readonly #trash = new Mutex();
   #closed = false;
 
   constructor(root: string, files: FileOps) {
@@ -111,9 +113,11 @@ export class VolumeDirectories {
   }
 
   #empty(grave: string): void {
-    void this.#remove(join(this.#root, trashName, grave)).catch((error: unknown) => {
-      if (!this.#closed) log.warn("a removed volume's files could not be deleted", { path: grave, error });
-    });
+    void this.#trash
+      .run(() => this.#remove(join(this.#root, trashName, grave)))
+      .catch((error: unknown) => {
+        if (!this.#closed) log.warn("a removed volume's files could not be deleted", { path: grave, error });
+      });
   }
 
   /**
