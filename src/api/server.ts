@@ -1,3 +1,4 @@
+/** The HTTP server: node:http with the limits of long-lived connections, in front of the dispatcher. */
 import { createServer, type IncomingMessage, type Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";

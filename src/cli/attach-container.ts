@@ -1,3 +1,4 @@
+/** What `attach` and `start --attach` share: a terminal, a session, the exit status. */
 import { parseDetachKeys } from "../base/detach-keys.ts";
 import type { EngineClient } from "../client/engine-client.ts";
 import type { ContainerInspectResponse } from "../spec/spec.ts";

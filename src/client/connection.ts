@@ -1,3 +1,4 @@
+/** One HTTP/1.1 request on a connection of its own: its head and body out, the answer's head in, failures in Docker's words. */
 import { connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type EngineError, errnoOf, forbidden, isEngineError, systemError, unavailable } from "../base/errors.ts";

@@ -1,3 +1,4 @@
+/** Opens every room in the order of the tiers, joins their ports and listens; closes all of it in reverse. */
 import { chmodSync, existsSync, mkdirSync, readdirSync } from "node:fs";
 import type { Server } from "node:http";
 import { basename, dirname, join } from "node:path";

@@ -1,3 +1,4 @@
+/** What an administrator can set, by flags and daemon.json in dockerd's names: read, merged and checked. */
 import { homedir } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
 import { isLevel, type Level, type LogFormat, messageOf, parseBytes } from "../base/base.ts";

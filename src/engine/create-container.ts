@@ -28,11 +28,11 @@ import type {
   MountPoint,
 } from "../spec/spec.ts";
 import { type ContainerMount, inspectMounts } from "../volumes/volumes.ts";
-import { attachRequest } from "./attach-request.ts";
 import { resolveLinks } from "./container-links.ts";
 import type { EngineContext } from "./context.ts";
 import { createMounts, dropMounts } from "./create-mounts.ts";
 import { discardState } from "./discard-state.ts";
+import { networkRequest } from "./network-request.ts";
 import { checkPlatform } from "./platform-check.ts";
 
 /** The image that a container is made of. @throws NotFound in the words that make the CLI pull it */
@@ -194,7 +194,7 @@ function prepare(
   const warnings = [...checkPlatform(image, request.Image ?? "", platform), ...context.runtime.validate(config, hostConfig)];
   if (hostConfig.NetworkMode === "host" && Object.keys(hostConfig.PortBindings ?? {}).length > 0)
     warnings.push("Published ports are discarded when using host network mode");
-  checkNetworks(context, attachRequest(id, config, hostConfig, endpoints));
+  checkNetworks(context, networkRequest(id, config, hostConfig, endpoints));
   const argv = [...(config.Entrypoint ?? []), ...(config.Cmd ?? [])];
   const record: ContainerRecord = {
     id,

@@ -1,3 +1,4 @@
+/** The mounts of a container to be: what the request, other containers and the image ask for, joined, with their volumes. */
 import { type ContainerId, conflict, type Digest, invalidParameter, isEngineError, log, messageOf } from "../base/base.ts";
 import type { ContainerConfig, HostConfig } from "../spec/spec.ts";
 import {

@@ -8,7 +8,6 @@ import { sigkill } from "../kernel/signals.ts";
 import type { LogPlan } from "../logs/driver.ts";
 import type { Attachment, AttachRequest } from "../networks/networks.ts";
 import type { NetworkPlan, RunningContainer, StartRequest, UserMount } from "../runtime/runtime.ts";
-import { attachRequest } from "./attach-request.ts";
 import { followRun, settleWaiters } from "./container-exit.ts";
 import { type LinksAtStart, linksAtStart, tellParents } from "./container-links.ts";
 import { ContainerLog, logPlanOf } from "./container-log.ts";
@@ -17,6 +16,7 @@ import { explain } from "./explain-launch.ts";
 import { startHealthChecks } from "./health-checks.ts";
 import type { LiveContainer } from "./live-container.ts";
 import { publishNetworkEvents } from "./network-events.ts";
+import { networkRequest } from "./network-request.ts";
 import { removeLocked } from "./remove-container.ts";
 import { readRootFile } from "./root-file.ts";
 import { detachVolumes, publishVolumeMounts, publishVolumeUnmounts, startMounts } from "./start-mounts.ts";
@@ -98,7 +98,7 @@ async function launch(context: EngineContext, live: LiveContainer): Promise<void
   const logging = ContainerLog.of(context, live, plan);
   const sender = await logging?.prepare();
   cleanup.defer(() => logging?.abandon(sender));
-  const request = attachRequest(live.id, settings.config, settings.hostConfig, settings.endpoints, live.record.name);
+  const request = networkRequest(live.id, settings.config, settings.hostConfig, settings.endpoints, live.record.name);
   const attaching = context.networks.attach(withLinks(request, links));
   cleanup.defer(async () => {
     await attaching.catch(() => undefined);

@@ -1,3 +1,4 @@
+/** Where in a log `since` begins: found by halving, as lines are in order of their times. */
 import { paddedTime, parseLine } from "./line.ts";
 import type { LogFile } from "./log-files.ts";
 

@@ -1,3 +1,4 @@
+/** Where in a log the last lines begin: found from its end. */
 import type { LogFile } from "./log-files.ts";
 
 const blockBytes = 64 * 1024;

@@ -1,3 +1,4 @@
+/** `--docker host=…,ca=…`: the endpoint of a context, from words or from another context. */
 import { readFileSync } from "node:fs";
 import { invalidParameter, messageOf } from "../../base/errors.ts";
 import { parseAddress } from "../../client/address.ts";

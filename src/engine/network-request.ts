@@ -11,7 +11,7 @@ function bindingsOf(hostConfig: HostConfig): Record<string, PortBinding[]> {
 }
 
 /** What the network is asked for, from the container's configuration. */
-export function attachRequest(
+export function networkRequest(
   containerId: ContainerId,
   config: ContainerConfig,
   hostConfig: HostConfig,
