@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
-import { cancelled, invalidParameter } from "../base/base.ts";
+import { cancelled, invalidParameter, messageOf } from "../base/base.ts";
 
 /** No request that is JSON comes near it; whatever is larger is not read to its end. */
 const maxBodyBytes = 4 * 1024 * 1024;
@@ -67,7 +67,7 @@ export async function readJson(request: IncomingMessage): Promise<Record<string,
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw invalidParameter(`invalid JSON: ${complaint(text)}`, error);
+    throw invalidParameter(`invalid JSON: ${complaint(text, messageOf(error))}`, error);
   }
   if (value === null) return undefined;
   if (typeof value !== "object" || Array.isArray(value)) {
@@ -76,22 +76,10 @@ export async function readJson(request: IncomingMessage): Promise<Record<string,
   return value as Record<string, unknown>;
 }
 
-/** What is wrong with a text that is no JSON, much as Go says it. */
-function complaint(text: string): string {
-  for (let end = text.length; end > 0; end = text.lastIndexOf("}", end - 1)) {
-    if (end < text.length && isJson(text.slice(0, end + 1))) return "unexpected content after JSON";
-    if (text.length > 65536) break;
-  }
+/** What is wrong with a text that is no JSON, much as Go says it. @param parser what V8 says */
+function complaint(text: string, parser: string): string {
+  if (parser.includes("after JSON")) return "unexpected content after JSON";
   const opened = /^\s*[{[]/.test(text);
   const first = text.trim()[0] ?? "";
   return opened ? "unexpected end or invalid character in the request body" : `invalid character '${first}' looking for beginning of value`;
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -33,6 +33,9 @@ function refuse(value: unknown, shape: Shape, path: string): never {
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
+/** Of int64, as near as a number of JavaScript's comes to it. */
+const greatest = 2 ** 63;
+
 function plain(value: unknown, shape: "string" | "bool" | "integer" | "words" | "empty", path: string): unknown {
   switch (shape) {
     case "string":
@@ -40,7 +43,7 @@ function plain(value: unknown, shape: "string" | "bool" | "integer" | "words" | 
     case "bool":
       return typeof value === "boolean" ? value : refuse(value, shape, path);
     case "integer":
-      return typeof value === "number" && Number.isInteger(value) ? value : refuse(value, shape, path);
+      return typeof value === "number" && Number.isInteger(value) && Math.abs(value) <= greatest ? value : refuse(value, shape, path);
     case "words":
       return typeof value === "string" ? [value] : listOf(value, "string", path);
     case "empty":

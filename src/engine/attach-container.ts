@@ -92,7 +92,7 @@ async function connection(context: EngineContext, live: LiveContainer, io: Duple
     // The container may end while we ask; then there is nothing more to see.
     return await attach(live.run.running.monitor).catch(() => undefined);
   }
-  return await untilStarted(context, live, io, attach);
+  return live.removed ? undefined : await untilStarted(context, live, io, attach);
 }
 
 function untilStarted(

@@ -74,7 +74,9 @@ export async function commitContainer(context: EngineContext, reference: string,
   await using _held = await context.images.hold();
   // What is told is told before the processes go on, as Docker does.
   return await standingStill(context, live, request.pause, async () => {
-    const layer = await readLayer(context, live);
+    const layer = await readLayer(context, live).catch((error: unknown) => {
+      throw live.removed ? notFound(`No such container: ${reference}`) : error;
+    });
     if (live.removed) throw notFound(`No such container: ${reference}`);
     const id = await context.images.create(imageConfiguration(context, live, request, merged, layer), name, live.record.settings.imageId);
     const imageRef = name === undefined ? "" : familiarString(name);

@@ -45,7 +45,7 @@ export function followRun(context: EngineContext, live: LiveContainer, running: 
   const finished = applied.then(async () => {
     if (await told) await release(context, live);
   });
-  const run: Run = { running, exited: applied, finished };
+  const run: Run = { running, exited: applied, finished, killed: false };
   live.run = run;
   void finished.then(() => context.inBackground("ending a container", afterExit(context, live, run)));
   return run;
@@ -73,7 +73,7 @@ export function applyExit(context: EngineContext, live: LiveContainer, exit: Exi
   failpoint("exit.heard");
   const over = ended(state, exit);
   suspendHealthChecks(context, live);
-  if (!live.restarting && !live.removing && !context.stopping && restartsAfterExit(live.record, exit.exitCode)) {
+  if (live.restarts === 0 && !live.removing && !context.stopping && restartsAfterExit(live.record, exit.exitCode)) {
     const again = { state: { ...endingOf(over), status: "restarting" as const }, restartCount: live.record.status.restartCount + 1 };
     context.store.update(live.record, again);
   } else {
@@ -103,7 +103,7 @@ async function release(context: EngineContext, live: LiveContainer): Promise<voi
 
 async function afterExit(context: EngineContext, live: LiveContainer, run: Run): Promise<void> {
   if (live.run === run) live.run = undefined;
-  if (context.closing.signal.aborted || live.restarting || live.removing || live.removed) return;
+  if (context.closing.signal.aborted || live.restarts > 0 || live.removing || live.removed) return;
   if (live.record.status.state.status === "restarting") return scheduleRestart(context, live);
   if (live.record.settings.hostConfig.AutoRemove !== true) return;
   await autoRemove(context, live);

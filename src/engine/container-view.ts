@@ -1,4 +1,5 @@
 import type { Readable } from "node:stream";
+import { notFound } from "../base/base.ts";
 import { isActive } from "../containers/containers.ts";
 import type { TreeView } from "../kernel/kernel.ts";
 import { launchFailureOf } from "../kernel/launch-failure.ts";
@@ -22,18 +23,24 @@ export async function onView<T>(
   options: ViewOptions,
   work: (view: TreeView) => Promise<T>,
 ): Promise<T> {
-  const { state } = live.record.status;
-  if (isActive(state) && live.run !== undefined) {
+  const besideProcesses = async (): Promise<{ readonly result: T } | undefined> => {
+    const { run } = live;
+    if (!isActive(live.record.status.state) || run === undefined) return undefined;
     try {
-      return await withView(context, live, { ...options, running: true }, work);
+      return { result: await withView(context, live, { ...options, running: true }, work) };
     } catch (error) {
       if (launchFailureOf(error)?.stage !== "running") throw error;
-      await live.run?.exited;
+      await run.exited;
+      return undefined;
     }
-  }
+  };
+  const seen = await besideProcesses();
+  if (seen !== undefined) return seen.result;
   return await live.lock.run(async () => {
-    // It may have been started while this waited for its turn.
-    return await withView(context, live, { ...options, running: isActive(live.record.status.state) }, work);
+    // It may have been removed or started while this waited for its turn.
+    if (live.removed) throw notFound(`No such container: ${live.id}`);
+    const now = await besideProcesses();
+    return now === undefined ? await withView(context, live, { ...options, running: false }, work) : now.result;
   });
 }
 

@@ -1,7 +1,8 @@
 import type { Duplex } from "node:stream";
-import { conflict, EngineError, invalidParameter, log, newId, notFound } from "../base/base.ts";
+import { conflict, EngineError, invalidParameter, isEngineError, log, newId, notFound } from "../base/base.ts";
 import { isActive } from "../containers/containers.ts";
 import type { ExecSession } from "../kernel/kernel.ts";
+import { launchFailureOf } from "../kernel/launch-failure.ts";
 import type { ExecConfig, ExecInspectResponse } from "../spec/spec.ts";
 import type { StreamSession } from "./attach-container.ts";
 import type { EngineContext } from "./context.ts";
@@ -10,6 +11,7 @@ import { type JoinEnd, joinStreams } from "./join-streams.ts";
 import type { ExecRecord, LiveContainer } from "./live-container.ts";
 import { readDetachKeys } from "./read-detach-keys.ts";
 import type { WindowSize } from "./resize-container.ts";
+import { hasEnded } from "./stop-container.ts";
 import { writeAll } from "./write-all.ts";
 
 /** What Docker records when not even the program was looked for. */
@@ -155,7 +157,8 @@ export async function launchExec(
     exec.state = { status: "running", session };
     return { session, recorded: followExec(context, live, exec, session) };
   } catch (failure) {
-    const { error, exitCode } = explain(failure, notStartedCode);
+    const isLost = launchFailureOf(failure) === undefined && !isEngineError(failure, "InvalidParameter") && (await hasEnded(live, run));
+    const { error, exitCode } = explain(isLost ? conflict(`container ${live.id} is not running`) : failure, notStartedCode);
     exec.state = { status: "exited", exitCode, pid: 0, endedAtMs: Date.now() };
     throw error;
   }
@@ -197,7 +200,13 @@ async function joined(context: EngineContext, live: LiveContainer, exec: ExecRec
 export async function resizeExec(context: EngineContext, id: string, size: WindowSize): Promise<void> {
   const { exec, live } = findExec(context, id);
   if (exec.state.status !== "running") throw invalidParameter(`exec process is not started`);
-  await exec.state.session.resize(size.rows, size.columns);
+  if (exec.config.Tty === true) {
+    const { session } = exec.state;
+    await session.resize(size.rows, size.columns).catch(async (error: unknown) => {
+      const { run } = live;
+      throw run === undefined || (await hasEnded(live, run)) ? invalidParameter(`exec process is not started`) : error;
+    });
+  }
   context.publish(live, "resize", { height: String(size.rows), width: String(size.columns), execID: exec.id });
 }
 

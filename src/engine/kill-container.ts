@@ -20,9 +20,9 @@ export async function killContainer(context: EngineContext, reference: string, w
     const signal = wanted === undefined || wanted === "" ? sigkill : parseNumber(wanted);
     const live = context.find(reference);
     if (signalName(signal) === undefined) throw invalidParameter(`the linux daemon does not support signal ${signal}`);
-    const run = await live.lock.run(async () => live.run);
-    // The policy's wait is what there is to kill.
-    if (abandonRestart(context, live)) return;
+    const { abandoned, run } = await live.lock.run(async () => ({ abandoned: abandonRestart(context, live), run: live.run }));
+    // The policy's wait is what there was to kill.
+    if (abandoned) return;
     if (run === undefined || !isActive(live.record.status.state)) throw conflict(`container ${live.id} is not running`);
     if (meansEnd(live, signal)) context.store.update(live.record, { stoppedByUser: true });
     await send(context, live, run, signal);

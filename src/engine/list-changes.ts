@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { notFound } from "../base/base.ts";
 import type { TreeChange } from "../kernel/kernel.ts";
 import type { EngineContext } from "./context.ts";
 
@@ -6,9 +7,14 @@ const changed = 0;
 
 /** `GET /containers/x/changes`: what the container has changed, added and deleted in its image. */
 export async function listChanges(context: EngineContext, reference: string): Promise<TreeChange[]> {
-  const { id, record } = context.find(reference);
+  const live = context.find(reference);
+  const { id, record } = live;
   const lower = [context.mountPointsLayer, ...(await context.layers.lower(record.settings.layers))];
-  return withParents(await context.kernel.trees.changes(lower, join(context.statePath(id), "upper")));
+  const upper = join(context.statePath(id), "upper");
+  const changes = await context.kernel.trees.changes(lower, upper).catch((error: unknown) => {
+    throw live.removed ? notFound(`No such container: ${reference}`) : error;
+  });
+  return withParents(changes);
 }
 
 /** A directory counts as changed when something in it is, and stands before it. */

@@ -12,6 +12,8 @@ export interface Run {
   readonly exited: Promise<ExitRecord>;
   /** Settles when the network is released too; a next start waits for it. */
   readonly finished: Promise<void>;
+  /** It has been sent SIGKILL, which a process that were frozen now would not take. */
+  killed: boolean;
 }
 
 /** Someone who waits for an end; settled exactly once, then dropped. */
@@ -56,8 +58,8 @@ export class LiveContainer {
   readonly pending: Set<PendingAttach> = new Set();
   readonly execs: Map<string, ExecRecord> = new Map();
   execsSweptAtMs = 0;
-  /** A restart is under way: the end of this run does not end a `--rm` container. */
-  restarting = false;
+  /** So many restarts are under way: the end of this run does not end a `--rm` container. */
+  restarts = 0;
   /** The policy's next start is planned. */
   cancelRestart: (() => void) | undefined;
   /** How long the policy has waited before the last start of its own; 0: someone else has started it. */

@@ -1,24 +1,27 @@
-import { conflict, EngineError, messageOf, systemError } from "../base/base.ts";
+import { conflict, EngineError, errnoOf, messageOf, systemError } from "../base/base.ts";
 import { isActive, paused, resumed } from "../containers/containers.ts";
 import { type Cgroups, freeze, thaw } from "../kernel/freezer.ts";
 import type { EngineContext } from "./context.ts";
 import { resumeHealthChecks, suspendHealthChecks } from "./health-checks.ts";
-import type { LiveContainer } from "./live-container.ts";
+import type { LiveContainer, Run } from "./live-container.ts";
+import { hasEnded } from "./stop-container.ts";
 
 /** `POST /containers/x/pause`. @throws Conflict when it does not run, or is paused already */
 export async function pauseContainer(context: EngineContext, reference: string): Promise<void> {
   const live = context.find(reference);
   await live.lock.run(async () => {
-    const cgroups = cgroupsToPause(live);
+    const run = runToPause(live);
+    const { cgroups } = run.running;
     try {
       await freeze(cgroups);
     } catch (error) {
+      if (errnoOf(error) !== undefined && (await hasEnded(live, run))) throw conflict(`container ${live.id} is not running`);
       throw asSystem(`cannot pause container ${live.id}`, error);
     }
     const { state } = live.record.status;
     try {
-      // It may have ended before it could be stopped.
-      if (state.status !== "running") throw conflict(`container ${live.id} is not running`);
+      // It may have ended before it could be stopped, or be about to.
+      if (state.status !== "running" || run.killed) throw conflict(`container ${live.id} is not running`);
       context.store.update(live.record, { state: paused(state) });
     } catch (error) {
       await thaw(cgroups);
@@ -29,12 +32,12 @@ export async function pauseContainer(context: EngineContext, reference: string):
   });
 }
 
-function cgroupsToPause(live: LiveContainer): Cgroups {
+function runToPause(live: LiveContainer): Run {
   const { status } = live.record.status.state;
   if (status === "paused") throw conflict(`Container ${live.id} is already paused`);
   if (status === "restarting") throw conflict(`Container ${live.id} is restarting, wait until the container is running`);
-  if (status !== "running" || live.run === undefined) throw conflict(`container ${live.id} is not running`);
-  return live.run.running.cgroups;
+  if (status !== "running" || live.run === undefined || live.run.killed) throw conflict(`container ${live.id} is not running`);
+  return live.run;
 }
 
 /** `POST /containers/x/unpause`. @throws System when it is not paused, as Docker has it */

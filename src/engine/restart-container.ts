@@ -9,12 +9,12 @@ import { type StopOptions, stopRun } from "./stop-container.ts";
 /** `POST /containers/x/restart`: stops it if it runs, then starts it. */
 export async function restartContainer(context: EngineContext, reference: string, options: StopOptions): Promise<void> {
   const live = context.find(reference);
+  live.restarts++;
   try {
     const run = await live.lock.run(async () => {
       abandonRestart(context, live);
       return isActive(live.record.status.state) ? live.run : undefined;
     });
-    live.restarting = true;
     if (run !== undefined) await stopRun(context, live, run, options);
     await startAgain(context, live);
   } catch (error) {
@@ -22,7 +22,7 @@ export async function restartContainer(context: EngineContext, reference: string
       throw new EngineError(error.code, `Cannot restart container ${reference}: ${error.message}`, { cause: error });
     throw error;
   } finally {
-    live.restarting = false;
+    live.restarts--;
   }
   context.publish(live, "restart");
 }

@@ -16,7 +16,7 @@ function liveIn(directory: string): LiveContainer {
     status: { state: { status: "running", pid: process.pid, startedAt: zeroTime, finishedAt: zeroTime } },
   } as unknown as ContainerRecord);
   const running = { cgroups: { "": directory } } as unknown as RunningContainer;
-  live.run = { running, exited: new Promise(() => undefined), finished: new Promise(() => undefined) };
+  live.run = { running, exited: new Promise(() => undefined), finished: new Promise(() => undefined), killed: false };
   return live;
 }
 

@@ -7,6 +7,8 @@ import { resumeToEnd } from "./pause-container.ts";
 import { abandonRestart } from "./restart-policy.ts";
 
 const lastWordSeconds = 2;
+/** setTimeout takes 31 bits of milliseconds. Who waits for weeks waits for ever. */
+const longestTimerSeconds = (2 ** 31 - 1) / 1000;
 
 export interface StopOptions {
   readonly signal?: string;
@@ -18,8 +20,8 @@ export interface StopOptions {
 export async function stopContainer(context: EngineContext, reference: string, options: StopOptions): Promise<void> {
   const live = context.find(reference);
   // A start that is under way is let through first; the wait for the end holds nobody up.
-  const run = await live.lock.run(async () => running(live));
-  if (abandonRestart(context, live)) return context.publish(live, "stop");
+  const { abandoned, run } = await live.lock.run(async () => ({ abandoned: abandonRestart(context, live), run: running(live) }));
+  if (abandoned) return context.publish(live, "stop");
   if (run === undefined) throw notModified(`container ${live.id} is not running`);
   try {
     await stopRun(context, live, run, options);
@@ -48,16 +50,22 @@ export async function stopRun(context: EngineContext, live: LiveContainer, run: 
 /** Sends a signal and says so; a container that has ended meanwhile is fine. */
 export async function send(context: EngineContext, live: LiveContainer, run: Run, signal: number): Promise<void> {
   const wakes = live.record.status.state.status === "paused" && meansEnd(live, signal);
+  if (signal === sigkill) run.killed = true;
   try {
     const sent = run.running.monitor.signal(signal);
     context.publish(live, "kill", { signal: String(signal) });
     await Promise.all([sent, wakes ? resumeToEnd(context, live, run.running.cgroups, signal === sigkill) : undefined]);
   } catch (error) {
     if (isEngineError(error, "NotFound")) return;
-    // A monitor that has gone has left its last word, which is being read.
-    if (isActive(live.record.status.state)) await endsWithin(run, lastWordSeconds);
-    if (isActive(live.record.status.state)) throw error;
+    if (!(await hasEnded(live, run))) throw error;
   }
+}
+
+/** Has something failed because the container has just ended? A monitor that has gone has left its last word, which is being read. */
+export async function hasEnded(live: LiveContainer, run: Run): Promise<boolean> {
+  const isOver = (): boolean => live.run !== run || !isActive(live.record.status.state);
+  if (!isOver()) await endsWithin(run, lastWordSeconds);
+  return isOver();
 }
 
 /**
@@ -70,7 +78,7 @@ export function meansEnd(live: LiveContainer, signal: number): boolean {
 }
 
 async function endsWithin(run: Run, seconds: number): Promise<boolean> {
-  if (seconds < 0) {
+  if (seconds < 0 || seconds > longestTimerSeconds) {
     await run.exited;
     return true;
   }

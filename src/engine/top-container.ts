@@ -14,12 +14,13 @@ import { checkPsTitles, type PsRequest, parsePsArguments } from "./ps-arguments.
 export async function topContainer(context: EngineContext, reference: string, psArgs: string): Promise<ContainerTopResponse> {
   checkPsTitles(psArgs);
   const live = context.find(reference);
+  const { run } = live;
   const { state } = live.record.status;
   if (state.status === "restarting") throw conflict(`Container ${live.id} is restarting, wait until the container is running`);
-  if (!isActive(state) || live.run === undefined) throw conflict(`container ${live.id} is not running`);
+  if (!isActive(state) || run === undefined) throw conflict(`container ${live.id} is not running`);
   const names = await hostAccounts();
   const request = parsePsArguments(psArgs, names);
-  const processes = await readProcesses(live.run.running.cgroups, request);
+  const processes = await readProcesses(run.running.cgroups, request);
   context.publish(live, "top");
   return formatProcesses(request, processes, { nowMs: Date.now(), memoryBytes: totalmem(), names });
 }

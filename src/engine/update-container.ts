@@ -1,8 +1,12 @@
-import { conflict, EngineError, log, messageOf } from "../base/base.ts";
+import { access } from "node:fs/promises";
+import { dirname } from "node:path";
+import { conflict, EngineError, errnoOf, log, messageOf } from "../base/base.ts";
 import { checkRestartPolicy, discardedUpdates, isActive, updatedHostConfig } from "../containers/containers.ts";
+import { LimitRefused } from "../kernel/cgroup-update.ts";
 import type { ContainerUpdateRequest, ContainerUpdateResponse, HostConfig } from "../spec/spec.ts";
 import type { EngineContext } from "./context.ts";
 import type { LiveContainer } from "./live-container.ts";
+import { hasEnded } from "./stop-container.ts";
 
 /**
  * `POST /containers/x/update`: other limits, another restart policy. Of a container that runs the kernel has them
@@ -35,16 +39,26 @@ async function updateLocked(context: EngineContext, live: LiveContainer, request
   const before = live.record.settings.hostConfig;
   const after = updatedHostConfig(before, request);
   context.store.configure(live.record, after);
-  if (live.run === undefined || !isActive(live.record.status.state)) return;
+  const { run } = live;
+  if (run === undefined || !isActive(live.record.status.state)) return;
   try {
-    await live.run.running.limit(after);
+    await run.running.limit(after);
   } catch (error) {
     // One that has ended meanwhile has no groups to be limited, and gets its limits with the next start.
-    if (isActive(live.record.status.state)) {
-      context.store.configure(live.record, before);
-      throw error;
-    }
+    if ((await isWithoutGroups(error)) ? await hasEnded(live, run) : !isActive(live.record.status.state)) return;
+    context.store.configure(live.record, before);
+    throw error;
   }
+}
+
+/** Has the group gone that a limit was for? */
+async function isWithoutGroups(error: unknown): Promise<boolean> {
+  const refused = error instanceof Error && error.cause instanceof LimitRefused ? error.cause : error;
+  if (!(refused instanceof LimitRefused)) return errnoOf(error) === "ENOENT";
+  return await access(dirname(refused.path)).then(
+    () => false,
+    () => true,
+  );
 }
 
 /** At the daemon's start: an update that an earlier daemon wrote down and did not carry out. */

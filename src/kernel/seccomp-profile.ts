@@ -2,6 +2,7 @@
  * Reads a seccomp profile that the user gives as JSON, in Docker's format (with `archMap`, `includes`, `excludes`)
  * or OCI's, and settles its conditions for one container.
  */
+import { createHash } from "node:crypto";
 import { invalidParameter } from "../base/base.ts";
 import type { SeccompProfile, SeccompRule } from "../spec/spec.ts";
 import { type Architecture, isKernelSince } from "./seccomp-default.ts";
@@ -29,6 +30,35 @@ const names: Readonly<Record<Architecture, { readonly go: string; readonly scmp:
   arm64: { go: "arm64", scmp: "SCMP_ARCH_AARCH64" },
 };
 
+const isText = (value: unknown): boolean => value == null || typeof value === "string";
+const isCode = (value: unknown): boolean => value == null || Number.isInteger(value);
+const isList = (value: unknown, isEntry: (entry: unknown) => boolean): boolean =>
+  value == null || (Array.isArray(value) && value.every((entry) => entry !== null && isEntry(entry)));
+const isRecord = (value: unknown, fields: Readonly<Record<string, (value: unknown) => boolean>>): boolean =>
+  typeof value === "object" &&
+  Object.entries(fields).every(([name, fits]) => fits((value as Readonly<Record<string, unknown>> | null)?.[name]));
+const isTexts = (value: unknown): boolean => isList(value, isText);
+const isCondition = (value: unknown): boolean => value == null || isRecord(value, { caps: isTexts, arches: isTexts, minKernel: isText });
+
+/** What each member has to be when it is there. */
+const members: Readonly<Record<string, (value: unknown) => boolean>> = {
+  defaultErrnoRet: isCode,
+  architectures: isTexts,
+  flags: isTexts,
+  archMap: (maps) => isList(maps, (map) => isRecord(map, { architecture: isText, subArchitectures: isTexts })),
+  syscalls: (rules) =>
+    isList(rules, (rule) =>
+      isRecord(rule, {
+        name: isText,
+        names: isTexts,
+        errnoRet: isCode,
+        args: (args) => isList(args, (arg) => isRecord(arg, {})),
+        includes: isCondition,
+        excludes: isCondition,
+      }),
+    ),
+};
+
 function decode(text: string): DockerProfile {
   let value: unknown;
   try {
@@ -40,12 +70,9 @@ function decode(text: string): DockerProfile {
     throw invalidParameter("Decoding seccomp profile failed: not an object");
   const profile = value as DockerProfile;
   if (typeof profile.defaultAction !== "string") throw invalidParameter("Decoding seccomp profile failed: defaultAction is missing");
-  for (const [what, list] of [
-    ["syscalls", profile.syscalls],
-    ["archMap", profile.archMap],
-    ["architectures", profile.architectures],
-  ] as const) {
-    if (list != null && !Array.isArray(list)) throw invalidParameter(`Decoding seccomp profile failed: ${what} is not a list`);
+  for (const [what, fits] of Object.entries(members)) {
+    if (!fits((value as Readonly<Record<string, unknown>>)[what]))
+      throw invalidParameter(`Decoding seccomp profile failed: ${what} has a value of the wrong type`);
   }
   return profile;
 }
@@ -99,7 +126,8 @@ export function parseSeccompProfile(
   architecture: Architecture,
   release: string,
 ): SeccompProfile {
-  const key = `${architecture} ${release} ${[...capabilities].sort().join(" ")} ${text}`;
+  const digest = createHash("sha256").update(text).digest("hex");
+  const key = `${architecture} ${release} ${[...capabilities].sort().join(" ")} ${digest}`;
   const known = parsed.get(key);
   if (known !== undefined) return known;
   const profile = decode(text);

@@ -15,8 +15,9 @@ import { tmpfsOptions } from "./tmpfs-options.ts";
 
 export const isPropagation = (word: string): word is Propagation => (propagations as readonly string[]).includes(word);
 
-/** Without `.`, `..`, doubled and trailing slashes. */
+/** Without `.`, `..`, doubled and trailing slashes. @throws InvalidParameter for what no path can be */
 export function cleanPath(path: string): string {
+  if (path.includes("\0")) throw invalidParameter(`invalid mount path: ${JSON.stringify(path)}: invalid argument`);
   const clean = normalize(path);
   return clean.length > 1 && clean.endsWith("/") ? clean.slice(0, -1) : clean;
 }

@@ -1,7 +1,8 @@
 import type { Readable } from "node:stream";
 import { finished, pipeline } from "node:stream/promises";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { createDeflate, createGzip } from "node:zlib";
-import { formatNanos, invalidParameter } from "../../base/base.ts";
+import { cancelled, formatNanos, invalidParameter } from "../../base/base.ts";
 import type { ContainerConfig } from "../../spec/spec.ts";
 import type { ArchiveBackend, PathStat, TarOutput } from "../backend.ts";
 import type { Call } from "../call.ts";
@@ -47,6 +48,13 @@ function acceptedEncoding(call: Call): "gzip" | "deflate" | undefined {
   return accepted.map((word) => word.trim().toLowerCase()).find((word) => word === "gzip" || word === "deflate");
 }
 
+/** What to say of a tar that broke off: a client that has gone has broken it, which shows here a moment later than where it is sent. */
+async function unlessGone(call: Call, error: unknown): Promise<unknown> {
+  const { signal } = call;
+  await nextTurn();
+  return signal.aborted ? cancelled("the client has gone", error) : error;
+}
+
 /** Ends what is behind the tar when the client goes. */
 async function sendTar(call: Call, type: string, { tar, sendToClient }: TarOutput): Promise<void> {
   const end = (): void => {
@@ -56,6 +64,8 @@ async function sendTar(call: Call, type: string, { tar, sendToClient }: TarOutpu
   try {
     if (sendToClient === undefined) await sendBytes(call, type, tar);
     else await call.sendElsewhere(type, sendToClient, finished(tar.resume(), { writable: false }));
+  } catch (error) {
+    throw await unlessGone(call, error);
   } finally {
     end();
   }
@@ -64,7 +74,9 @@ async function sendTar(call: Call, type: string, { tar, sendToClient }: TarOutpu
 async function sendEncoded(call: Call, encoding: "gzip" | "deflate", tar: Readable): Promise<void> {
   call.response.setHeader("Content-Encoding", encoding);
   call.open(tarType);
-  await pipeline(tar, encoding === "gzip" ? createGzip() : createDeflate(), call.response);
+  await pipeline(tar, encoding === "gzip" ? createGzip() : createDeflate(), call.response).catch(async (error: unknown) => {
+    throw await unlessGone(call, error);
+  });
 }
 
 async function get(backend: ArchiveBackend, call: Call): Promise<void> {
