@@ -153,7 +153,7 @@ const makers: Readonly<Record<string, Make>> = {
 export function parseFilters(filters: Filters, context: FilterContext): ContainerFilter {
   const tests: Test[] = [];
   for (const [key, values] of filters) {
-    const make = makers[key];
+    const make = Object.hasOwn(makers, key) ? makers[key] : undefined;
     if (make === undefined) throw invalidParameter(`invalid filter '${key}'`);
     if (values.length > 0) tests.push(make(values, context));
   }

@@ -23,7 +23,7 @@ export async function installEmbedded(
   ports: { images: Images; layers: Layers; embedded: Readonly<Record<string, EmbeddedImage>> },
   name: string,
 ): Promise<void> {
-  const image = ports.embedded[name];
+  const image = Object.hasOwn(ports.embedded, name) ? ports.embedded[name] : undefined;
   if (image === undefined) throw notFound(`No such embedded image: ${name}`);
   const program = await readFile(image.program);
   const entry = { name: image.name, type: "file", mode: 0o755, sizeBytes: program.length } as const;

@@ -31,6 +31,8 @@ export interface ExecStartOptions {
 export async function createExec(context: EngineContext, reference: string, config: ExecConfig): Promise<{ Id: string }> {
   if ((config.Cmd?.length ?? 0) === 0) throw invalidParameter("no exec command specified");
   readDetachKeys(config.DetachKeys, "escape");
+  if ([...(config.Cmd ?? []), ...(config.Env ?? []), config.WorkingDir ?? ""].some((text) => text.includes("\0")))
+    throw invalidParameter("invalid argument: a value contains a NUL byte");
   const live = context.find(reference);
   assertRunning(live, reference);
   return { Id: addExec(context, live, config).id };

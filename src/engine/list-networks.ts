@@ -22,7 +22,7 @@ const tests: Readonly<Record<string, Test>> = {
 /** `GET /networks`. Values of one key are alternatives, labels are not. */
 export async function listNetworks(context: EngineContext, filters: Filters): Promise<NetworkInspect[]> {
   const wanted = [...filters].map(([key, values]) => {
-    const test = tests[key];
+    const test = Object.hasOwn(tests, key) ? tests[key] : undefined;
     if (test === undefined) throw invalidParameter(`invalid filter '${key}'`);
     const matches = (network: NetworkInspect): boolean =>
       key === "label" ? values.every((value) => test(network, value)) : values.some((value) => test(network, value));

@@ -214,7 +214,7 @@ const commands: readonly string[] = ["comm", "ucmd", "fname", "args", "cmd"];
 
 /** The column of a format word; undefined when there is none. */
 export function columnOf(word: string): Column | undefined {
-  const name = synonyms[word] ?? word;
+  const name = (Object.hasOwn(synonyms, word) ? synonyms[word] : undefined) ?? word;
   const found = Object.hasOwn(shown, name) ? shown[name] : undefined;
   if (found === undefined) return undefined;
   const [title, show] = found;

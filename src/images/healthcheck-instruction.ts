@@ -44,7 +44,7 @@ function setOption(check: Healthcheck, name: string, value: string): void {
     check.Retries = Number(value);
     return;
   }
-  const member = durations[name];
+  const member = Object.hasOwn(durations, name) ? durations[name] : undefined;
   if (member === undefined) throw invalidParameter(`unknown flag: --${name}`);
   const nanos = parseDuration(value);
   if (nanos === undefined) throw invalidParameter(`time: invalid duration ${JSON.stringify(value)}`);

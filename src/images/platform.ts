@@ -28,7 +28,11 @@ export function parsePlatform(text: string): Platform {
   const os = lone ? "linux" : first;
   const architecture = lone ? first : (second ?? hostPlatform.architecture);
   if (os !== "linux") throw invalidParameter("operating system is not supported");
-  return { os, architecture: aliases[architecture] ?? architecture, ...(variant === undefined ? {} : { variant }) };
+  return {
+    os,
+    architecture: (Object.hasOwn(aliases, architecture) ? aliases[architecture] : undefined) ?? architecture,
+    ...(variant === undefined ? {} : { variant }),
+  };
 }
 
 function isArchitecture(text: string): boolean {

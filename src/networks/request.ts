@@ -16,7 +16,7 @@ const defaultNames = ["default", "bridge"];
 /** The endpoint settings for the network that the container is to be in. */
 export function settingsAsked(request: AttachRequest): EndpointSettings | undefined {
   const { networkMode: mode, endpoints } = request;
-  if (mode !== "" && !defaultNames.includes(mode)) return endpoints[mode];
+  if (mode !== "" && !defaultNames.includes(mode)) return Object.hasOwn(endpoints, mode) ? endpoints[mode] : undefined;
   return endpoints["default"] ?? endpoints["bridge"] ?? endpoints[""];
 }
 

@@ -58,8 +58,19 @@ function checkText(config: ContainerConfig): void {
     if (entry === "" || entry.startsWith("=")) throw invalidParameter(`invalid environment variable: ${entry}`);
   if (config.WorkingDir && !config.WorkingDir.startsWith("/"))
     throw invalidParameter(`the working directory '${config.WorkingDir}' is invalid, it needs to be an absolute path`);
+  const domain = config.Domainname ?? "";
+  if (domain.length > 64) throw invalidParameter(`invalid domain name: ${JSON.stringify(domain)}: invalid argument`);
   const name = config.Hostname ?? "";
   if (name.length > 64 || /[/\s]/.test(name)) throw invalidParameter(`invalid hostname format: ${name}`);
+}
+
+/** PATH_MAX, with its NUL. */
+const maxPathBytes = 4095;
+
+/** Paths that are hidden from the container or made read-only in it. Those that are not there are passed over. */
+function checkPaths(paths: readonly string[]): void {
+  for (const path of paths)
+    if (path.includes("\0") || Buffer.byteLength(path) > maxPathBytes) throw invalidParameter(`invalid path: ${JSON.stringify(path)}`);
 }
 
 /** Options of other systems and storage drivers. */
@@ -82,6 +93,7 @@ export function validateContainer(config: ContainerConfig, hostConfig: HostConfi
   cgroupParentPath(hostConfig.CgroupParent ?? "");
   checkDevices(hostConfig);
   checkForeign(hostConfig);
+  checkPaths([...(hostConfig.MaskedPaths ?? []), ...(hostConfig.ReadonlyPaths ?? [])]);
   resourceLimits(hostConfig.Ulimits ?? [], []);
   return [...checkSecurity(hostConfig, facts), ...checkResources(hostConfig, facts)];
 }

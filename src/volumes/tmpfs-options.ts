@@ -35,7 +35,8 @@ export function tmpfsOptions(words: readonly string[]): string[] {
       throw invalidParameter(
         `invalid tmpfs option [${[key, ...(rest.length > 0 ? [rest.join("=")] : [])].map((part) => JSON.stringify(part)).join(" ")}]`,
       );
-    const contrary = opposite[word] ?? Object.keys(opposite).find((other) => opposite[other] === word);
+    const contrary =
+      (Object.hasOwn(opposite, word) ? opposite[word] : undefined) ?? Object.keys(opposite).find((other) => opposite[other] === word);
     if (contrary !== undefined) kept.delete(contrary);
     if (isData) kept.delete(key);
     kept.set(isData ? key : word, word);

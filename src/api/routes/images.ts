@@ -16,6 +16,7 @@ function pullReference(image: string, tag: string): string {
 async function importSource(call: Call, from: string): Promise<Readable> {
   if (from === "-") return call.upload();
   const url = from.includes("://") ? from : `http://${from}`;
+  if (!URL.canParse(url)) throw invalidParameter(`parse ${JSON.stringify(url)}: no Host in request URL`);
   const answer = await fetch(url, { signal: call.signal }).catch((error: unknown) => {
     throw systemError(`Get ${JSON.stringify(url)}: ${error instanceof Error ? error.message : String(error)}`, error);
   });
