@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { type CommandOptions, command, Daemon, eventually, projectRoot, type Result } from "../daemon.ts";
+import { type CommandOptions, command, Daemon, eventually, importBusybox, projectRoot, type Result } from "../daemon.ts";
 import { differences } from "../parity/compare.ts";
 import { type Engine, perform } from "../parity/perform.ts";
 import { readScript } from "../parity/script.ts";
@@ -66,82 +66,86 @@ describe("berth", () => {
       assert.equal(found.join("\n"), "");
     });
 
-  test("detach keys of config.json end an attached session", async () => {
-    const own = join(folder, "config");
-    mkdirSync(own);
-    writeFileSync(join(own, "config.json"), JSON.stringify({ detachKeys: "ctrl-a,d" }));
-    await ok("run", "-dit", "--name", "held", "busybox", "cat");
-    const line = `'${projectRoot}/berth' --config '${own}' attach held`;
-    const typed = `(sleep 1; printf '\\001d'; sleep 2) | script -qefc "${line}" /dev/null`;
-    const { stdout } = await command("sh", ["-c", typed], { env: { DOCKER_HOST: daemon.host, HOME: home } });
-    assert.match(stdout, /read escape sequence/);
-    assert.equal(await ok("inspect", "-f", "{{.State.Running}}", "held"), "true");
-    await ok("rm", "-f", "held");
-  });
+  describe("in use", () => {
+    before(() => importBusybox(daemon));
 
-  test("stats on a terminal is a table that is drawn again, until the container is gone", async () => {
-    await ok("run", "-d", "--name", "busy", "busybox", "sh", "-c", "while :; do sleep 0.01; done");
-    const shown = command("script", ["-qefc", `'${projectRoot}/berth' stats busy`, "/dev/null"], {
-      env: { DOCKER_HOST: daemon.host, HOME: home },
+    test("detach keys of config.json end an attached session", async () => {
+      const own = join(folder, "config");
+      mkdirSync(own);
+      writeFileSync(join(own, "config.json"), JSON.stringify({ detachKeys: "ctrl-a,d" }));
+      await ok("run", "-dit", "--name", "held", "busybox", "cat");
+      const line = `'${projectRoot}/berth' --config '${own}' attach held`;
+      const typed = `(sleep 1; printf '\\001d'; sleep 2) | script -qefc "${line}" /dev/null`;
+      const { stdout } = await command("sh", ["-c", typed], { env: { DOCKER_HOST: daemon.host, HOME: home } });
+      assert.match(stdout, /read escape sequence/);
+      assert.equal(await ok("inspect", "-f", "{{.State.Running}}", "held"), "true");
+      await ok("rm", "-f", "held");
     });
-    await new Promise((done) => setTimeout(done, 4000));
-    await ok("rm", "-f", "busy");
-    const { status, stdout } = await shown;
-    assert.equal(status, 0, stdout);
-    const tables = stdout.replaceAll("\x1b[K", "").split("\x1b[H").slice(1);
-    assert.ok(tables.length >= 3, `${tables.length} tables`);
-    assert.match(tables.at(2) ?? "", /^CONTAINER ID +NAME +CPU % .*\s+[0-9a-f]{12} +busy +[\d.]+% +[\d.]+[KM]iB \/ /);
-  });
 
-  test("cp keeps what a big file has in it, both ways, with its owner where -a says so", async () => {
-    const file = join(folder, "big");
-    await command("sh", ["-c", `head -c 30000000 /dev/urandom >'${file}' && chown 1234:4321 '${file}'`]);
-    await ok("run", "-d", "--name", "box", "busybox", "sleep", "1000");
-    await ok("cp", "-a", file, "box:/big");
-    assert.equal(await ok("exec", "box", "stat", "-c", "%u:%g %s", "/big"), "1234:4321 30000000");
-    await ok("cp", "box:/big", `${file}.back`);
-    assert.equal((await command("cmp", [file, `${file}.back`])).status, 0);
-    const { stderr } = await berth(["cp", "--quiet=false", file, "box:/again"]);
-    assert.equal(stderr, "Successfully copied 30MB to box:/again\n");
-    await ok("rm", "-f", "box");
-  });
-
-  test("contexts, ssh's other end and completion reach the daemon", async () => {
-    await ok("run", "-d", "--name", "named", "busybox", "sleep", "1000");
-    const env = { DOCKER_HOST: "" };
-    await berth(["context", "create", "mine", "--docker", `host=${daemon.host}`], { env });
-    await berth(["context", "use", "mine"], { env });
-    assert.match((await berth(["ps", "--format", "{{.Names}}"], { env })).stdout, /^named$/m);
-    const asked = "GET /_ping HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-    assert.match((await berth(["system", "dial-stdio"], { env, input: asked })).stdout, /^HTTP\/1\.1 200 [\s\S]*OK$/);
-    assert.equal((await berth(["__complete", "stop", "na"], { env })).stdout, "named\n:4\n");
-    await ok("rm", "-f", "named");
-  });
-
-  test("prune asks, and tells what it has removed", async () => {
-    await ok("create", "--name", "old", "busybox", "true");
-    await ok("volume", "create", "spare");
-    const declined = await berth(["container", "prune"], { input: "n\n" });
-    assert.deepEqual([declined.status, declined.stderr], [0, ""]);
-    const pruned = await berth(["system", "prune", "--volumes"], { input: "y\n" });
-    assert.equal(pruned.status, 0, pruned.stderr);
-    assert.match(pruned.stdout, /Deleted Containers:\n[0-9a-f]{64}\n\n[\s\S]*Total reclaimed space: /);
-    assert.match(await ok("volume", "ls", "-q"), /^spare$/m, "a volume with a name stays");
-    assert.match((await berth(["volume", "prune", "-af"])).stdout, /^Deleted Volumes:\nspare\n\nTotal/);
-  });
-
-  test("events are told as they happen, filtered", async () => {
-    const since = String(Math.floor(Date.now() / 1000) - 1);
-    await ok("run", "--rm", "--name", "brief", "busybox", "true");
-    const lines = await eventually("the events", async () => {
-      const until = String(Math.floor(Date.now() / 1000) + 1);
-      const words = ["events", "--since", since, "--until", until, "-f", "container=brief", "--format", "{{.Action}}"];
-      const { stdout } = await berth(words);
-      return stdout.includes("destroy") ? stdout.trim().split("\n") : undefined;
+    test("stats on a terminal is a table that is drawn again, until the container is gone", async () => {
+      await ok("run", "-d", "--name", "busy", "busybox", "sh", "-c", "while :; do sleep 0.01; done");
+      const shown = command("script", ["-qefc", `'${projectRoot}/berth' stats busy`, "/dev/null"], {
+        env: { DOCKER_HOST: daemon.host, HOME: home },
+      });
+      await new Promise((done) => setTimeout(done, 4000));
+      await ok("rm", "-f", "busy");
+      const { status, stdout } = await shown;
+      assert.equal(status, 0, stdout);
+      const tables = stdout.replaceAll("\x1b[K", "").split("\x1b[H").slice(1);
+      assert.ok(tables.length >= 3, `${tables.length} tables`);
+      assert.match(tables.at(2) ?? "", /^CONTAINER ID +NAME +CPU % .*\s+[0-9a-f]{12} +busy +[\d.]+% +[\d.]+[KM]iB \/ /);
     });
-    assert.deepEqual(
-      lines.filter((line) => ["create", "start", "die", "destroy"].includes(line)),
-      ["create", "start", "die", "destroy"],
-    );
+
+    test("cp keeps what a big file has in it, both ways, with its owner where -a says so", async () => {
+      const file = join(folder, "big");
+      await command("sh", ["-c", `head -c 30000000 /dev/urandom >'${file}' && chown 1234:4321 '${file}'`]);
+      await ok("run", "-d", "--name", "box", "busybox", "sleep", "1000");
+      await ok("cp", "-a", file, "box:/big");
+      assert.equal(await ok("exec", "box", "stat", "-c", "%u:%g %s", "/big"), "1234:4321 30000000");
+      await ok("cp", "box:/big", `${file}.back`);
+      assert.equal((await command("cmp", [file, `${file}.back`])).status, 0);
+      const { stderr } = await berth(["cp", "--quiet=false", file, "box:/again"]);
+      assert.equal(stderr, "Successfully copied 30MB to box:/again\n");
+      await ok("rm", "-f", "box");
+    });
+
+    test("contexts, ssh's other end and completion reach the daemon", async () => {
+      await ok("run", "-d", "--name", "named", "busybox", "sleep", "1000");
+      const env = { DOCKER_HOST: "" };
+      await berth(["context", "create", "mine", "--docker", `host=${daemon.host}`], { env });
+      await berth(["context", "use", "mine"], { env });
+      assert.match((await berth(["ps", "--format", "{{.Names}}"], { env })).stdout, /^named$/m);
+      const asked = "GET /_ping HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+      assert.match((await berth(["system", "dial-stdio"], { env, input: asked })).stdout, /^HTTP\/1\.1 200 [\s\S]*OK$/);
+      assert.equal((await berth(["__complete", "stop", "na"], { env })).stdout, "named\n:4\n");
+      await ok("rm", "-f", "named");
+    });
+
+    test("prune asks, and tells what it has removed", async () => {
+      await ok("create", "--name", "old", "busybox", "true");
+      await ok("volume", "create", "spare");
+      const declined = await berth(["container", "prune"], { input: "n\n" });
+      assert.deepEqual([declined.status, declined.stderr], [0, ""]);
+      const pruned = await berth(["system", "prune", "--volumes"], { input: "y\n" });
+      assert.equal(pruned.status, 0, pruned.stderr);
+      assert.match(pruned.stdout, /Deleted Containers:\n[0-9a-f]{64}\n\n[\s\S]*Total reclaimed space: /);
+      assert.match(await ok("volume", "ls", "-q"), /^spare$/m, "a volume with a name stays");
+      assert.match((await berth(["volume", "prune", "-af"])).stdout, /^Deleted Volumes:\nspare\n\nTotal/);
+    });
+
+    test("events are told as they happen, filtered", async () => {
+      const since = String(Math.floor(Date.now() / 1000) - 1);
+      await ok("run", "--rm", "--name", "brief", "busybox", "true");
+      const lines = await eventually("the events", async () => {
+        const until = String(Math.floor(Date.now() / 1000) + 1);
+        const words = ["events", "--since", since, "--until", until, "-f", "container=brief", "--format", "{{.Action}}"];
+        const { stdout } = await berth(words);
+        return stdout.includes("destroy") ? stdout.trim().split("\n") : undefined;
+      });
+      assert.deepEqual(
+        lines.filter((line) => ["create", "start", "die", "destroy"].includes(line)),
+        ["create", "start", "die", "destroy"],
+      );
+    });
   });
 });
