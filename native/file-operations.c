@@ -156,26 +156,64 @@ static bool make_hard_link(int root, int parent, const char *name, const char *t
 	return ok;
 }
 
-/* Removes what is there, and below it everything on the same mount. */
-bool remove_tree(int parent, const char *name)
+/* Deeper than this nothing is walked: no number of descriptors and no stack is enough for what a container may have made. */
+enum { DEPTH_MAX = 64 };
+
+struct removal {
+	int top;          /* the directory that is removed */
+	unsigned moved;   /* into it, in this pass */
+	unsigned counter; /* for names */
+};
+
+/* What lies too deep goes to the top, where the next pass finds it. */
+static bool bring_up(int parent, const char *name, struct removal *removal)
 {
-	struct stat status, above;
+	char there[32];
+	snprintf(there, sizeof there, ".removed-%u", removal->counter++);
+	if (renameat2(parent, name, removal->top, there, RENAME_NOREPLACE) != 0) return false;
+	removal->moved++;
+	return true;
+}
+
+static bool remove_entry(int parent, const char *name, struct removal *removal, unsigned depth);
+
+static bool empty_directory(DIR *directory, struct removal *removal, unsigned depth)
+{
+	bool ok = true;
+	rewinddir(directory);
+	for (struct dirent *entry; ok && (entry = readdir(directory)) != NULL;)
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) ok = remove_entry(dirfd(directory), entry->d_name, removal, depth);
+	return ok;
+}
+
+static bool remove_entry(int parent, const char *name, struct removal *removal, unsigned depth)
+{
 	if (unlinkat(parent, name, 0) == 0 || errno == ENOENT) return true;
 	if (errno != EISDIR && errno != EPERM) return false;
+	if (depth >= DEPTH_MAX && bring_up(parent, name, removal)) return true;
 	int fd = sys_openat2(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, RESOLVE_BENEATH | RESOLVE_NO_XDEV);
-	if (fd < 0 || fstat(fd, &status) != 0 || fstat(parent, &above) != 0) {
+	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+	if (directory == NULL) {
 		if (fd >= 0) close(fd);
 		return false;
 	}
-	DIR *directory = fdopendir(fd);
-	bool ok = directory != NULL;
-	for (struct dirent *entry; ok && (entry = readdir(directory)) != NULL;)
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) ok = remove_tree(fd, entry->d_name);
+	bool ok;
+	if (depth == 0) removal->top = fd;
+	do {
+		if (depth == 0) removal->moved = 0;
+		ok = empty_directory(directory, removal, depth + 1);
+	} while (depth == 0 && ok && removal->moved > 0);
 	int error = errno;
-	if (directory != NULL) closedir(directory);
-	else close(fd);
+	closedir(directory);
 	errno = error;
 	return ok && (unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT);
+}
+
+/* Removes what is there, and below it everything on the same mount. */
+bool remove_tree(int parent, const char *name)
+{
+	struct removal removal = { .top = -1 };
+	return remove_entry(parent, name, &removal, 0);
 }
 
 /* Found inside the root, a directory is as good as found again. */

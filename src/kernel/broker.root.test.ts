@@ -2,7 +2,18 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { Bench } from "./busybox-containers.ts";
 import { emptyErofs } from "./features.ts";
@@ -188,6 +199,21 @@ describe("broker", () => {
     assert.equal(statSync(`${outside}/file`).uid, 0);
     await bench.kernel.files.apply(root, [{ op: "remove", path: bytes("away") }]);
     assert.ok(existsSync(outside));
+  });
+
+  test("files: a tree deeper than there are descriptors is removed", async () => {
+    const root = bench.path("deep");
+    mkdirSync(`${root}/top`, { recursive: true });
+    // From the bottom, five hundred levels at a time: no path is as long as the tree is deep.
+    const levels = "/d".repeat(500);
+    for (let round = 0; round < 50; round++) {
+      mkdirSync(`${root}/next${levels}`, { recursive: true });
+      renameSync(`${root}/top`, `${root}/next${levels}/d`);
+      renameSync(`${root}/next`, `${root}/top`);
+    }
+    writeFileSync(`${root}/top/d/d/.removed-0`, "in the way of nothing");
+    await bench.kernel.files.apply(bench.directory, [{ op: "remove", path: bytes("deep") }]);
+    assert.ok(!existsSync(root));
   });
 
   test("files: tens of thousands in one call", async () => {
