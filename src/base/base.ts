@@ -5,6 +5,7 @@
 export * from "./detach-keys.ts";
 export * from "./digest.ts";
 export * from "./duration.ts";
+export * from "./errno-text.ts";
 export * from "./errors.ts";
 export * from "./filters.ts";
 export * from "./ids.ts";

@@ -1,10 +1,9 @@
 import { posix } from "node:path";
 import type { Readable } from "node:stream";
-import { EngineError, invalidParameter, isEngineError, notFound, systemError } from "../base/base.ts";
+import { EngineError, errnoText, invalidParameter, isEngineError, notFound, systemError } from "../base/base.ts";
 import type { LaunchFailure, TarOutput, TreeStat } from "../kernel/kernel.ts";
 import { launchFailureOf } from "../kernel/launch-failure.ts";
 import { extract } from "../layers/extract.ts";
-import { errnoText } from "../runtime/explain-failure.ts";
 import { resolveUser } from "../runtime/users.ts";
 import { onView, streamFromView } from "./container-view.ts";
 import type { EngineContext } from "./context.ts";

@@ -1,12 +1,11 @@
 /** `update` of a container that runs: its cgroups, and the specification that says what they are. */
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { systemError } from "../base/base.ts";
+import { errnoText, systemError } from "../base/base.ts";
 import { cgroupChanges, LimitRefused, writeLimits } from "../kernel/cgroup-update.ts";
 import type { Cgroups } from "../kernel/freezer.ts";
 import type { HostFacts } from "../kernel/host-facts.ts";
 import type { HostConfig, LinuxResources } from "../spec/spec.ts";
-import { errnoText } from "./explain-failure.ts";
 import { containerResources } from "./resources.ts";
 
 export interface LimitedContainer {

@@ -1,6 +1,5 @@
 /** Volumes of the `local` driver, the only one. */
-import { getSystemErrorMap } from "node:util";
-import { conflict, type Filters, formatNanos, log, Mutex, newId, notFound, nowNanos, systemError } from "../base/base.ts";
+import { conflict, errnoText, type Filters, formatNanos, log, Mutex, newId, notFound, nowNanos, systemError } from "../base/base.ts";
 import type { Events } from "../events/events.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { launchFailureOf } from "../kernel/launch-failure.ts";
@@ -265,8 +264,7 @@ export class LocalVolumes implements Volumes {
       if (failure?.errno === enoent) return "nothing";
       if (failure?.errno === enotdir) return "other";
       if (failure === undefined) throw error;
-      const [, words = "unknown error"] = getSystemErrorMap().get(-failure.errno) ?? [];
-      throw systemError(`failed to copy files: ${path} to volume ${name}: ${words}`);
+      throw systemError(`failed to copy files: ${path} to volume ${name}: ${errnoText(failure.errno)}`);
     }
   }
 

@@ -1,4 +1,4 @@
-import { getSystemErrorMessage } from "node:util";
+import { errnoText } from "../../base/errno-text.ts";
 import { type EngineError, errnoOf, isEngineError, messageOf, notFound, systemError } from "../../base/errors.ts";
 
 /** What Node threw of a file operation, in Go's words; everything else as it is. */
@@ -14,6 +14,6 @@ export function toldOfFile(error: unknown, path: string): unknown {
 /** A failed file operation in the words that Go has for it: `lstat /x: no such file or directory`. */
 export function fileError(operation: string, path: string, error: unknown): EngineError {
   const known = error instanceof Error && "errno" in error && typeof error.errno === "number";
-  const text = `${operation} ${path}: ${known ? getSystemErrorMessage(error.errno as number) : messageOf(error)}`;
+  const text = `${operation} ${path}: ${known ? errnoText(-(error.errno as number)) : messageOf(error)}`;
   return errnoOf(error) === "ENOENT" ? notFound(text, error) : systemError(text, error);
 }
