@@ -1,3 +1,4 @@
+import { constants } from "node:os";
 import type { Duplex } from "node:stream";
 import { conflict, EngineError, invalidParameter, isEngineError, log, newId, notFound } from "../base/base.ts";
 import { isActive } from "../containers/containers.ts";
@@ -13,6 +14,8 @@ import { readDetachKeys } from "./read-detach-keys.ts";
 import type { WindowSize } from "./resize-container.ts";
 import { hasEnded } from "./stop-container.ts";
 import { writeAll } from "./write-all.ts";
+
+const { errno } = constants;
 
 /** What Docker records when not even the program was looked for. */
 const notStartedCode = 126;
@@ -159,11 +162,19 @@ export async function launchExec(
     exec.state = { status: "running", session };
     return { session, recorded: followExec(context, live, exec, session) };
   } catch (failure) {
-    const isLost = launchFailureOf(failure) === undefined && !isEngineError(failure, "InvalidParameter") && (await hasEnded(live, run));
+    const isLost = mayComeOfEnd(failure) && (await hasEnded(live, run));
     const { error, exitCode } = explain(isLost ? conflict(`container ${live.id} is not running`) : failure, notStartedCode);
     exec.state = { status: "exited", exitCode, pid: 0, endedAtMs: Date.now() };
     throw error;
   }
+}
+
+/** Can it be that the container was just ending? Then the monitor, its namespaces or its first process are gone. */
+function mayComeOfEnd(error: unknown): boolean {
+  const failure = launchFailureOf(error);
+  if (failure === undefined) return !isEngineError(error, "InvalidParameter");
+  // No process is born in a namespace whose first one has ended.
+  return failure.errno === errno.ESRCH || (failure.stage === "clone" && failure.errno === errno.ENOMEM);
 }
 
 /** Writes the end of a session down, whoever is attached to it. */

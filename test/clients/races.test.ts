@@ -163,24 +163,41 @@ describe(`races, seed ${seed}`, () => {
     });
   }
 
+  /** An exec session, attached for a while or detached. */
+  async function execute(random: () => number): Promise<void> {
+    const name = names[Math.floor(random() * names.length)] ?? "";
+    const config = { Cmd: ["sh", "-c", "echo in; sleep 0.1"], AttachStdout: true, Tty: random() < 0.3, User: random() < 0.5 ? "user" : "" };
+    const text = await act(post(`/containers/${name}/exec`, config));
+    const { Id: id } = JSON.parse(text === "" ? "{}" : text) as { Id?: string };
+    if (id === undefined) return;
+    const Detach = random() < 0.5;
+    const leavesAfterMs = Math.floor(random() * 300);
+    await Promise.all([
+      act({ ...post(`/exec/${id}/start`, { Detach, Tty: config.Tty }), ...(Detach ? {} : { leavesAfterMs }) }),
+      act(post(`/exec/${id}/resize?h=20&w=70`)),
+    ]);
+    await act({ method: "GET", path: `/exec/${id}/json` });
+  }
+
   const refusals: string[] = [];
   const answers = new Map<string, number>();
 
-  /** One answer of the API, judged. Returns false when the daemon has gone. */
-  async function act(asked: Request): Promise<void> {
+  /** Asks the API and judges the answer. @returns its text; "" of one that streams */
+  async function act(asked: Request): Promise<string> {
     const { status, text } = await send(asked);
-    const what = `${asked.method} ${asked.path.replace(/\?.*/, "").replace(/\/containers\/(?!create|json|prune)\w+/, "/containers/x")} ${status}`;
+    const what = `${asked.method} ${asked.path.replace(/\?.*/, "").replace(/\/(containers|exec)\/(?!create|json|prune)\w+/, "/$1/x")} ${status}`;
     answers.set(what, (answers.get(what) ?? 0) + 1);
-    if (status < 500 || text === "") return;
+    if (status < 500 || text === "") return text;
     const message = (JSON.parse(text) as { message: string }).message;
     if (!admitted.some((pattern) => pattern.test(message))) refusals.push(`${asked.method} ${asked.path}: ${status} ${message}`);
+    return text;
   }
 
   /** All clients at work until the time is over or the daemon has gone. */
   async function storm(random: () => number, durationMs: number): Promise<void> {
     const end = Date.now() + durationMs;
     const client = async (): Promise<void> => {
-      while (Date.now() < end && daemon.isAlive) await act(anyRequest(random));
+      while (Date.now() < end && daemon.isAlive) await (random() < 0.1 ? execute(random) : act(anyRequest(random)));
     };
     await Promise.all(Array.from({ length: clients }, client));
   }
