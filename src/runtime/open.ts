@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, readlink, rename, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ContainerId, errnoOf, isEngineError, log, Mutex, messageOf, systemError } from "../base/base.ts";
@@ -322,6 +322,8 @@ async function execIdentity(
   if (!config.User && started !== undefined) return started;
   const { pid } = await monitor.launched;
   const [passwd, group] = await Promise.all([readProcessFile(pid, "/etc/passwd"), readProcessFile(pid, "/etc/group")]);
+  // What has no root any more has no users either, and that is not the client's mistake.
+  if (passwd === undefined) await readlink(`/proc/${pid}/root`);
   const files: AccountFiles = { passwd, group };
   if (config.User) return resolveUser(config.User, groupsAdded(spec), files);
   const { uid, gid, additionalGids = [] } = spec.process.user;

@@ -1,8 +1,8 @@
 import type { Readable } from "node:stream";
 import { finished, pipeline } from "node:stream/promises";
-import { setImmediate as nextTurn } from "node:timers/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { createDeflate, createGzip } from "node:zlib";
-import { cancelled, formatNanos, invalidParameter } from "../../base/base.ts";
+import { cancelled, formatNanos, invalidParameter, isEngineError, messageOf, systemError } from "../../base/base.ts";
 import type { ContainerConfig } from "../../spec/spec.ts";
 import type { ArchiveBackend, PathStat, TarOutput } from "../backend.ts";
 import type { Call } from "../call.ts";
@@ -48,11 +48,15 @@ function acceptedEncoding(call: Call): "gzip" | "deflate" | undefined {
   return accepted.map((word) => word.trim().toLowerCase()).find((word) => word === "gzip" || word === "deflate");
 }
 
+/** So long after the bytes did not go any more, at most, it is known that nobody takes them. */
+const hangUpMs = 200;
+
 /** What to say of a tar that broke off: a client that has gone has broken it, which shows here a moment later than where it is sent. */
 async function unlessGone(call: Call, error: unknown): Promise<unknown> {
   const { signal } = call;
-  await nextTurn();
-  return signal.aborted ? cancelled("the client has gone", error) : error;
+  if (!signal.aborted) await sleep(hangUpMs, undefined, { signal }).catch(() => undefined);
+  if (signal.aborted) return cancelled("the client has gone", error);
+  return isEngineError(error) ? error : systemError(`the archive has broken off: ${messageOf(error)}`, error);
 }
 
 /** Ends what is behind the tar when the client goes. */
