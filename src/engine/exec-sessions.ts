@@ -173,8 +173,8 @@ export async function launchExec(
 function mayComeOfEnd(error: unknown): boolean {
   const failure = launchFailureOf(error);
   if (failure === undefined) return !isEngineError(error, "InvalidParameter");
-  // No process is born in a namespace whose first one has ended.
-  return failure.errno === errno.ESRCH || (failure.stage === "clone" && failure.errno === errno.ENOMEM);
+  // ENOMEM: no process is born in a namespace whose first one has ended.
+  return failure.errno === errno.ESRCH || failure.errno === errno.ENOMEM;
 }
 
 /** Writes the end of a session down, whoever is attached to it. */
