@@ -93,6 +93,20 @@ describe("the life of a container", () => {
     assert.deepEqual(await (await engine.containers.wait("web", "not-running", never)).result, { StatusCode: 0 });
   });
 
+  test("a stop that may wait for longer than a timer can does not kill at once", async () => {
+    await using world = await FakeWorld.make();
+    const engine = await world.open();
+    const id = await create(engine, "patient");
+    await engine.containers.start("patient", {});
+    const monitor = world.runtime.monitors.get(id);
+    monitor?.ignored.add(15);
+    const stopped = engine.containers.stop("patient", { timeoutSeconds: 10_000_000 });
+    await new Promise((done) => setTimeout(done, 50));
+    assert.deepEqual(monitor?.signals, [15]);
+    await engine.containers.kill("patient", "KILL");
+    await stopped;
+  });
+
   test("stop signals, waits, kills; the second stop is not modified", async () => {
     await using world = await FakeWorld.make();
     const engine = await world.open();
