@@ -115,7 +115,14 @@ export class EngineContext implements EngineRooms {
    * A descriptor that a container has handed on outlives it, and with that its files can be changed meanwhile.
    */
   async emptyTrash(name: string): Promise<void> {
-    await this.#trash.run(() => this.kernel.files.apply(this.trashPath, [{ op: "remove", path: Buffer.from(name) }]));
+    await this.#trash.run(async () => {
+      // What is not done when the engine closes is the next start's to do.
+      const { signal } = this.closing;
+      if (signal.aborted) return;
+      await this.kernel.files.apply(this.trashPath, [{ op: "remove", path: Buffer.from(name) }]).catch((error: unknown) => {
+        if (!signal.aborted) throw error;
+      });
+    });
   }
 
   /** An event of a container, with Docker's attributes: its labels, image and name. */

@@ -8,7 +8,7 @@ import { type ContainerId, type Digest, digestOf, EngineError, formatNanos, notF
 import { ContainerStore } from "../containers/containers.ts";
 import type { Events } from "../events/events.ts";
 import type { Image, Images } from "../images/images.ts";
-import type { ExecSession, ExitRecord, Kernel, LaunchFailure, Monitor } from "../kernel/kernel.ts";
+import type { ExecSession, ExitRecord, FileOps, Kernel, LaunchFailure, Monitor } from "../kernel/kernel.ts";
 import type { Layers } from "../layers/layers.ts";
 import type { Attachment, Networks } from "../networks/networks.ts";
 import type { RunningContainer, Runtime } from "../runtime/runtime.ts";
@@ -249,7 +249,15 @@ export class FakeWorld implements AsyncDisposable {
       },
     };
     const store = new ContainerStore(this.database);
-    const kernel = { features: { cgroupVersion: 1 } } as unknown as Kernel;
+    const files: FileOps = {
+      apply: async (root, ops) => {
+        for (const { op, path } of ops) {
+          if (op !== "remove") throw new Error(`${op} is not to be expected`);
+          await rm(join(root, Buffer.from(path).toString()), { recursive: true, force: true });
+        }
+      },
+    };
+    const kernel = { features: { cgroupVersion: 1 }, files } as unknown as Kernel;
     return await openEngine({
       store,
       kernel,
