@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { command, Daemon, importBusybox } from "../daemon.ts";
+import { command, Daemon, eventually, importBusybox } from "../daemon.ts";
 
 describe("docker commit", () => {
   let daemon: Daemon;
@@ -87,7 +87,9 @@ END`;
     assert.deepEqual(await inspect("t/made:v1", ".Config.Cmd"), ["sh", "-c", script]);
     const history = await daemon.ok("history", "--no-trunc", "--format", "{{.CreatedBy}}|{{.Comment}}", "t/made:v1");
     assert.deepEqual(history.split("\n"), [`sh -c ${script}|a message`, "|Imported from -"]);
-    const events = await daemon.ok("events", "--since", "1h", "--until", "0s", "--filter", "event=commit", "--format", "{{json .}}");
+    // The CLI's `0s` is the second that has begun: what happened in it comes later.
+    const told = ["events", "--since", "1h", "--until", "0s", "--filter", "event=commit", "--format", "{{json .}}"];
+    const events = await eventually("the event", async () => (await daemon.ok(...told)) || undefined);
     const { attributes } = { attributes: (JSON.parse(events) as { Actor: { Attributes: Record<string, string> } }).Actor.Attributes };
     assert.deepEqual([attributes["comment"], attributes["imageID"], attributes["imageRef"]], ["a message", id, "t/made:v1"]);
   });
