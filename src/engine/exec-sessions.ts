@@ -38,7 +38,10 @@ export async function createExec(context: EngineContext, reference: string, conf
     throw invalidParameter("invalid argument: a value contains a NUL byte");
   const live = context.find(reference);
   assertRunning(live, reference);
-  return { Id: addExec(context, live, config).id };
+  const { id } = addExec(context, live, config);
+  // When the client has its answer: it will ask for the start in a moment.
+  setImmediate(() => live.run?.running.monitor.expectExec());
+  return { Id: id };
 }
 
 /** @throws Conflict when the container does not run */
@@ -48,8 +51,6 @@ export function addExec(context: EngineContext, live: LiveContainer, config: Exe
   const record: ExecRecord = { id: newId<"ExecId">(), containerId: live.id, config, state: { status: "created" } };
   live.execs.set(record.id, record);
   context.execs.set(record.id, record);
-  // When the client has its answer: it will ask for the start in a moment.
-  setImmediate(() => live.run?.running.monitor.expectExec());
   context.publish(live, `exec_create: ${commandOf(config)}`, { execID: record.id });
   return record;
 }
