@@ -85,3 +85,8 @@ export async function readProcessFile(pid: number, path: string): Promise<Uint8A
     throw error;
   }
 }
+
+/** @throws the system's error, ENOENT or ESRCH, when the process has ended and has no root any more */
+export async function assertHasRoot(pid: number): Promise<void> {
+  await readlink(`/proc/${pid}/root`);
+}

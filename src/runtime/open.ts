@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, readlink, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ContainerId, errnoOf, isEngineError, log, Mutex, messageOf, systemError } from "../base/base.ts";
@@ -15,7 +15,7 @@ import { thaw } from "../kernel/freezer.ts";
 import { type HostFacts, readHostFacts } from "../kernel/host-facts.ts";
 import type { ExecSession, ExitRecord, Kernel, Monitor, TreeView } from "../kernel/kernel.ts";
 import { launchFailureOf } from "../kernel/launch-failure.ts";
-import { readProcessFile } from "../kernel/process-files.ts";
+import { assertHasRoot, readProcessFile } from "../kernel/process-files.ts";
 import { sigkill } from "../kernel/signals.ts";
 import type { ContainerConfig, ExecConfig, HostConfig, RuntimeSpec } from "../spec/spec.ts";
 import { makeMissingSource } from "./bind-sources.ts";
@@ -323,7 +323,7 @@ async function execIdentity(
   const { pid } = await monitor.launched;
   const [passwd, group] = await Promise.all([readProcessFile(pid, "/etc/passwd"), readProcessFile(pid, "/etc/group")]);
   // What has no root any more has no users either, and that is not the client's mistake.
-  if (passwd === undefined) await readlink(`/proc/${pid}/root`);
+  if (passwd === undefined) await assertHasRoot(pid);
   const files: AccountFiles = { passwd, group };
   if (config.User) return resolveUser(config.User, groupsAdded(spec), files);
   const { uid, gid, additionalGids = [] } = spec.process.user;
