@@ -2,7 +2,7 @@
  * `npm run bench`: the same work through Berth's and Docker's API in turn, in one run, as medians and ratios.
  * Machines are noisy, so only the ratios are held against the budgets (docs/benchmarks.md).
  *
- *   npm run bench -- [--only run,api,…] [--rounds 15] [--write]     --write: keep the result in bench/results/
+ *   npm run bench -- [--only run,api,…] [--rounds 25] [--write]     --write: keep the result in bench/results/
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { arch, cpus, release } from "node:os";
