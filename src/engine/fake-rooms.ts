@@ -65,6 +65,12 @@ class FakeMonitor implements Monitor {
 
   async replaceLogFile(): Promise<void> {}
 
+  async changeNetwork(): Promise<void> {}
+
+  onDnsQuery(): void {}
+
+  answerDns(): void {}
+
   async exec(): Promise<ExecSession> {
     throw new Error("the runtime's exec is used");
   }
@@ -158,6 +164,7 @@ const blankAttachment: Attachment = {
   prepare: [],
   hostNetwork: [],
   containerNetwork: [],
+  dns: false,
   cleanup: [],
   settings: { Networks: { bridge: { NetworkID: "b".repeat(64), IPAddress: "172.17.0.2" } } },
   hosts: "127.0.0.1 localhost\n",
@@ -182,6 +189,36 @@ class FakeNetworks implements Networks {
   async reconcile(running: ReadonlySet<ContainerId>): Promise<void> {
     this.reconciled = running;
   }
+
+  reserve(): void {}
+
+  forget(): void {}
+
+  async connect(): Promise<never> {
+    throw notFound("network not found");
+  }
+
+  async disconnect(): Promise<never> {
+    throw notFound("network not found");
+  }
+
+  async changePorts(): Promise<never> {
+    throw notFound("network not found");
+  }
+
+  rename(): void {}
+
+  async answer(): Promise<undefined> {}
+
+  async create(): Promise<never> {
+    throw notFound("network not found");
+  }
+
+  async remove(): Promise<never> {
+    throw notFound("network not found");
+  }
+
+  settingsOf(): undefined {}
 
   async close(): Promise<void> {}
 

@@ -226,6 +226,7 @@ function networkPlan(attachment: Attachment, joined: LiveContainer | undefined):
     prepare: attachment.prepare,
     hostNetwork: attachment.hostNetwork,
     containerNetwork: attachment.containerNetwork,
+    dns: attachment.dns,
     cleanup: attachment.cleanup,
     ...(state !== undefined && isActive(state) ? { joinPid: state.pid } : {}),
   };

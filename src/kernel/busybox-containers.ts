@@ -151,6 +151,8 @@ export class Bench implements AsyncDisposable {
         { op: "exec", argv, env: ["PATH=/bin", "TERM=xterm"] },
       ],
       cleanup: changes.cleanup ?? [],
+      dns: false,
+      networkCleanup: [],
     };
   }
 

@@ -9,7 +9,7 @@
  */
 import type { Socket } from "node:net";
 import type { Readable } from "node:stream";
-import type { ExecPlan, ExitRecord, HostOp, InitOp, LaunchFailure, LaunchPlan } from "./plan.ts";
+import type { DnsQuery, ExecPlan, ExitRecord, HostOp, InitOp, LaunchFailure, LaunchPlan, NetworkChangePlan } from "./plan.ts";
 
 export interface Kernel extends AsyncDisposable {
   readonly features: KernelFeatures;
@@ -209,6 +209,12 @@ export interface Monitor {
   /** Sends a signal to the first process. */
   signal(signal: number): Promise<void>;
   resize(rows: number, columns: number): Promise<void>;
+  /** Changes the network of the running container. @throws System with a {@link LaunchFailure} as cause */
+  changeNetwork(plan: NetworkChangePlan): Promise<void>;
+  /** Is called for each question to 127.0.0.11:53; one listener at a time. Without one, questions wait in the kernel. */
+  onDnsQuery(listener: (query: DnsQuery) => void): void;
+  /** `answer` undefined: none will be given. What is too long for UDP is the caller's to cut. */
+  answerDns(id: number, answer: Uint8Array | undefined): void;
   /** Lets go of the control connection; the monitor goes on. */
   release(): void;
 }

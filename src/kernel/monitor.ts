@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import { systemError } from "../base/base.ts";
 import { encodeFrame, type Frame, FrameDecoder, failureError, message, PayloadReader, readFailure } from "./frames.ts";
 import type { ExecSession, Monitor } from "./kernel.ts";
-import type { ExecPlan, ExitRecord } from "./plan.ts";
+import type { DnsQuery, ExecPlan, ExitRecord, NetworkChangePlan } from "./plan.ts";
 import { ByteWriter, encodeExecPlan } from "./plan-encoding.ts";
 import { connectUnix, openStream } from "./unix-socket.ts";
 
@@ -242,6 +242,14 @@ export class LinuxMonitor implements Monitor {
   async resize(rows: number, columns: number): Promise<void> {
     await this.#request(message.resize, new ByteWriter(4).u16(rows).u16(columns).bytes());
   }
+
+  async changeNetwork(_plan: NetworkChangePlan): Promise<void> {
+    throw systemError("the network of a running container cannot be changed");
+  }
+
+  onDnsQuery(_listener: (query: DnsQuery) => void): void {}
+
+  answerDns(_id: number, _answer: Uint8Array | undefined): void {}
 
   release(): void {
     this.#released = true;

@@ -97,6 +97,8 @@ const launchPlan: LaunchPlan = {
   hostNetwork: [netlink],
   init: initOps,
   cleanup: hostOps,
+  dns: false,
+  networkCleanup: [],
 };
 const execPlan: ExecPlan = {
   execId: "e",

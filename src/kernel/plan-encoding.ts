@@ -330,7 +330,7 @@ export function encodeLaunchPlan(plan: LaunchPlan): Buffer {
   to.text(clone.uidMap).text(clone.gidMap).text(clone.timeOffsets).text(clone.cgroup2).list(clone.cgroup1);
   encodeAll(to, plan.hostNetwork, encodeNetlink);
   encodeAll(to, plan.init, encodeInitOp);
-  encodeAll(to, plan.cleanup, encodeHostOp);
+  encodeAll(to, [...plan.networkCleanup, ...plan.cleanup], encodeHostOp);
   return to.bytes();
 }
 

@@ -23,8 +23,41 @@ export interface LaunchPlan {
   readonly prepare: readonly HostOp[];
   readonly clone: ClonePlan;
   readonly hostNetwork: readonly NetlinkOp[];
+  /** Open UDP and TCP 127.0.0.11:53 in the container's network namespace, after `hostNetwork`: see `Monitor.onDnsQuery`. */
+  readonly dns: boolean;
   readonly init: readonly InitOp[];
   readonly cleanup: readonly HostOp[];
+  /** Also run at the end, before `cleanup`; a {@link NetworkChangePlan} puts another list in its place. */
+  readonly networkCleanup: readonly HostOp[];
+}
+
+/** A change to the network of a container that runs. Carried out in this order; where a step fails, the earlier ones stay: the caller sends their opposite. */
+export interface NetworkChangePlan {
+  /** Ports to hold from now on. */
+  readonly prepare: readonly HostOp[];
+  /** On the host, with the container's namespace patched in. */
+  readonly hostNetwork: readonly NetlinkOp[];
+  /** In the container's network namespace. */
+  readonly containerNetwork: readonly (NetlinkOp | Extract<InitOp, { op: "sysctl" }>)[];
+  /** Open 127.0.0.11:53 if it is not open. */
+  readonly dns: boolean;
+  /** Ports of `bind-port` not to be held any more. Ones that are not held are passed over. */
+  readonly release: readonly HostPort[];
+  readonly networkCleanup: readonly HostOp[];
+}
+
+export interface HostPort {
+  readonly protocol: "tcp" | "udp" | "sctp";
+  readonly address: string;
+  readonly port: number;
+}
+
+/** A question that a container's resolver has asked 127.0.0.11, or the message of a TCP connection without its length. */
+export interface DnsQuery {
+  /** For `Monitor.answerDns`. */
+  readonly id: number;
+  readonly overTcp: boolean;
+  readonly message: Uint8Array;
 }
 
 export interface StdioPlan {
@@ -78,7 +111,14 @@ export type HostOp =
   /** Loads a BPF_PROG_TYPE_CGROUP_DEVICE program (raw struct bpf_insn array) and attaches it to a cgroup v2 directory. */
   | { readonly op: "device-program"; readonly cgroup: string; readonly instructions: Uint8Array }
   /** Binds a socket that the monitor keeps: the host port is taken (EADDRINUSE is Docker's "port is already allocated"). */
-  | { readonly op: "bind-port"; readonly protocol: "tcp" | "udp" | "sctp"; readonly address: string; readonly port: number }
+  | {
+      readonly op: "bind-port";
+      readonly protocol: "tcp" | "udp" | "sctp";
+      readonly address: string;
+      readonly port: number;
+      /** Pass on what comes in to here, from the host: where the firewall cannot, since the container has no address of that family. */
+      readonly relay?: { readonly address: string; readonly port: number };
+    }
   /** Makes the root file system, detached: no path on the host ever shows it. */
   | {
       readonly op: "overlay";

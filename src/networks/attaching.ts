@@ -1,4 +1,14 @@
-import { type ContainerId, type EngineError, isEngineError, log, messageOf, newId, notFound, systemError } from "../base/base.ts";
+import {
+  type ContainerId,
+  type EngineError,
+  isEngineError,
+  log,
+  messageOf,
+  newId,
+  notFound,
+  notImplemented,
+  systemError,
+} from "../base/base.ts";
 import type { NetworkInspect, NetworkSettings } from "../spec/spec.ts";
 import type { NetworkRows } from "../state/state.ts";
 import { macFor } from "./addresses.ts";
@@ -20,6 +30,7 @@ import { blankSettings, containerSettings, networkInspect } from "./settings.ts"
 /** How long a dying namespace may take for its end of a pair before we take it. */
 const lingerMs = 500;
 const anyAddress = "0.0.0.0";
+const unavailable = "user-defined networks are not available in this version";
 /** Addresses remembered for containers that are not attached. */
 const rememberedAddresses = 4096;
 
@@ -80,7 +91,7 @@ export class BerthNetworks implements Networks {
     await this.detach(request.containerId);
     const network = this.#network(request.networkMode);
     if (network === undefined) {
-      return { namespace: "container", ...sharedPlan, settings: blankSettings, hosts: "", resolvConf: "" };
+      return { namespace: "container", dns: false, ...sharedPlan, settings: blankSettings, hosts: "", resolvConf: "" };
     }
     switch (network.record.driver) {
       case "host":
@@ -121,7 +132,7 @@ export class BerthNetworks implements Networks {
         : hostsText({ extraHosts, hostname, ...(gateway === undefined ? {} : { gateway }) });
     const endpoint: Endpoint = { ...this.#newEndpoint(request, network), ports: [] };
     this.#record(endpoint);
-    return { namespace, ...plan, settings: this.#settings(request, network, endpoint), hosts, resolvConf };
+    return { namespace, dns: false, ...plan, settings: this.#settings(request, network, endpoint), hosts, resolvConf };
   }
 
   async #attachBridge(request: AttachRequest, network: Network): Promise<Attachment> {
@@ -145,6 +156,7 @@ export class BerthNetworks implements Networks {
     const { extraHosts, hostname } = request;
     return {
       namespace: "private",
+      dns: false,
       ...planOf(bridge, endpoint),
       settings: this.#settings(request, network, endpoint),
       hosts: hostsText({ extraHosts, hostname, address, ...(gateway === undefined ? {} : { gateway }) }),
@@ -242,6 +254,36 @@ export class BerthNetworks implements Networks {
       [...this.#endpoints.values()].filter((endpoint) => endpoint.networkId === network.id),
     );
   }
+
+  reserve(): void {}
+
+  forget(): void {}
+
+  async connect(): Promise<never> {
+    throw notImplemented(unavailable);
+  }
+
+  async disconnect(): Promise<never> {
+    throw notImplemented(unavailable);
+  }
+
+  async changePorts(): Promise<never> {
+    throw notImplemented(unavailable);
+  }
+
+  rename(): void {}
+
+  async answer(): Promise<undefined> {}
+
+  async create(): Promise<never> {
+    throw notImplemented(unavailable);
+  }
+
+  async remove(): Promise<never> {
+    throw notImplemented(unavailable);
+  }
+
+  settingsOf(): undefined {}
 
   async close(): Promise<void> {
     clearTimeout(this.#sweep);

@@ -8,27 +8,83 @@
  * `detach` releases what was allocated; the plan's own `cleanup` has removed the kernel's part already.
  */
 import type { ContainerId } from "../base/base.ts";
-import type { HostOp, InitOp, NetlinkOp } from "../kernel/kernel.ts";
-import type { EndpointSettings, NetworkInspect, NetworkSettings, PortBinding } from "../spec/spec.ts";
+import type { DnsQuery, HostOp, InitOp, NetlinkOp, NetworkChangePlan } from "../kernel/kernel.ts";
+import type {
+  EndpointSettings,
+  NetworkCreateRequest,
+  NetworkCreateResponse,
+  NetworkInspect,
+  NetworkSettings,
+  PortBinding,
+} from "../spec/spec.ts";
 
 export { blankEndpoint, blankSettings } from "./settings.ts";
 
 export interface Networks {
-  /** Checks a NetworkMode and endpoint settings at create time. @throws NotFound `network x not found`, InvalidParameter */
+  /** Checks a NetworkMode, endpoint settings and ports at create time. @throws NotFound `network x not found`, InvalidParameter */
   validate(request: AttachRequest): void;
+  /** Keeps the addresses that a container asks for by name, from its creation on: no other container gets them unasked. */
+  reserve(request: AttachRequest): void;
+  /** The opposite, and the addresses that it had: when the container is removed. Idempotent. */
+  forget(containerId: ContainerId): void;
+  /** All networks of a container that starts. */
   attach(request: AttachRequest): Promise<Attachment>;
-  /** Idempotent. */
+  /** Releases what a container that has ended had. Idempotent. */
   detach(containerId: ContainerId): Promise<void>;
-  /** Allocations of containers that are no longer running are released (after the daemon's restart). */
+  /**
+   * Joins a running container to one more network; `request.endpoints` has it already.
+   * @throws NotFound, InvalidParameter, Forbidden in Docker's wording
+   */
+  connect(request: AttachRequest, network: string): Promise<NetworkChange>;
+  /** `request` as it is to be from now on. @throws NotFound, Forbidden */
+  disconnect(request: AttachRequest, network: string): Promise<NetworkChange>;
+  /** Publishes what `request` asks for and is not yet, and takes back what is published and no longer asked for. */
+  changePorts(request: AttachRequest): Promise<NetworkChange>;
+  /** A container has another name from now on. */
+  rename(containerId: ContainerId, name: string): void;
+  /** A question from a container's resolver. @returns the answer; undefined: none is due */
+  answer(containerId: ContainerId, query: DnsQuery): Promise<Uint8Array | undefined>;
+  /**
+   * After the daemon's restart: allocations of containers that no longer run are released, and whatever of a running
+   * container's network was under way when the last daemon ended is taken away.
+   */
   reconcile(running: ReadonlySet<ContainerId>): Promise<void>;
+  /** @throws InvalidParameter, Conflict, Forbidden in Docker's wording */
+  create(request: NetworkCreateRequest): Promise<NetworkCreateResponse>;
+  /** @throws NotFound, Forbidden (`error while removing network: … has active endpoints`) */
+  remove(reference: string): Promise<{ readonly id: string; readonly name: string; readonly driver: string }>;
   list(): NetworkInspect[];
   /** By name, id or unique id prefix. @throws NotFound */
   inspect(reference: string): NetworkInspect;
+  /** What a container's inspect shows, as of now. Undefined when it is not attached. */
+  settingsOf(request: AttachRequest): NetworkSettings | undefined;
   /**
-   * Takes down what is on the host (bridge, firewall table, forwarding if it was off) unless a container is attached.
+   * Takes down what is on the host (bridges, firewall table, forwarding if it was off) unless a container is attached.
    * The records stay: the next start gives the same addresses and ids. Called when the daemon ends.
    */
   close(): Promise<void>;
+}
+
+/** One change to a running container's network, planned and recorded as unsettled. Exactly one of the two functions is to be called. */
+export interface NetworkChange {
+  /** For `Monitor.changeNetwork`. */
+  readonly plan: NetworkChangePlan;
+  /** As `docker inspect` shows it afterwards. */
+  readonly settings: NetworkSettings;
+  readonly files: FileChanges;
+  /** The kernel has it. */
+  commit(): void;
+  /** The kernel refused: all is as before. */
+  abandon(): Promise<void>;
+}
+
+/** What a change means for a running container's files. Users edit them, so lines come and go and the rest stays. */
+export interface FileChanges {
+  /** Lines of /etc/hosts, without their ends. */
+  readonly hostsAdded: readonly string[];
+  readonly hostsRemoved: readonly string[];
+  /** The new /etc/resolv.conf, to be written only where the file still is what we wrote (`before`). */
+  readonly resolvConf?: { readonly before: string; readonly after: string };
 }
 
 export interface AttachRequest {
@@ -39,6 +95,7 @@ export interface AttachRequest {
   readonly containerName?: string;
   /** With its domain, if it has one. */
   readonly hostname: string;
+  /** By the network's name or id, as the user gave it. The mode's network may be missing here. */
   readonly endpoints: Readonly<Record<string, EndpointSettings>>;
   /** `80/tcp` → bindings; an empty HostPort means: choose one. */
   readonly portBindings: Readonly<Record<string, PortBinding[]>>;
@@ -49,12 +106,16 @@ export interface AttachRequest {
   readonly dnsSearch: readonly string[];
   /** `name:address` */
   readonly extraHosts: readonly string[];
+  /** `container:alias` of `--link`, for user-defined networks: names that only this container sees. */
+  readonly links?: readonly string[];
   readonly macAddress?: string;
 }
 
 export interface Attachment {
   /** `private`: a new network namespace; `host`: none; `container`: join that of the named container. */
   readonly namespace: "private" | "host" | "container";
+  /** Open 127.0.0.11:53 in the container's namespace: see {@link Networks.answer}. */
+  readonly dns: boolean;
   /** For the launch plan, each in order. */
   readonly prepare: readonly HostOp[];
   readonly hostNetwork: readonly NetlinkOp[];

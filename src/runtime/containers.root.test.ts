@@ -94,7 +94,7 @@ describe("containers", { skip }, () => {
       lower: [lower],
       mounts: [],
       hostname: "box",
-      network: { namespace: "private", prepare: [], hostNetwork: [], containerNetwork: [], cleanup: [] },
+      network: { namespace: "private", prepare: [], hostNetwork: [], containerNetwork: [], dns: false, cleanup: [] },
       hosts: "127.0.0.1\tlocalhost\n",
       resolvConf: "nameserver 192.0.2.1\n",
       readRootFile: async (path) => await readFile(join(lower, path)).catch(() => undefined),

@@ -88,7 +88,7 @@ export function startRequest({ config, hostConfig, request }: Example = {}): Sta
     lower: ["/layers/a"],
     mounts: [],
     hostname: "c0ffee000000",
-    network: { namespace: "private", prepare: [], hostNetwork: [], containerNetwork: [], cleanup: [] },
+    network: { namespace: "private", prepare: [], hostNetwork: [], containerNetwork: [], dns: false, cleanup: [] },
     hosts: "127.0.0.1\tlocalhost\n",
     resolvConf: "nameserver 192.0.2.1\n",
     ...request,

@@ -31,6 +31,7 @@ describe("the launch plan", () => {
       prepare: [{ op: "bind-port" as const, protocol: "tcp" as const, address: "0.0.0.0", port: 80 }],
       hostNetwork: [],
       containerNetwork: [],
+      dns: false,
       cleanup: [],
     };
     const plan = await planOf({ request: { network, mounts: [bind("/etc", "/x")] } });
@@ -197,10 +198,11 @@ describe("the launch plan", () => {
       prepare: [],
       hostNetwork: [],
       containerNetwork: [],
+      dns: false,
       cleanup: [{ op: "unlink" as const, path: "/x" }],
     };
     const plan = await planOf({ facts: hostFacts(1), request: { network } });
-    assert.equal(plan.cleanup[0]?.op, "unlink");
+    assert.equal(plan.networkCleanup[0]?.op, "unlink");
     assert.equal(plan.cleanup.filter((op) => op.op === "rmdir").length, 7);
   });
 });

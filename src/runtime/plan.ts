@@ -178,6 +178,8 @@ export function launchPlan(spec: RuntimeSpec, surroundings: PlanSurroundings): L
     clone: clonePlan(spec, cgroup.cgroup2, cgroup.cgroup1),
     hostNetwork: network.hostNetwork,
     init: initOperations(spec, surroundings, mounts.init),
-    cleanup: [...network.cleanup, ...cgroup.cleanup],
+    dns: network.dns,
+    networkCleanup: network.cleanup,
+    cleanup: cgroup.cleanup,
   };
 }

@@ -55,7 +55,7 @@ const examples: Readonly<Record<string, Example>> = {
   },
   "host's namespaces": {
     hostConfig: { PidMode: "host", IpcMode: "host", UTSMode: "host", CgroupnsMode: "host", UsernsMode: "host" },
-    request: { network: { namespace: "host", prepare: [], hostNetwork: [], containerNetwork: [], cleanup: [] } },
+    request: { network: { namespace: "host", prepare: [], hostNetwork: [], containerNetwork: [], dns: false, cleanup: [] } },
   },
   "seccomp off, sysctls": {
     hostConfig: { SecurityOpt: ["seccomp=unconfined", "no-new-privileges"], Sysctls: { "net.core.somaxconn": "10" } },
@@ -159,7 +159,7 @@ describe("the runtime spec", () => {
       request: {
         joinPid: 42,
         joinIpc: 43,
-        network: { namespace: "container", joinPid: 44, prepare: [], hostNetwork: [], containerNetwork: [], cleanup: [] },
+        network: { namespace: "container", joinPid: 44, prepare: [], hostNetwork: [], containerNetwork: [], dns: false, cleanup: [] },
       },
     });
     const path = (type: string): string | undefined => joined.linux.namespaces.find((one) => one.type === type)?.path;

@@ -29,6 +29,8 @@ export type {
   ImageSummary,
   Mount,
   MountPoint,
+  NetworkCreateRequest,
+  NetworkCreateResponse,
   NetworkInspect,
   NetworkPruneResponse,
   NetworkSettings,
