@@ -1,109 +1,10 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import { describe, test } from "node:test";
-import fc from "fast-check";
-import { AddressPool } from "./address-pool.ts";
-import { addressNumber, contains, macFor, numberAddress, overlap, parseCidr, subnetText } from "./addresses.ts";
 import { HostPorts } from "./host-ports.ts";
 import { hostsText, resolverText } from "./name-files.ts";
 import { parsePort, portWishes } from "./port-bindings.ts";
 import { takePorts } from "./port-taking.ts";
-import { chooseSubnet, defaultSources, parseSubnetSource } from "./subnets.ts";
-
-const subnetOf = (text: string) => parseCidr(text).subnet;
-
-describe("address pools", () => {
-  test("any order of taking and giving back: never twice, never reserved, the lowest free one", () => {
-    const action = fc.oneof(
-      fc.record({ do: fc.constant("allocate" as const), prefer: fc.option(fc.integer({ min: 0, max: 33 })) }),
-      fc.record({ do: fc.constant("claim" as const), at: fc.integer({ min: 0, max: 33 }) }),
-      fc.record({ do: fc.constant("release" as const), at: fc.integer({ min: 0, max: 33 }) }),
-    );
-    fc.assert(
-      fc.property(fc.integer({ min: 27, max: 30 }), fc.array(action, { maxLength: 80 }), (length, actions) => {
-        const subnet = subnetOf(`10.0.0.0/${length}`);
-        const size = 2 ** (32 - length);
-        const at = (offset: number): string => numberAddress(4, subnet.base + BigInt(offset));
-        const pool = new AddressPool(subnet, { reserved: [at(1)] });
-        const taken = new Set([1]);
-        for (const step of actions) {
-          if (step.do === "allocate") {
-            const free = Array.from({ length: size }, (_, index) => index).filter(
-              (index) => index > 0 && index < size - 1 && !taken.has(index),
-            );
-            const wish = step.prefer !== null && free.includes(step.prefer) ? step.prefer : free[0];
-            assert.equal(pool.allocate(step.prefer === null ? undefined : at(step.prefer)), wish === undefined ? undefined : at(wish));
-            if (wish !== undefined) taken.add(wish);
-          } else if (step.do === "claim") {
-            assert.equal(pool.claim(at(step.at)), step.at < size && !taken.has(step.at));
-            if (step.at < size) taken.add(step.at);
-          } else if (step.at !== 1) {
-            pool.release(at(step.at));
-            taken.delete(step.at);
-          }
-        }
-      }),
-    );
-  });
-
-  test("only the range is given out unasked", () => {
-    const pool = new AddressPool(subnetOf("10.0.0.0/24"), { range: subnetOf("10.0.0.128/30"), reserved: ["10.0.0.1"] });
-    assert.deepEqual(
-      [1, 2, 3, 4, 5].map(() => pool.allocate()),
-      ["10.0.0.128", "10.0.0.129", "10.0.0.130", "10.0.0.131", undefined],
-    );
-    assert.ok(pool.claim("10.0.0.7"));
-  });
-
-  test("IPv6 subnets", () => {
-    const pool = new AddressPool(subnetOf("fd00:1::/64"), { reserved: ["fd00:1::1"] });
-    assert.equal(pool.allocate(), "fd00:1::2");
-  });
-
-  test("MAC addresses follow IPv4 addresses", () => assert.equal(macFor("172.17.0.2"), "02:42:ac:11:00:02"));
-});
-
-describe("subnets", () => {
-  test("Docker's pools in Docker's order, past what the host uses", () => {
-    const next = (...taken: string[]) => {
-      const subnet = chooseSubnet(defaultSources, taken.map(subnetOf));
-      return subnet === undefined ? undefined : subnetText(subnet);
-    };
-    assert.equal(next(), "172.17.0.0/16");
-    assert.equal(next("172.17.5.0/24"), "172.18.0.0/16");
-    assert.equal(next("172.16.0.0/12"), "192.168.0.0/20");
-    assert.equal(next("172.16.0.0/12", "192.168.1.0/24"), "192.168.16.0/20");
-    assert.equal(next("172.16.0.0/12", "192.168.0.0/16"), undefined);
-  });
-
-  test("what is chosen never overlaps what is taken", () => {
-    const some = fc
-      .tuple(fc.integer({ min: 0, max: 0xffffff }), fc.integer({ min: 12, max: 32 }))
-      .map(([low, length]) => subnetOf(`${numberAddress(4, 0xac000000n + BigInt(low))}/${length}`));
-    fc.assert(
-      fc.property(fc.array(some, { maxLength: 12 }), (taken) => {
-        const chosen = chooseSubnet(defaultSources, taken);
-        if (chosen !== undefined) for (const other of taken) assert.ok(!overlap(chosen, other));
-      }),
-    );
-  });
-
-  test("texts and numbers", () => {
-    fc.assert(
-      fc.property(fc.ipV4(), fc.integer({ min: 0, max: 32 }), (address, length) => {
-        const { subnet } = parseCidr(`${address}/${length}`);
-        assert.ok(contains(subnet, address));
-        assert.equal(numberAddress(4, addressNumber(address)), address);
-        assert.deepEqual(parseCidr(subnetText(subnet)).subnet, subnet);
-      }),
-    );
-    for (const wrong of ["", "1.2.3.4", "1.2.3.4/33", "1.2.3/8", "x/8", "::1/129"])
-      assert.throws(() => parseCidr(wrong), { code: "InvalidParameter" });
-    assert.equal(parseSubnetSource("base=10.10.0.0/16,size=24").size, 24);
-    for (const wrong of ["base=10.10.0.0/16", "size=24", "base=10.10.0.0/16,size=8", "base=10.10.0.0/16,size=31"])
-      assert.throws(() => parseSubnetSource(wrong), { code: "InvalidParameter" });
-  });
-});
 
 describe("ports", () => {
   const wishes = (
