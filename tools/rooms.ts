@@ -11,6 +11,7 @@ export const tiers: Readonly<Record<string, number>> = {
   state: 2,
   events: 2,
   logs: 2,
+  dns: 2,
   layers: 3,
   networks: 3,
   runtime: 3,
