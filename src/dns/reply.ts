@@ -19,7 +19,7 @@ const optLength = 11;
 /** What we would take over UDP, as OPT records state it. */
 const ownUdpLimit = 4096;
 /** What has a length of two bytes before it over TCP. */
-export const tcpLimit = 65535;
+const tcpLimit = 65535;
 
 /** How long an answer may be. */
 export function limitOf(edns: Edns | undefined, overTcp: boolean): number {
