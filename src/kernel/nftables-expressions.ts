@@ -17,7 +17,6 @@ export interface Verdict {
 
 export const accept: Verdict = { code: 1 };
 export const drop: Verdict = { code: 0 };
-export const jumpTo = (chain: string): Verdict => ({ code: -3, chain });
 /** Does not come back: what follows the rule is not run. */
 export const goTo = (chain: string): Verdict => ({ code: -4, chain });
 /** Back to the chain that jumped here. */
@@ -41,9 +40,9 @@ export function verdict(value: Verdict): Expression {
   };
 }
 
-const metaKeys = { inputInterface: 6, outputInterface: 7, protocol: 16 } as const;
+const metaKeys = { mark: 3, inputInterface: 6, outputInterface: 7, family: 15, protocol: 16 } as const;
 
-/** Loads a fact about the packet. Interfaces are names, 16 bytes. */
+/** Loads a fact about the packet. Interfaces are names, 16 bytes; the family is one byte, 2 or 10. */
 export function loadMeta(key: keyof typeof metaKeys, to = 0): Expression {
   return {
     name: "meta",
@@ -67,10 +66,20 @@ export function loadConnection(key: keyof typeof ctKeys, to = 0): Expression {
   };
 }
 
-/** Fields of IPv4 and of the transport header. */
+/** NFPROTO_IPV4 and NFPROTO_IPV6. */
+const familyNumber = { 4: 2, 6: 10 } as const;
+
+/** Goes on only with packets of this IP version: in a table for both, before any field of an IP header is loaded. */
+export function ofFamily(family: 4 | 6): readonly [Expression, Expression] {
+  return [loadMeta("family"), equals([familyNumber[family]])];
+}
+
+/** Fields of the IP headers and of the transport header. */
 const fields = {
-  sourceAddress: { base: 1, offset: 12, size: 4 },
-  destinationAddress: { base: 1, offset: 16, size: 4 },
+  sourceAddress4: { base: 1, offset: 12, size: 4 },
+  destinationAddress4: { base: 1, offset: 16, size: 4 },
+  sourceAddress6: { base: 1, offset: 8, size: 16 },
+  destinationAddress6: { base: 1, offset: 24, size: 16 },
   destinationPort: { base: 2, offset: 2, size: 2 },
 } as const;
 
@@ -148,15 +157,27 @@ export function lookup(set: string, options: { readonly from?: number; readonly 
   };
 }
 
-/** Sends the connection to the IPv4 address and port in two registers. */
-export function destinationNat(address: number, port: number): Expression {
+/** Sends the connection to the address and port in two registers. An address of IPv6 takes four registers. */
+export function destinationNat(family: 4 | 6, address: number, port: number): Expression {
   return {
     name: "nat",
     write: (writer) => {
       writer.u32be(1, 1);
-      writer.u32be(2, 2);
+      writer.u32be(2, familyNumber[family]);
       writer.u32be(3, register(address));
       writer.u32be(5, register(port));
+    },
+  };
+}
+
+/** Gives the connection the source address in a register. */
+export function sourceNat(family: 4 | 6, address: number): Expression {
+  return {
+    name: "nat",
+    write: (writer) => {
+      writer.u32be(1, 0);
+      writer.u32be(2, familyNumber[family]);
+      writer.u32be(3, register(address));
     },
   };
 }

@@ -144,7 +144,7 @@ export class BerthNetworks implements Networks {
     if (address === undefined) throw setUpFailed(`no available IPv4 addresses on this network's address pools: bridge (${network.id})`);
     let endpoint: Endpoint;
     try {
-      const ports = await takePorts(hostPorts, portWishes(request, options.publishAddress ?? anyAddress), address);
+      const ports = await takePorts(hostPorts, portWishes(request, options.publishAddress ?? anyAddress), address, bridge.record.device);
       endpoint = { ...base, link: { address, mac: macOf(request) ?? macFor(address), device: deviceOf(base.endpointId) }, ports };
     } catch (error) {
       bridge.pool.release(address);

@@ -8,9 +8,9 @@ import { AddressPool } from "./address-pool.ts";
 import { parseCidr, type Subnet } from "./addresses.ts";
 import { type OpenBridge, openBridge } from "./bridge.ts";
 import {
-  type BridgeRules,
   findPublished,
   foreignForwardDrops,
+  type NetworkRules,
   type PublishedPort,
   removeTable,
   replaceTable,
@@ -22,7 +22,7 @@ import type { BridgeRecord, NetworkKernel } from "./records.ts";
 export class DefaultBridge {
   readonly #kernel: NetworkKernel;
   readonly #open: OpenBridge;
-  readonly #rules: BridgeRules;
+  readonly #rules: NetworkRules;
   readonly table: TableName;
   readonly pool: AddressPool;
   readonly subnet: Subnet;
@@ -40,8 +40,17 @@ export class DefaultBridge {
     this.mtu = options.mtu ?? 1500;
     this.disableIpv6 = disableIpv6;
     // A second daemon on the host has another bridge, and so another table.
-    this.table = { family: "ip", name: open.record.device === "berth0" ? "berth" : `berth-${open.record.device}` };
-    this.#rules = { bridge: open.record.device, subnet: this.subnet, masquerade: options.ipMasq ?? true };
+    this.table = { family: "inet", name: open.record.device === "berth0" ? "berth" : `berth-${open.record.device}` };
+    this.#rules = {
+      bridge: open.record.device,
+      subnets: [this.subnet],
+      masquerade: options.ipMasq ?? true,
+      sourceAddress: {},
+      internal: false,
+      icc: true,
+      gatewayMode: { 4: "nat", 6: "nat" },
+      trustedInterfaces: [],
+    };
     this.pool = new AddressPool(this.subnet, {
       reserved: [open.record.address, this.gateway],
       ...(open.record.range === undefined ? {} : { range: parseCidr(open.record.range).subnet }),
@@ -85,8 +94,8 @@ export class DefaultBridge {
 
   /** Puts the whole table in place, whatever was there. */
   async install(ports: readonly PublishedPort[]): Promise<void> {
-    const state = { bridges: [this.#rules], ports, dropForeign: this.record.forwardingSince !== undefined };
-    await this.#kernel.netlink(12, replaceTable(this.table, state));
+    const dropForeign = { 4: this.record.forwardingSince !== undefined, 6: false };
+    await this.#kernel.netlink(12, replaceTable(this.table, { networks: [this.#rules], ports, dropForeign, publishMode: "forward" }));
     for (const chain of foreignForwardDrops(this.table, parseChains(await this.#kernel.netlink(12, dumpChains())))) {
       log.warn("another firewall drops what is forwarded unless it has a rule for it: containers may not reach other hosts", {
         table: chain.table,

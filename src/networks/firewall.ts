@@ -1,215 +1,179 @@
 /**
- * The firewall: one table of ours, a few rules once, and everything that comes and goes as elements of sets and maps,
- * so that a packet's path is as long with a thousand containers as with one.
- *
- *   guard        raw prerouting: nobody reaches the host's loopback through a bridge (route_localnet is on there)
- *   prerouting ─┐
- *   output ─────┴▶ publish: (address, protocol, port) or (protocol, port at any of the host's own) → container
- *   forward      into a network: answers, its own containers, published ports; everything else is dropped,
- *                also what is routed straight to a container's address. Out of a network: all.
- *   postrouting  from a network's subnet: to elsewhere with the host's address; back into the same network through a
- *                published port likewise, since the container would answer past us otherwise (hairpin); from the
- *                host's loopback likewise. A client from outside keeps its address.
+ * The firewall: one table of ours for both IP versions, its rules made once (`firewall-table.ts`), and everything that
+ * comes and goes (networks, published ports, links) as elements of sets and maps. So a packet's path is as long with a thousand
+ * networks as with one, and so is the list of rules.
  *
  * What another table drops stays dropped, whatever ours says: see {@link foreignForwardDrops}.
  */
 import { addressBytes } from "../kernel/netlink-address.ts";
 import { encodeTransaction, type NetfilterChange } from "../kernel/nfnetlink.ts";
-import {
-  addChain,
-  addElements,
-  addRule,
-  addSet,
-  addTable,
-  deleteElements,
-  deleteTable,
-  type Element,
-  getElement,
-  type TableName,
-} from "../kernel/nftables.ts";
+import { addElements, addTable, deleteElements, deleteTable, type Element, getElement, type TableName } from "../kernel/nftables.ts";
 import type { ListedChain } from "../kernel/nftables-dump.ts";
-import {
-  accept,
-  comeBack,
-  connectionBits,
-  destinationNat,
-  drop,
-  equals,
-  goTo,
-  hasAnyBit,
-  interfaceName,
-  jumpTo,
-  loadConnection,
-  loadDestinationType,
-  loadField,
-  loadMeta,
-  lookup,
-  masquerade,
-  verdict,
-} from "../kernel/nftables-expressions.ts";
+import { accept, drop, goTo, interfaceName, type Verdict } from "../kernel/nftables-expressions.ts";
 import { bitsOf, lastOf, numberAddress, type Subnet } from "./addresses.ts";
+import { chains, type Family, families, sets, setsOf, type TableShape, tableContents } from "./firewall-table.ts";
 
 export type Protocol = "tcp" | "udp" | "sctp";
 const protocolNumber: Readonly<Record<Protocol, number>> = { tcp: 6, udp: 17, sctp: 132 };
 
-/** A bridge with what is allowed on it. */
-export interface BridgeRules {
+/**
+ * How one IP version of a network is reached from outside of it, `com.docker.network.bridge.gateway_mode_ipv4/6`:
+ *   nat               through published ports; what leaves has the host's address
+ *   nat-unprotected   the same, and each port at the container's own address
+ *   routed            published ports and icmp at the container's own address; no addresses are translated
+ *   isolated          not at all, nor does the host have an address there; for internal networks
+ */
+export type GatewayMode = "nat" | "nat-unprotected" | "routed" | "isolated";
+
+/** A network's bridge with what is allowed on it. */
+export interface NetworkRules {
+  /** The device. */
   readonly bridge: string;
-  readonly subnet: Subnet;
+  /** At most one of each IP version. A version without one is forwarded to nobody but fellows. */
+  readonly subnets: readonly Subnet[];
+  /** `com.docker.network.bridge.enable_ip_masquerade` */
   readonly masquerade: boolean;
+  /** `com.docker.network.host_ipv4/6`: what leaves has this address instead of that of the interface that it leaves by. */
+  readonly sourceAddress: { readonly 4?: string; readonly 6?: string };
+  readonly internal: boolean;
+  /**
+   * `com.docker.network.bridge.enable_icc`. False: containers reach each other through published ports and links only. That holds for
+   * what passes the host's IP layer: where bridged frames do not (net.bridge.bridge-nf-call-iptables is not 1), the
+   * bridge's ports must be isolated from each other besides. Not where they do: there a published port's frames go on
+   * within the bridge, which isolation would stop. Links between isolated ports need `proxy_arp_pvlan` on the bridge, which leads
+   * fellows' packets through the host.
+   */
+  readonly icc: boolean;
+  readonly gatewayMode: { readonly 4: GatewayMode; readonly 6: GatewayMode };
+  /** `com.docker.network.bridge.trusted_host_interfaces`: what comes in there may go to open ports at the containers' own addresses. */
+  readonly trustedInterfaces: readonly string[];
 }
 
-/** A host port that leads to a container. `hostAddress` 0.0.0.0: any address of the host. */
+/** A host port that leads to a container. `hostAddress` 0.0.0.0 or ::: any address of the host of that IP version. */
 export interface PublishedPort {
   readonly protocol: Protocol;
   readonly hostAddress: string;
   readonly hostPort: number;
   readonly containerAddress: string;
   readonly containerPort: number;
+  /** The device of the network that it leads into. */
+  readonly bridge: string;
+  /**
+   * The monitor, which holds the host's port, passes on what comes in: the table has no element. For addresses of the other IP version than
+   * the container's, and, in publish mode `input`, for all ports.
+   */
+  readonly relay?: true;
+  /** The network is routed: no address is translated, the container's port is only opened. Given once a container's port. */
+  readonly routed?: true;
+  /** The network trusts interfaces: the container's port is opened to them besides. Given once a container's port. */
+  readonly direct?: true;
 }
 
-export interface FirewallState {
-  readonly bridges: readonly BridgeRules[];
+export interface FirewallState extends TableShape {
+  readonly networks: readonly NetworkRules[];
   readonly ports: readonly PublishedPort[];
-  /** Drop what is forwarded between interfaces that are not ours: the host was no router before us. */
-  readonly dropForeign: boolean;
 }
 
-const anyAddress = "0.0.0.0";
-const sets = { bridges: "bridges", into: "into", from: "from", ports: "ports", addressPorts: "address-ports" } as const;
-const priority = { raw: -300, destinationNat: -100, filter: 0, sourceNat: 100 } as const;
-const loopbackNet = [127];
+/** What `--link` allows between two containers, by their addresses, of a network without icc. */
+export interface Link {
+  readonly from: string;
+  readonly to: string;
+  readonly protocol: Protocol;
+  readonly port: number;
+}
 
+type Entry = readonly [set: string, element: Element];
 const portBytes = (port: number): Uint8Array => Uint8Array.of(port >>> 8, port & 255);
+const protocolBytes = (protocol: Protocol): Uint8Array => Uint8Array.of(protocolNumber[protocol]);
+const familyOfAddress = (address: string): Family => (address.includes(":") ? 6 : 4);
 
-/** Which map a published port is an element of, and the element. */
-function portElement(port: PublishedPort): [set: string, element: Element] {
-  const target = [Uint8Array.of(protocolNumber[port.protocol]), portBytes(port.hostPort)];
-  const value = [addressBytes(port.containerAddress), portBytes(port.containerPort)];
-  if (port.hostAddress === anyAddress) return [sets.ports, { key: target, value }];
-  return [sets.addressPorts, { key: [addressBytes(port.hostAddress), ...target], value }];
-}
-
-function portChanges(table: TableName, ports: readonly PublishedPort[], make: typeof addElements): NetfilterChange[] {
-  const bySet = Map.groupBy(ports.map(portElement), ([set]) => set);
-  return [...bySet].flatMap(([set, elements]) =>
-    make(
-      table,
-      set,
-      elements.map(([, element]) => element),
-    ),
+/** Elements as changes: one message a set, and each key once. */
+function changesOf(table: TableName, entries: readonly Entry[], make: typeof addElements): NetfilterChange[] {
+  const bySet = Map.groupBy(entries, ([set]) => set);
+  return [...bySet].flatMap(([set, group]) =>
+    make(table, set, [...new Map(group.map(([, element]) => [keyText(element), element])).values()]),
   );
 }
 
+const keyText = (element: Element): string =>
+  `${element.intervalEnd === true ? "-" : ""}${element.key.map((part) => part.join(".")).join(" ")}`;
+
 /** Both ends of a subnet, as a set of ranges has them. */
-function rangeElements(subnet: Subnet, chain: string): Element[] {
-  const bytes = (value: bigint): Uint8Array => addressBytes(numberAddress(subnet.family, value));
-  const start: Element = { key: [bytes(subnet.base)], value: jumpTo(chain) };
+function range(set: string, subnet: Subnet, value?: Element["value"]): Entry[] {
+  const bytes = (address: bigint): Uint8Array => addressBytes(numberAddress(subnet.family, address));
+  const start: Entry = [set, { key: [bytes(subnet.base)], ...(value === undefined ? {} : { value }) }];
   const behind = lastOf(subnet) + 1n;
-  return behind >> BigInt(bitsOf(subnet.family)) > 0n ? [start] : [start, { key: [bytes(behind)], intervalEnd: true }];
+  return behind >> BigInt(bitsOf(subnet.family)) > 0n ? [start] : [start, [set, { key: [bytes(behind)], intervalEnd: true }]];
 }
 
-function skeleton(table: TableName, state: FirewallState): NetfilterChange[] {
-  return [
-    addSet(table, { name: sets.bridges, key: ["interface"] }, 1),
-    addSet(table, { name: sets.into, key: ["interface"], value: "verdict" }, 2),
-    addSet(table, { name: sets.from, key: ["address"], value: "verdict", interval: true }, 3),
-    addSet(table, { name: sets.ports, key: ["protocol", "port"], value: ["address", "port"] }, 4),
-    addSet(table, { name: sets.addressPorts, key: ["address", "protocol", "port"], value: ["address", "port"] }, 5),
-    addChain(table, "guard", { type: "filter", hook: "prerouting", priority: priority.raw, policy: "accept" }),
-    addChain(table, "prerouting", { type: "nat", hook: "prerouting", priority: priority.destinationNat, policy: "accept" }),
-    addChain(table, "output", { type: "nat", hook: "output", priority: priority.destinationNat, policy: "accept" }),
-    addChain(table, "postrouting", { type: "nat", hook: "postrouting", priority: priority.sourceNat, policy: "accept" }),
-    addChain(table, "forward", {
-      type: "filter",
-      hook: "forward",
-      priority: priority.filter,
-      policy: state.dropForeign ? "drop" : "accept",
-    }),
-    addChain(table, "publish"),
-  ];
+/** What becomes of a packet from elsewhere into the network. */
+function verdictInto(rules: NetworkRules, family: Family): Verdict {
+  if (rules.internal || !rules.subnets.some((subnet) => subnet.family === family)) return drop;
+  switch (rules.gatewayMode[family]) {
+    case "nat":
+      return goTo(chains.published);
+    case "nat-unprotected":
+      return accept;
+    case "routed":
+      return goTo(chains.opened);
+    case "isolated":
+      return drop;
+  }
 }
 
-function sharedRules(table: TableName): NetfilterChange[] {
-  const fromBridge = [loadMeta("inputInterface"), lookup(sets.bridges)];
-  return [
-    addRule(table, "guard", ...fromBridge, loadField("destinationAddress", 0, 1), equals(loopbackNet), verdict(drop)),
-    addRule(table, "guard", ...fromBridge, loadField("sourceAddress", 0, 1), equals(loopbackNet), verdict(drop)),
-    addRule(
-      table,
-      "publish",
-      loadField("destinationAddress", 0),
-      loadMeta("protocol", 1),
-      loadField("destinationPort", 2),
-      lookup(sets.addressPorts, { into: 0 }),
-      destinationNat(0, 1),
-    ),
-    addRule(
-      table,
-      "publish",
-      loadDestinationType(),
-      equals([2, 0, 0, 0]),
-      loadMeta("protocol", 0),
-      loadField("destinationPort", 1),
-      lookup(sets.ports, { into: 0 }),
-      destinationNat(0, 1),
-    ),
-    addRule(table, "prerouting", verdict(jumpTo("publish"))),
-    addRule(table, "output", verdict(jumpTo("publish"))),
-    addRule(table, "forward", loadMeta("outputInterface"), lookup(sets.into, { into: "verdict" })),
-    addRule(table, "forward", ...fromBridge, verdict(accept)),
-    addRule(table, "postrouting", loadField("sourceAddress"), lookup(sets.from, { into: "verdict" })),
-    addRule(
-      table,
-      "postrouting",
-      loadField("sourceAddress", 0, 1),
-      equals(loopbackNet),
-      loadMeta("outputInterface"),
-      lookup(sets.bridges),
-      masquerade,
-    ),
-  ];
+function natEntries(rules: NetworkRules, subnet: Subnet): Entry[] {
+  const names = setsOf(subnet.family);
+  const mode = rules.gatewayMode[subnet.family];
+  if (rules.internal || (mode !== "nat" && mode !== "nat-unprotected")) return [];
+  const hairpin = range(names.behindNat, subnet);
+  if (!rules.masquerade) return hairpin;
+  const source = rules.sourceAddress[subnet.family];
+  return [...hairpin, ...(source === undefined ? range(names.masquerade, subnet) : range(names.source, subnet, [addressBytes(source)]))];
 }
 
-function bridgeRules(table: TableName, rules: BridgeRules): NetfilterChange[] {
+function networkEntries(rules: NetworkRules): Entry[] {
   const name = interfaceName(rules.bridge);
-  const into = `into-${rules.bridge}`;
-  const from = `from-${rules.bridge}`;
   return [
-    addChain(table, into),
-    addChain(table, from),
-    addRule(table, into, loadConnection("state"), ...hasAnyBit(connectionBits.established | connectionBits.related), verdict(accept)),
-    addRule(table, into, loadMeta("inputInterface"), equals(name), verdict(accept)),
-    addRule(table, into, loadConnection("status"), ...hasAnyBit(connectionBits.destinationNat), verdict(accept)),
-    addRule(table, into, verdict(drop)),
-    addRule(
-      table,
-      from,
-      loadMeta("outputInterface"),
-      equals(name),
-      loadConnection("status"),
-      ...hasAnyBit(connectionBits.destinationNat),
-      masquerade,
-    ),
-    addRule(table, from, loadMeta("outputInterface"), equals(name), verdict(comeBack)),
-    ...(rules.masquerade ? [addRule(table, from, masquerade)] : []),
-    ...addElements(table, sets.bridges, [{ key: [name] }]),
-    ...addElements(table, sets.into, [{ key: [name], value: goTo(into) }]),
-    ...addElements(table, sets.from, rangeElements(rules.subnet, from)),
+    [sets.bridges, { key: [name] }],
+    [sets.same, { key: [name, name], value: rules.icc ? accept : goTo(chains.apart) }],
+    ...(rules.internal ? [[sets.internal, { key: [name] }] as const] : []),
+    ...rules.trustedInterfaces.map((trusted): Entry => [sets.trusted, { key: [interfaceName(trusted), name] }]),
+    ...families.map((family): Entry => [setsOf(family).into, { key: [name], value: verdictInto(rules, family) }]),
+    ...rules.subnets.flatMap((subnet) => natEntries(rules, subnet)),
   ];
 }
 
-/** The whole table anew, in place of what is there under its name, as one transaction. */
+/** In which sets a published port is, and as what. The first entry tells whether it is there. */
+function portEntries(port: PublishedPort): Entry[] {
+  if (port.relay === true) return [];
+  const names = setsOf(familyOfAddress(port.containerAddress));
+  const protocol = protocolBytes(port.protocol);
+  const value = [addressBytes(port.containerAddress), portBytes(port.containerPort)];
+  const opened: Entry = [names.open, { key: [addressBytes(port.containerAddress), protocol, portBytes(port.containerPort)] }];
+  if (port.routed === true) return [opened];
+  const target = [protocol, portBytes(port.hostPort)];
+  const any = port.hostAddress === "0.0.0.0" || port.hostAddress === "::";
+  const entry: Entry = any
+    ? [names.ports, { key: target, value }]
+    : [names.addressPorts, { key: [addressBytes(port.hostAddress), ...target], value }];
+  return port.direct === true ? [entry, opened] : [entry];
+}
+
+function linkEntry(link: Link): Entry {
+  const key = [addressBytes(link.from), addressBytes(link.to), protocolBytes(link.protocol), portBytes(link.port)];
+  return [setsOf(familyOfAddress(link.from)).links, { key }];
+}
+
+/** The whole table anew, in place of what is there under its name, as one transaction: no packet sees anything between. */
 export function replaceTable(table: TableName, state: FirewallState): Uint8Array {
+  const entries = [...state.networks.flatMap(networkEntries), ...state.ports.flatMap(portEntries)];
   return encodeTransaction([
     // Adding finds what is there, so that the deletion cannot fail.
     addTable(table),
     deleteTable(table),
     addTable(table),
-    ...skeleton(table, state),
-    ...sharedRules(table),
-    ...state.bridges.flatMap((rules) => bridgeRules(table, rules)),
-    ...portChanges(table, state.ports, addElements),
+    ...tableContents(table, state),
+    ...changesOf(table, entries, addElements),
   ]);
 }
 
@@ -217,25 +181,50 @@ export function removeTable(table: TableName): Uint8Array {
   return encodeTransaction([deleteTable(table)]);
 }
 
-/** EEXIST when one is there. `ports` is not empty. */
+/** EEXIST when its subnets are another network's. */
+export function addNetwork(table: TableName, rules: NetworkRules): Uint8Array {
+  return encodeTransaction(changesOf(table, networkEntries(rules), addElements));
+}
+
+/** `rules` as they were added. ENOENT when it is not there; then nothing is removed. */
+export function removeNetwork(table: TableName, rules: NetworkRules): Uint8Array {
+  return encodeTransaction(changesOf(table, networkEntries(rules), deleteElements));
+}
+
+/** Whether the table has an element for it: {@link publish} and {@link unpublish} need at least one such port. */
+export const inTable = (port: PublishedPort): boolean => port.relay !== true;
+
+/** EEXIST when one is there. Ports that are not {@link inTable} are passed over. */
 export function publish(table: TableName, ports: readonly PublishedPort[]): Uint8Array {
-  return encodeTransaction(portChanges(table, ports, addElements));
+  return encodeTransaction(changesOf(table, ports.flatMap(portEntries), addElements));
 }
 
-/** ENOENT when one is not there; then none is removed. `ports` is not empty. */
+/** ENOENT when one is not there; then none is removed. Ports that are not {@link inTable} are passed over. */
 export function unpublish(table: TableName, ports: readonly PublishedPort[]): Uint8Array {
-  return encodeTransaction(portChanges(table, ports, deleteElements));
+  return encodeTransaction(changesOf(table, ports.flatMap(portEntries), deleteElements));
 }
 
-/** Asks for one published port. ENOENT when it is not there. */
+/** Asks for one published port that is {@link inTable}. ENOENT when it is not there. */
 export function findPublished(table: TableName, port: PublishedPort): Uint8Array {
-  return getElement(table, ...portElement(port));
+  const [entry] = portEntries(port);
+  if (entry === undefined) throw new RangeError(`port ${port.hostPort} is not in the table`);
+  return getElement(table, ...entry);
+}
+
+/** `links` is not empty. */
+export function allowLinks(table: TableName, links: readonly Link[]): Uint8Array {
+  return encodeTransaction(changesOf(table, links.map(linkEntry), addElements));
+}
+
+/** ENOENT when one is not there; then none is removed. `links` is not empty. */
+export function denyLinks(table: TableName, links: readonly Link[]): Uint8Array {
+  return encodeTransaction(changesOf(table, links.map(linkEntry), deleteElements));
 }
 
 /**
  * Chains of others that drop what is forwarded unless they say otherwise, as Docker's `FORWARD` does. A packet must pass
- * every table, so ours cannot let it through; such a host needs a rule in that chain (for Docker: in DOCKER-USER).
+ * every table, so ours cannot let it through.
  */
-export function foreignForwardDrops(own: TableName, chains: readonly ListedChain[]): ListedChain[] {
-  return chains.filter((chain) => chain.hook === 2 && chain.policy === "drop" && chain.family !== 10 && chain.table !== own.name);
+export function foreignForwardDrops(own: TableName, listed: readonly ListedChain[]): ListedChain[] {
+  return listed.filter((chain) => chain.hook === 2 && chain.policy === "drop" && chain.table !== own.name);
 }

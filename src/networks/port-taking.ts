@@ -3,7 +3,12 @@ import type { HostPorts } from "./host-ports.ts";
 import type { PortWish } from "./port-bindings.ts";
 
 /** Takes a port for each wish, all or none. @throws Error with Docker's wording of the clash */
-export async function takePorts(hostPorts: HostPorts, wishes: readonly PortWish[], containerAddress: string): Promise<PublishedPort[]> {
+export async function takePorts(
+  hostPorts: HostPorts,
+  wishes: readonly PortWish[],
+  containerAddress: string,
+  bridge = "",
+): Promise<PublishedPort[]> {
   const taken: PublishedPort[] = [];
   try {
     for (const { protocol, hostAddress, containerPort, hostPorts: range } of wishes) {
@@ -13,7 +18,7 @@ export async function takePorts(hostPorts: HostPorts, wishes: readonly PortWish[
         containerPort,
         ...(range === undefined ? {} : { hostPorts: range }),
       });
-      taken.push({ protocol, hostAddress, hostPort, containerAddress, containerPort });
+      taken.push({ protocol, hostAddress, hostPort, containerAddress, containerPort, bridge });
     }
     return taken;
   } catch (error) {

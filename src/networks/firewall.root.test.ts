@@ -1,0 +1,189 @@
+/** The firewall on a real kernel, in a network namespace that plays the host. */
+import assert from "node:assert/strict";
+import { execFileSync, spawnSync } from "node:child_process";
+import { after, before, beforeEach, describe, test } from "node:test";
+import { NamespaceKernel } from "../kernel/namespace-kernel.ts";
+import { parseCidr } from "./addresses.ts";
+import {
+  addNetwork,
+  allowLinks,
+  denyLinks,
+  type FirewallState,
+  findPublished,
+  inTable,
+  type NetworkRules,
+  type PublishedPort,
+  publish,
+  removeNetwork,
+  replaceTable,
+  unpublish,
+} from "./firewall.ts";
+
+const inside = "BERTH_TEST_NAMESPACE";
+const table = { family: "inet", name: "berth" } as const;
+
+function rulesOf(bridge: string, subnets: readonly string[], more: Partial<NetworkRules> = {}): NetworkRules {
+  return {
+    bridge,
+    subnets: subnets.map((text) => parseCidr(text).subnet),
+    masquerade: true,
+    sourceAddress: {},
+    internal: false,
+    icc: true,
+    gatewayMode: { 4: "nat", 6: "nat" },
+    trustedInterfaces: [],
+    ...more,
+  };
+}
+
+const noState: FirewallState = { networks: [], ports: [], dropForeign: { 4: true, 6: true }, publishMode: "forward" };
+const nft = (...args: string[]): string => execFileSync("nft", args, { encoding: "utf8" });
+const portTo = (containerAddress: string, more: Partial<PublishedPort> = {}): PublishedPort => ({
+  protocol: "tcp",
+  hostAddress: containerAddress.includes(":") ? "::" : "0.0.0.0",
+  hostPort: 8080,
+  containerAddress,
+  containerPort: 80,
+  bridge: "br0",
+  ...more,
+});
+
+const rules = `	chain guard {
+		type filter hook prerouting priority raw; policy accept;
+		iifname != "lo" ip daddr 127.0.0.0/8 drop
+		iifname != "lo" ip saddr 127.0.0.0/8 drop
+	}
+
+	chain prerouting {
+		type nat hook prerouting priority dstnat; policy accept;
+		ip6 saddr fe80::/16 return
+		goto publish
+	}
+
+	chain output {
+		type nat hook output priority -100; policy accept;
+		goto publish
+	}
+
+	chain postrouting {
+		type nat hook postrouting priority srcnat; policy accept;
+		oifname @bridges ip saddr @behind-nat4 ct status dnat masquerade
+		oifname @bridges ip6 saddr @behind-nat6 ct status dnat masquerade
+		oifname @bridges ip saddr 127.0.0.0/8 masquerade
+		oifname @bridges ip6 saddr ::1 masquerade
+		oifname @bridges return
+		snat ip to ip saddr map @source4
+		snat ip6 to ip6 saddr map @source6
+		ip saddr @masquerade4 masquerade
+		ip6 saddr @masquerade6 masquerade
+	}
+
+	chain forward {
+		type filter hook forward priority filter; policy accept;
+		ct state established,related accept
+		iifname . oifname vmap @same
+		iifname @internal drop
+		meta nfproto ipv4 oifname vmap @into4
+		meta nfproto ipv6 oifname vmap @into6
+		iifname @bridges accept
+		meta nfproto ipv4 drop
+		meta nfproto ipv6 drop
+	}
+
+	chain publish {
+		dnat ip to ip daddr . meta l4proto . th dport map @address-ports4
+		dnat ip6 to ip6 daddr . meta l4proto . th dport map @address-ports6
+		meta nfproto ipv4 fib daddr type local dnat ip to meta l4proto . th dport map @ports4
+		meta nfproto ipv6 fib daddr type local dnat ip6 to meta l4proto . th dport map @ports6
+	}
+
+	chain apart {
+		ct status dnat accept
+		ip saddr . ip daddr . meta l4proto . th dport @links4 accept
+		ip6 saddr . ip6 daddr . meta l4proto . th dport @links6 accept
+		drop
+	}
+
+	chain published {
+		ct status dnat accept
+		iifname . oifname @trusted goto opened
+		drop
+	}
+
+	chain opened {
+		ct status dnat accept
+		meta l4proto icmp accept
+		ip daddr . meta l4proto . th dport @open4 accept
+		meta l4proto ipv6-icmp accept
+		ip6 daddr . meta l4proto . th dport @open6 accept
+		drop
+	}
+}
+`;
+
+function inNamespace(): void {
+  describe("the table", { concurrency: false }, () => {
+    let kernel: NamespaceKernel;
+    const send = (message: Uint8Array): Promise<Uint8Array> => kernel.netlink(12, message);
+    before(() => {
+      kernel = new NamespaceKernel();
+    });
+    beforeEach(() => send(replaceTable(table, noState)));
+    after(() => kernel[Symbol.asyncDispose]());
+
+    test("its rules as nft reads them, and none more for networks, ports and links", async () => {
+      const chainsOf = (text: string): string => text.slice(text.indexOf("\tchain guard"));
+      assert.equal(chainsOf(nft("list", "ruleset")), rules);
+      const networks = Array.from({ length: 20 }, (_, index) =>
+        rulesOf(`br-${index}`, [`10.${index}.0.0/16`, `fd00:${index}::/64`], { icc: index % 2 === 0, internal: index % 3 === 0 }),
+      );
+      for (const network of networks) await send(addNetwork(table, network));
+      const ports = networks.flatMap((_, index) => [
+        portTo(`10.${index}.0.2`, { hostPort: index + 1 }),
+        portTo(`fd00:${index}::2`, { hostPort: index + 1 }),
+      ]);
+      await send(publish(table, ports));
+      await send(allowLinks(table, [{ from: "10.1.0.2", to: "10.1.0.3", protocol: "udp", port: 53 }]));
+      assert.equal(chainsOf(nft("list", "ruleset")), rules);
+    });
+
+    test("networks, ports and links come and go, and leave nothing", async () => {
+      const empty = nft("list", "ruleset");
+      const network = rulesOf("br0", ["10.0.0.0/24", "fd00::/64"], { trustedInterfaces: ["eth0"], sourceAddress: { 4: "192.0.2.1" } });
+      const ports = [portTo("10.0.0.2", { direct: true }), portTo("fd00::2", { hostAddress: "fd01::1", protocol: "udp" })];
+      const links = [{ from: "10.0.0.2", to: "10.0.0.3", protocol: "tcp", port: 80 } as const];
+      await send(addNetwork(table, network));
+      await send(publish(table, ports));
+      await send(allowLinks(table, links));
+      assert.match(nft("list", "map", "inet", "berth", "address-ports6"), /fd01::1 \. udp \. 8080 : fd00::2 \. 80/);
+      assert.match(nft("list", "map", "inet", "berth", "source4"), /10\.0\.0\.0\/24 : 192\.0\.2\.1/);
+      assert.match(nft("list", "set", "inet", "berth", "open4"), /10\.0\.0\.2 \. tcp \. 80/);
+      for (const port of ports) await send(findPublished(table, port));
+      await send(denyLinks(table, links));
+      await send(unpublish(table, ports));
+      await send(removeNetwork(table, network));
+      await assert.rejects(send(findPublished(table, portTo("10.0.0.2"))), { message: /errno 2/ });
+      assert.equal(nft("list", "ruleset"), empty);
+    });
+
+    test("a port that the monitor passes on is none of the table's", () => {
+      assert.ok(!inTable(portTo("10.0.0.2", { hostAddress: "::", relay: true })));
+      assert.throws(() => findPublished(table, portTo("10.0.0.2", { relay: true })), RangeError);
+    });
+  });
+}
+
+if (process.env[inside] === undefined) {
+  test("in a namespace of its own", () => {
+    const { NODE_TEST_CONTEXT: _, ...environment } = process.env;
+    const result = spawnSync("unshare", ["-n", "-m", process.execPath, "--test-reporter=spec", import.meta.filename], {
+      encoding: "utf8",
+      env: { ...environment, [inside]: "1" },
+      timeout: 120_000,
+    });
+    assert.equal(result.status, 0, `${result.stdout}${result.stderr}`);
+    assert.match(result.stdout, /pass [1-9]/);
+  });
+} else {
+  inNamespace();
+}
