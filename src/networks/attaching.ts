@@ -21,8 +21,9 @@ import type { HostPorts } from "./host-ports.ts";
 import { hostHostsText, hostsText, readHostResolver, resolverText } from "./name-files.ts";
 import type { Attachment, AttachRequest, Networks } from "./networks.ts";
 import type { NetworkOptions } from "./options.ts";
+import { publishAddresses } from "./port-address.ts";
 import { portWishes } from "./port-bindings.ts";
-import { releasePorts, takePorts } from "./port-taking.ts";
+import { claimPorts, releasePorts, takePorts } from "./port-taking.ts";
 import type { Endpoint, Network, NetworkKernel } from "./records.ts";
 import { checkRequest, joinsContainer, macOf, resolverOf, settingsAsked } from "./request.ts";
 import { blankSettings, containerSettings, networkInspect } from "./settings.ts";
@@ -42,6 +43,8 @@ interface Parts {
   readonly kernel: NetworkKernel;
   /** Undefined: the daemon has no default bridge. */
   readonly bridge?: DefaultBridge;
+  /** A program of the host can listen at ::1. */
+  readonly hostHasIpv6: boolean;
 }
 
 const deviceOf = (endpointId: string): string => `veth${endpointId.slice(0, 11)}`;
@@ -61,7 +64,7 @@ export class BerthNetworks implements Networks {
       const endpoint = JSON.parse(row.record) as Endpoint;
       this.#endpoints.set(row.containerId, endpoint);
       if (endpoint.link !== undefined) parts.bridge?.pool.claim(endpoint.link.address);
-      for (const port of endpoint.ports) parts.ports.take(port.protocol, port.hostAddress, port.hostPort);
+      claimPorts(parts.ports, endpoint.ports);
     }
   }
 
@@ -83,7 +86,7 @@ export class BerthNetworks implements Networks {
     const network = this.#network(request.networkMode);
     for (const name of Object.keys(request.endpoints)) this.#network(name);
     checkRequest(request, network);
-    portWishes(request, this.#parts.options.publishAddress ?? anyAddress);
+    portWishes(request, this.#publishAddresses);
   }
 
   async attach(request: AttachRequest): Promise<Attachment> {
@@ -118,6 +121,10 @@ export class BerthNetworks implements Networks {
     this.#endpoints.set(endpoint.containerId, endpoint);
   }
 
+  get #publishAddresses(): readonly string[] {
+    return publishAddresses(this.#parts.options, { isDefault: true, options: {} }, this.#parts.hostHasIpv6);
+  }
+
   get #hostGateway(): string | undefined {
     return this.#parts.options.hostGateway ?? this.#parts.bridge?.record.address;
   }
@@ -144,7 +151,10 @@ export class BerthNetworks implements Networks {
     if (address === undefined) throw setUpFailed(`no available IPv4 addresses on this network's address pools: bridge (${network.id})`);
     let endpoint: Endpoint;
     try {
-      const ports = await takePorts(hostPorts, portWishes(request, options.publishAddress ?? anyAddress), address, bridge.record.device);
+      const ports = await takePorts(hostPorts, portWishes(request, this.#publishAddresses), {
+        ipv4: { address, bridge: bridge.record.device },
+        relayAll: options.publishMode === "input",
+      });
       endpoint = { ...base, link: { address, mac: macOf(request) ?? macFor(address), device: deviceOf(base.endpointId) }, ports };
     } catch (error) {
       bridge.pool.release(address);

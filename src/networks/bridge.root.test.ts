@@ -336,7 +336,13 @@ function inNamespace(): void {
         containerName: "web",
       });
       const { settings } = box.attachment;
-      assert.deepEqual(settings.Ports, { "80/tcp": [{ HostIp: "0.0.0.0", HostPort: "8080" }], "90/tcp": null });
+      assert.deepEqual(settings.Ports, {
+        "80/tcp": [
+          { HostIp: "0.0.0.0", HostPort: "8080" },
+          { HostIp: "::", HostPort: "8080" },
+        ],
+        "90/tcp": null,
+      });
       const bridge = host.networks.inspect("bridge");
       const endpoint = settings.Networks?.["bridge"];
       assert.deepEqual(

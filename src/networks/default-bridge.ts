@@ -10,6 +10,7 @@ import { type OpenBridge, openBridge } from "./bridge.ts";
 import {
   findPublished,
   foreignForwardDrops,
+  inTable,
   type NetworkRules,
   type PublishedPort,
   removeTable,
@@ -110,7 +111,7 @@ export class DefaultBridge {
    * and go in one transaction, so one of them tells for all; to try and fail would cost the kernel's grace period.
    */
   async unpublish(ports: readonly PublishedPort[]): Promise<void> {
-    const [first] = ports;
+    const first = ports.find(inTable);
     if (first === undefined) return;
     const present = await this.#kernel.netlink(12, findPublished(this.table, first)).then(
       () => true,

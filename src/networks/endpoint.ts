@@ -4,7 +4,8 @@ import type { HostOp, InitOp, NetlinkOp } from "../kernel/kernel.ts";
 import type { TableName } from "../kernel/nftables.ts";
 import { addAddress, addBridgeForwarding, addRoute, addVethPair, setBridgePort, setLink } from "../kernel/rtnetlink.ts";
 import { lastOf, numberAddress, type Subnet } from "./addresses.ts";
-import { type PublishedPort, publish, unpublish } from "./firewall.ts";
+import { inTable, type PublishedPort, publish, unpublish } from "./firewall.ts";
+import { holdPorts } from "./port-taking.ts";
 
 const noEntry = 2;
 const exists = 17;
@@ -62,9 +63,9 @@ export function bridgePlan(endpoint: BridgeEndpoint): EndpointPlan {
     mtu,
   });
   const broadcast = numberAddress(subnet.family, lastOf(subnet));
-  const published = ports.length > 0;
+  const published = ports.some(inTable);
   return {
-    prepare: ports.map((port) => ({ op: "bind-port", protocol: port.protocol, address: port.hostAddress, port: port.hostPort })),
+    prepare: holdPorts(ports),
     hostNetwork: [
       netlink(0, pair.message, pair.netnsFdAt),
       // The address may have been another container's a moment ago, whose end is still being taken down.

@@ -8,6 +8,7 @@ import { DefaultBridge } from "./default-bridge.ts";
 import { HostPorts } from "./host-ports.ts";
 import type { Networks } from "./networks.ts";
 import type { NetworkOptions } from "./options.ts";
+import { hostHasIpv6 } from "./port-address.ts";
 import type { NetworkKernel } from "./records.ts";
 
 export type { NetworkOptions } from "./options.ts";
@@ -35,12 +36,13 @@ export async function openNetworks({ database, kernel, options = {} }: OpenNetwo
   const rows = networkRows(database);
   const catalogue = new Catalogue(rows);
   const device = options.bridge ?? "berth0";
-  const ports = new HostPorts(await portRange());
-  if (device === "none") return new BerthNetworks({ rows, catalogue, ports, options, kernel });
+  const [range, ipv6] = await Promise.all([portRange(), hostHasIpv6()]);
+  const ports = new HostPorts(range);
+  if (device === "none") return new BerthNetworks({ rows, catalogue, ports, options, kernel, hostHasIpv6: ipv6 });
   const network = catalogue.builtIn("bridge");
   const bridge = await DefaultBridge.open(kernel, device, network.record.bridge, options);
   catalogue.put({ ...network, record: { driver: "bridge", bridge: bridge.record } });
-  const networks = new BerthNetworks({ rows, catalogue, ports, options, kernel, bridge });
+  const networks = new BerthNetworks({ rows, catalogue, ports, options, kernel, bridge, hostHasIpv6: ipv6 });
   await bridge.install(networks.publishedPorts());
   return networks;
 }

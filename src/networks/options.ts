@@ -16,8 +16,12 @@ export interface NetworkOptions {
   readonly ipForward?: boolean;
   /** Give what leaves the bridge the host's address; true unless given. */
   readonly ipMasq?: boolean;
-  /** `--ip`: where ports are published that name no address; 0.0.0.0 unless given. */
+  /** `--ip`: where ports are published that name no address, from the default bridge only. */
   readonly publishAddress?: string;
+  /** `--default-publish-address`, the same for all networks: an address, or one of each family with a comma between. */
+  readonly defaultPublishAddress?: string;
+  /** `--publish-mode`: with `input` connections end at the host, whose own rules apply to them, and the monitors pass them on. */
+  readonly publishMode?: "forward" | "input";
   /** `--host-gateway-ip`: what `host-gateway` stands for, unless it is the bridge's address. */
   readonly hostGateway?: string;
   /** The containers' resolvers where `docker run` names none: `--dns`, `--dns-opt`, `--dns-search`. */

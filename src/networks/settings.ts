@@ -1,23 +1,13 @@
 /** What `docker inspect` shows of a container's network, and `docker network inspect` of a network. */
 import { formatNanos } from "../base/base.ts";
-import type { EndpointSettings, NetworkInspect, NetworkSettings, PortBinding } from "../spec/spec.ts";
+import type { EndpointSettings, NetworkInspect, NetworkSettings } from "../spec/spec.ts";
 import { parseCidr } from "./addresses.ts";
-import { parsePort } from "./port-bindings.ts";
+import { portSettings } from "./port-settings.ts";
 import type { Endpoint, Network } from "./records.ts";
 
 export interface BridgeFacts {
   readonly gateway: string;
   readonly prefixLength: number;
-}
-
-/** Ports that are exposed or published; null: not published. In ascending order, as Docker's sorted maps come out. */
-function portsOf(endpoint: Endpoint, exposedPorts: readonly string[]): Record<string, PortBinding[] | null> {
-  const published = Map.groupBy(endpoint.ports, (port) => `${port.containerPort}/${port.protocol}`);
-  const exposed = exposedPorts.map(parsePort).map(({ port, protocol }) => `${port}/${protocol}`);
-  const keys = [...new Set([...exposed, ...published.keys()])].sort();
-  return Object.fromEntries(
-    keys.map((key) => [key, published.get(key)?.map((port) => ({ HostIp: port.hostAddress, HostPort: String(port.hostPort) })) ?? null]),
-  );
 }
 
 /** An endpoint that has no address: what was asked for, the rest blank. The SDK's types leave out the nulls that Docker sends. */
@@ -88,7 +78,7 @@ export function containerSettings(options: {
   return {
     ...blankSettings,
     SandboxID: endpoint.sandboxId,
-    Ports: network.record.driver !== "bridge" ? {} : portsOf(endpoint, options.exposedPorts),
+    Ports: network.record.driver !== "bridge" ? {} : portSettings(endpoint.ports, options.exposedPorts),
     ...(network.name === "bridge"
       ? {
           EndpointID: endpoint.endpointId,
