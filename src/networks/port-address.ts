@@ -4,11 +4,11 @@ import { invalidParameter } from "../base/base.ts";
 import { addressNumber, familyOf, numberAddress } from "./addresses.ts";
 import type { NetworkOptions } from "./options.ts";
 
-export const anyAddress4 = "0.0.0.0";
-export const anyAddress6 = "::";
+const anyAddress4 = "0.0.0.0";
+const anyAddress6 = "::";
 
 /** Of a network: `docker network create --opt`. */
-export const bindingOptions = ["com.docker.network.bridge.host_binding_ipv4", "com.docker.network.bridge.host_binding_ipv6"] as const;
+const bindingOptions = ["com.docker.network.bridge.host_binding_ipv4", "com.docker.network.bridge.host_binding_ipv6"] as const;
 
 export const isAnyAddress = (address: string): boolean => address === anyAddress4 || address === anyAddress6;
 

@@ -24,7 +24,6 @@ const notStarted =
   "unable to start container process: error during container init:";
 const wrongKind =
   "Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type";
-const ipv6 = "ports are published on IPv4 only, as long as networks have no IPv6";
 const weight = "the kernel has BFQ's weight, which Docker does not look for";
 const notFound = "since Docker 28 a program that is not found ends an exec with 127, as it does a run";
 
@@ -41,18 +40,6 @@ const maskedPaths: AllowedDifference = {
   ],
   reason: "what Docker 28 masks, in its order",
 };
-
-/** A port's second binding, as JSON. */
-const secondBinding = (port: string): AllowedDifference => ({
-  docker: lines(`
-},
-{
-  HostIp: "::",
-  HostPort: "${port}"
-}`),
-  berth: lines("}"),
-  reason: ipv6,
-});
 
 export const allowed: readonly AllowedDifference[] = [
   { docker: ['> Driver: "overlay2",'], berth: ['> Driver: "erofs",'], reason: driver },
@@ -78,11 +65,6 @@ export const allowed: readonly AllowedDifference[] = [
     berth: ['> SandboxKey: "",'],
     reason: "a network namespace has no file of its own: it is reached through the container's first process, and ends with it",
   },
-  secondBinding("18201"),
-  secondBinding("18202"),
-  { docker: ["> 81/tcp -> [::]:18201"], berth: [], reason: ipv6 },
-  { docker: ["> 82/udp -> [::]:18202"], berth: [], reason: ipv6 },
-  { docker: ["> [::]:18202"], berth: [], reason: ipv6 },
   exits("exec: docker exec -w /nosuch aa pwd", 126, 127, notFound),
   exits("exec: docker exec aa nosuch", 126, 127, notFound),
   exits("exec: docker exec aa /nosuch/x", 126, 127, notFound),
@@ -152,15 +134,6 @@ export const allowed: readonly AllowedDifference[] = [
     berth: ["! unrecognized image format: the archive has neither a manifest.json nor an index.json"],
     reason: "Docker names a file of its own",
   },
-  ...[", 0.0.0.0:18124->81/udp, [::]:18124->81/udp"].flatMap((both) => {
-    const ports = (text: string): string => `127.0.0.1:18123->80/tcp${text}`;
-    const one = both.replace(/, \[.*/, "");
-    return [
-      (text: string): string => `>   Ports: "${ports(text)}",`,
-      (text: string): string => `> four   busybox   paused   Up <age> (Paused)   ${ports(text)}`,
-      (text: string): string => `> <short id 5.1>   busybox   "sleep 100"   <age> ago   Up <age> (Paused)   ${ports(text)}   four`,
-    ].map((line) => ({ where: "ps", docker: [line(both)], berth: [line(one)], reason: ipv6 }));
-  }),
   {
     where: "system",
     docker: [
