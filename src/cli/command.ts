@@ -28,8 +28,8 @@ export interface Command {
   readonly flags: readonly FlagSpec[];
   /** Lines of help between the summary and the flags. */
   readonly details?: readonly string[];
-  /** What the arguments name; undefined: the shell completes files. */
-  readonly completes?: Completion;
+  /** What the arguments name, each or one after the other; undefined: the shell completes files. */
+  readonly completes?: Completion | readonly Completion[];
   /** Only the first argument is named so; files follow. */
   readonly completesFirst?: true;
   /** A colon and a path follow the name. */

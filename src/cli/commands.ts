@@ -13,7 +13,9 @@ const verb = (name: string, summary: string, paths: string, load: NonNullable<En
 const actions = (name: "pause" | "unpause" | "stop" | "restart" | "kill" | "wait") => async () => ({
   command: (await import("./verbs/container-actions.ts"))[name],
 });
-const prune = (name: "containers" | "images" | "volumes" | "system") => async () => ({ command: (await import("./verbs/prune.ts"))[name] });
+const prune = (name: "containers" | "images" | "networks" | "volumes" | "system") => async () => ({
+  command: (await import("./verbs/prune.ts"))[name],
+});
 const contexts =
   (name: "create" | "exportContext" | "importContext" | "inspect" | "ls" | "rm" | "show" | "update" | "use") => async () => ({
     command: (await import("./verbs/contexts.ts"))[name],
@@ -23,6 +25,10 @@ const completion = (name: "answer" | "bashScript" | "zshScript" | "fishScript") 
 });
 const volumes = (name: "create" | "ls" | "inspect" | "rm" | "update") => async () => ({
   command: (await import("./verbs/volumes.ts"))[name],
+});
+
+const networks = (name: "create" | "connect" | "disconnect" | "inspect" | "ls" | "rm") => async () => ({
+  command: (await import("./verbs/networks.ts"))[name],
 });
 
 const run = verb("run", "Create and run a new container from an image", "container run, run", () => import("./verbs/run.ts"));
@@ -112,6 +118,19 @@ const groups: readonly Entry[] = [
       verb("show", "Print the name of the current context", "", contexts("show")),
       verb("update", "Update a context", "", contexts("update")),
       verb("use", "Set the current context", "", contexts("use")),
+    ],
+  },
+  {
+    name: "network",
+    summary: "Manage networks",
+    entries: [
+      verb("connect", "Connect a container to a network", "", networks("connect")),
+      verb("create", "Create a network", "", networks("create")),
+      verb("disconnect", "Take a container off a network", "", networks("disconnect")),
+      verb("inspect", "Show all that is known of networks", "", networks("inspect")),
+      verb("ls", "List networks", "network ls, network list", networks("ls"), { aliases: ["list"] }),
+      verb("prune", "Remove unused networks", "", prune("networks")),
+      verb("rm", "Remove networks", "network rm, network remove", networks("rm"), { aliases: ["remove"] }),
     ],
   },
   {

@@ -71,6 +71,7 @@ const signals = "HUP INT QUIT ABRT KILL USR1 USR2 ALRM TERM CONT STOP TSTP WINCH
 /** Flags with few values, or with values that have names. */
 const flagValues: Readonly<Record<string, Completion | readonly string[]>> = {
   context: "contexts",
+  "config-from": "networks",
   from: "contexts",
   link: "containers",
   "log-driver": ["json-file", "local", "none", "journald", "syslog", "gelf", "fluentd"],
@@ -135,10 +136,11 @@ async function completeArguments(context: Context, command: Command, before: rea
   const { most } = command.args;
   if (most !== undefined && position >= most) return nothing;
   if (command.completesFirst === true && position > 0) return files;
-  if (command.completes === undefined) return files;
-  if (command.completesPaths !== true) return offer(context, command.completes, word);
+  const kind = typeof command.completes === "object" ? command.completes[position] : command.completes;
+  if (kind === undefined) return files;
+  if (command.completesPaths !== true) return offer(context, kind, word);
   // A container's name goes on with a colon and a path; a path of this machine needs no daemon.
-  const found = await offer(context, command.completes, word).catch(() => files);
+  const found = await offer(context, kind, word).catch(() => files);
   return { candidates: found.candidates.map(({ value }) => ({ value: `${value}:` })), noSpace: true, noFiles: false };
 }
 

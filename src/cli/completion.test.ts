@@ -25,6 +25,7 @@ describe("completion", () => {
         ],
       },
       "GET /images/json": { json: [{ RepoTags: ["busybox:latest", "<none>:<none>"] }, { RepoTags: null }] },
+      "GET /networks": { json: [{ Name: "front" }, { Name: "back" }] },
       "GET /volumes": { json: { Volumes: [{ Name: "data" }] } },
     };
     await bundleClient(main);
@@ -40,6 +41,13 @@ describe("completion", () => {
     ["vol", "volume :4"],
     ["volume ", "create inspect ls prune rm update :4"],
     ["volume rm ", "data :4"],
+    ["network ", "connect create disconnect inspect ls prune rm :4"],
+    ["network rm ", "back front :4"],
+    ["network connect f", "front :4"],
+    ["network connect front w", "web worker :4"],
+    ["network disconnect front web ", ":4"],
+    ["network create --config-from b", "back :4"],
+    ["run --network f", "front :4"],
     ["container ls --fil", "--filter :4"],
     ["stop ", "web :4"],
     ["unpause ", "held :4"],

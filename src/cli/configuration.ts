@@ -5,7 +5,14 @@ import { errnoOf, messageOf } from "../base/errors.ts";
 import { writeAll } from "./output/write.ts";
 
 /** Names in `config.json` of texts that stand in for a flag. */
-export type ConfiguredText = "currentContext" | "detachKeys" | "imagesFormat" | "psFormat" | "statsFormat" | "volumesFormat";
+export type ConfiguredText =
+  | "currentContext"
+  | "detachKeys"
+  | "imagesFormat"
+  | "networksFormat"
+  | "psFormat"
+  | "statsFormat"
+  | "volumesFormat";
 
 type Content = Readonly<Record<string, unknown>>;
 

@@ -76,7 +76,7 @@ class IdFile {
 
 function warn(context: Context, request: ContainerCreateRequest): void {
   for (const server of request.HostConfig?.Dns ?? [])
-    if (/^127\.|^::1$/.test(server)) context.err(`WARNING: Localhost DNS setting (--dns=${server}) may fail in containers.\n`);
+    if (/^127\.|^::1$/.test(server)) context.err(`WARNING: Localhost DNS (${server}) may fail in containers.\n`);
 }
 
 /** The platform as the API takes it. @throws InvalidParameter with Docker's wording */

@@ -18,7 +18,6 @@ const left: Readonly<Record<string, string>> = {
   group: "volumes of a swarm",
   "limit-bytes": "volumes of a swarm",
   "required-bytes": "volumes of a swarm",
-  scope: "volumes of a swarm",
   secret: "volumes of a swarm",
   sharing: "volumes of a swarm",
   "topology-preferred": "volumes of a swarm",
@@ -31,6 +30,7 @@ const verbs = `attach commit cp create diff exec export history import inspect k
 const inGroups: Readonly<Record<string, string>> = {
   container: `attach commit cp create diff exec export inspect kill logs ls pause port prune rename restart rm run start stats
     stop top unpause update wait`,
+  network: "connect create disconnect inspect ls prune rm",
   image: "history import inspect load ls prune pull rm save tag",
   volume: "create inspect ls prune rm update",
   system: "df events info prune dial-stdio",
@@ -67,8 +67,8 @@ describe("help like docker's", () => {
       const docker = parse(execFileSync("docker", [...path, "--help"], { encoding: "utf8" }));
       const berth = parse(execFileSync(process.execPath, ["--", main, ...path, "--help"], { encoding: "utf8" }));
       for (const name of Object.keys(left)) if (berth.flags[name] === undefined) delete docker.flags[name];
-      // The kind of a swarm's volume; elsewhere the name means something.
-      if (path.join(" ") === "volume create") delete docker.flags["type"];
+      // Of a swarm's volumes; elsewhere these names mean something.
+      if (path.join(" ") === "volume create") for (const name of ["type", "scope"]) delete docker.flags[name];
       assert.deepEqual(berth, docker);
     });
 });

@@ -133,7 +133,7 @@ async function runCommand(found: Found, context: Context): Promise<number> {
     if (asked !== undefined && asked !== "--help" && asked !== "-h")
       throw new ExitError(
         flagErrorStatus,
-        `unknown ${asked.startsWith("--") ? "flag: " : "shorthand flag: "}${asked}\n\nUsage:  ${name} COMMAND\n\nRun '${name} --help' for more information`,
+        `unknown ${asked.startsWith("--") ? "flag: " : "shorthand flag: "}${asked}\n\nUsage:  ${[name, entry.usage ?? ""].join(" ").trimEnd()}\n\nRun '${name} --help' for more information`,
       );
     // Who asked for nothing in particular has made a mistake.
     (asked === undefined ? context.err : context.out)(groupHelp(path, entry));

@@ -51,15 +51,15 @@ async function prune(context: Context, { kind, filters, all }: PruneRequest): Pr
   return answer.SpaceReclaimed ?? 0;
 }
 
-/** Prunes in the order given and tells what was gained, after the user has agreed to the warning. */
+/** Prunes in the order given, after the user has agreed to the warning, and tells what was gained, where that takes `space`. */
 export async function pruneObjects(
   context: Context,
   requests: readonly PruneRequest[],
-  { force, warning }: { readonly force: boolean; readonly warning: string },
+  { force, warning, space = true }: { readonly force: boolean; readonly warning: string; readonly space?: boolean },
 ): Promise<number> {
   if (!force && !(await confirm(context, warning))) return 0;
   let reclaimed = 0;
   for (const request of requests) reclaimed += await prune(context, request);
-  context.out(`Total reclaimed space: ${formatSize(reclaimed, 4)}\n`);
+  if (space) context.out(`Total reclaimed space: ${formatSize(reclaimed, 4)}\n`);
   return 0;
 }

@@ -20,26 +20,40 @@ export function checkLabel(value: string): string {
   return value;
 }
 
+/** Go's addresses have no zones. */
+const isAddress = (text: string): boolean => isIP(text) !== 0 && !text.includes("%");
+
+/** The address in its usual form. */
 export function checkIp(value: string): string {
   const address = value.trim();
-  if (isIP(address) === 0) throw new Error(`IP address is not correctly formatted: ${value}`);
-  return address;
+  if (!isAddress(address)) throw new Error(`IP address is not correctly formatted: ${value}`);
+  if (isIP(address) === 4) return address;
+  const usual = new URL(`http://[${address}]/`).hostname.slice(1, -1);
+  const mapped = /^::ffff:([0-9a-f]+):([0-9a-f]+)$/.exec(usual);
+  if (mapped === null) return usual;
+  return mapped
+    .slice(1)
+    .map((word) => Number.parseInt(word, 16))
+    .flatMap((word) => [word >> 8, word & 255])
+    .join(".");
 }
 
 export function checkDnsSearch(value: string): string {
-  const domain = value.trim();
-  if (domain === "." || /^(?=.{1,255}$)(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.?)+$/.test(domain)) return domain;
+  const domain = value.replaceAll(/^ +| +$/g, "");
+  if (domain === ".") return domain;
+  const match = /^((?:[A-Za-z0-9][A-Za-z0-9-]*)?[A-Za-z0-9](?:\.(?:[A-Za-z0-9][A-Za-z0-9-]*)?[A-Za-z0-9])*)\.?\s*$/.exec(domain);
+  if (match?.[1] !== undefined && match[1].length < 255 && /[A-Za-z]/.test(domain)) return match[1];
   throw new Error(`${value} is not a valid domain`);
 }
 
 /** `host:ip` or `host=ip`; kept with a colon. */
 export function checkExtraHost(value: string): string {
-  const match = /^([^:=]*)[:=](.*)$/.exec(value);
-  if (match === null || match[1] === "") throw new Error(`bad format for add-host: ${JSON.stringify(value)}`);
-  const address = (match[2] ?? "").replace(/^\[(.*)\]$/, "$1");
-  if (address !== "host-gateway" && isIP(address) === 0)
-    throw new Error(`invalid IP address in add-host: ${JSON.stringify(match[2] ?? "")}`);
-  return `${match[1]}:${address}`;
+  const at = value.includes("=") ? value.indexOf("=") : value.indexOf(":");
+  const host = value.slice(0, Math.max(at, 0));
+  if (host === "" || host.includes(":")) throw new Error(`bad format for add-host: ${JSON.stringify(value)}`);
+  const address = value.slice(at + 1).replace(/^\[(.+)\]$/, "$1");
+  if (address !== "host-gateway" && !isAddress(address)) throw new Error(`invalid IP address in add-host: ${JSON.stringify(address)}`);
+  return `${host}:${address}`;
 }
 
 export function checkLink(value: string): string {

@@ -41,11 +41,6 @@ function duration(value: string): string {
   throw new Error(`time: ${what} duration ${JSON.stringify(value)}`);
 }
 
-function pair(value: string): string {
-  if (value.startsWith("=") || value === "") throw new Error(`invalid value: ${value}`);
-  return value;
-}
-
 function filter(value: string): string {
   if (!value.includes("=")) throw new Error("bad format of filter (expected name=value)");
   return value;
@@ -72,12 +67,11 @@ export function checkValue(spec: FlagSpec, value: string): string {
       return decimal(value);
     case "duration":
       return duration(value);
-    case "map":
-      return pair(value);
     case "filter":
       return filter(value);
     case "string":
     case "list":
+    case "map":
     case "strings":
     case "stringToString":
     case "mount":

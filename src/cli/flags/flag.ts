@@ -11,6 +11,8 @@ export interface FlagSpec {
   readonly default?: string;
   readonly many?: true;
   readonly hidden?: true;
+  /** Another flag that this one is a second name of: values go there, in the order given. */
+  readonly same?: string;
   /** Normalises a value. A thrown message becomes `invalid argument … for … flag: MESSAGE`. */
   readonly check?: (value: string) => string;
 }

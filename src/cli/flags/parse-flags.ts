@@ -26,7 +26,7 @@ class FlagParser {
     try {
       // A list of strings may come comma-separated.
       const parts = spec.type === "strings" ? value.split(",") : [value];
-      for (const part of parts) this.values.add(spec.name, checkValue(spec, part));
+      for (const part of parts) this.values.add(spec.same ?? spec.name, checkValue(spec, part));
     } catch (error) {
       throw new FlagError(`invalid argument ${JSON.stringify(value)} for ${JSON.stringify(nameOf(spec))} flag: ${messageOf(error)}`);
     }

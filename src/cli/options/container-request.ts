@@ -4,7 +4,7 @@ import { RunError } from "../command.ts";
 import type { FlagValues } from "../flags/flag.ts";
 import { readEnvironment, readLabels } from "./files.ts";
 import { hostConfig } from "./host-config.ts";
-import { endpointSettings, isMac, parseNetwork } from "./networks.ts";
+import { endpointSettings, isMac, isUserDefined, parseNetwork } from "./networks.ts";
 import { parsePorts } from "./ports.ts";
 import { parseVolumes } from "./volumes.ts";
 
@@ -53,11 +53,10 @@ function health(flags: FlagValues): HealthConfig | undefined {
 
 /** Endpoint settings by network; the flags without a network belong to the first one. */
 function endpoints(flags: FlagValues): { mode: string; settings: Record<string, EndpointSettings> } {
-  const attachments = [...flags.list("network"), ...flags.list("net")].map(parseNetwork);
+  const attachments = flags.list("network").map(parseNetwork);
   const first = attachments[0] ?? parseNetwork("default");
   const links = flags.list("link");
-  const aliases = [...flags.list("network-alias"), ...flags.list("net-alias")];
-  const userDefined = !["default", "bridge", "host", "none"].includes(first.target) && !first.target.startsWith("container:");
+  const aliases = flags.list("network-alias");
   const clash = (flag: string, what: string): Error =>
     invalidParameter(`conflicting options: cannot specify both --${flag} and per-network ${what}`);
   if (aliases.length > 0 && first.aliases.length > 0) throw clash("network-alias", "alias");
@@ -66,9 +65,9 @@ function endpoints(flags: FlagValues): { mode: string; settings: Record<string, 
   if (flags.string("ip6") !== "" && first.ipv6 !== "") throw clash("ip6", "IPv6 address");
   if (flags.string("mac-address") !== "" && first.mac !== "") throw clash("mac-address", "MAC address");
   if (flags.list("link-local-ip").length > 0 && first.linkLocal.length > 0) throw clash("link-local-ip", "link-local IP addresses");
-  if (aliases.length > 0 && !userDefined) throw invalidParameter("network-scoped aliases are only supported for user-defined networks");
   first.aliases.push(...aliases);
-  if (userDefined) first.links.push(...links);
+  // On the default network a link is the container's, not the endpoint's.
+  if (isUserDefined(first.target)) first.links.push(...links);
   first.ipv4 ||= flags.string("ip");
   first.ipv6 ||= flags.string("ip6");
   first.mac ||= flags.string("mac-address");
@@ -81,6 +80,8 @@ function endpoints(flags: FlagValues): { mode: string; settings: Record<string, 
     // A plain name is the network mode alone; Docker's client does name the default network.
     if (attachments.length !== 1 || Object.keys(endpoint).length > 0) settings[attachment.target] = endpoint;
   }
+  if (new Set(attachments.map(({ target }) => isUserDefined(target))).size > 1)
+    throw invalidParameter("conflicting options: cannot attach both user-defined and non-user-defined network-modes");
   return { mode: first.target, settings };
 }
 

@@ -193,7 +193,7 @@ export function hostConfig(flags: FlagValues, given: Given): HostConfig {
     ...filled("CapDrop", capabilities(flags.list("cap-drop"))),
     CgroupnsMode: flags.string("cgroupns") as "private",
     Dns: [...flags.list("dns")],
-    DnsOptions: [...flags.list("dns-option"), ...flags.list("dns-opt")],
+    DnsOptions: [...flags.list("dns-option")],
     DnsSearch: [...flags.list("dns-search")],
     ...filled("ExtraHosts", flags.list("add-host")),
     ...filled("GroupAdd", flags.list("group-add")),

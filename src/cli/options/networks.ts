@@ -1,4 +1,3 @@
-import { isIP } from "node:net";
 import type { EndpointSettings } from "../../spec/spec.ts";
 import { csvFields } from "./csv.ts";
 
@@ -27,9 +26,10 @@ const none = (target: string): NetworkAttachment => ({
   gatewayPriority: 0,
 });
 
+/** Keys are taken in any case, as docker does. docker also makes the values small, and then finds no network `Web`: here they stay. */
 function option(attachment: NetworkAttachment, text: string): void {
   const equals = text.indexOf("=");
-  if (equals < 0) throw new Error(`invalid field ${text}`);
+  if (equals < 1) throw new Error(`invalid field ${text.toLowerCase()}`);
   const key = text.slice(0, equals).trim().toLowerCase();
   const value = text.slice(equals + 1).trim();
   switch (key) {
@@ -42,27 +42,23 @@ function option(attachment: NetworkAttachment, text: string): void {
     case "driver-opt": {
       const at = value.indexOf("=");
       if (at < 1) throw new Error("invalid key value pair format in driver options");
-      attachment.driverOptions[value.slice(0, at).trim().toLowerCase()] = value.slice(at + 1).trim();
+      attachment.driverOptions[value.slice(0, at).trim()] = value.slice(at + 1).trim();
       return;
     }
     case "ip":
-      if (isIP(value) !== 4) throw new Error(`invalid ipv4 address: ${value}`);
       attachment.ipv4 = value;
       return;
     case "ip6":
-      if (isIP(value) !== 6) throw new Error(`invalid ipv6 address: ${value}`);
       attachment.ipv6 = value;
       return;
     case "mac-address":
-      if (!isMac(value)) throw new Error(`${value} is not a valid mac address`);
       attachment.mac = value;
       return;
     case "link-local-ip":
-      if (isIP(value) === 0) throw new Error(`invalid link-local ip address: ${value}`);
       attachment.linkLocal.push(value);
       return;
     case "gw-priority":
-      if (!/^-?\d+$/.test(value)) throw new Error(`invalid gw-priority: strconv.Atoi: parsing ${JSON.stringify(value)}: invalid syntax`);
+      if (!/^[+-]?\d+$/.test(value)) throw new Error(`invalid gw-priority (${value}): invalid syntax`);
       attachment.gatewayPriority = Number(value);
       return;
     default:
@@ -70,12 +66,16 @@ function option(attachment: NetworkAttachment, text: string): void {
   }
 }
 
-export const isMac = (text: string): boolean => /^[0-9a-f]{2}([:-][0-9a-f]{2}){5}$/i.test(text);
+/** Go's forms of hardware addresses: 6, 8 or 20 bytes between colons or hyphens, or two by two between dots. */
+export const isMac = (text: string): boolean => {
+  const bytes = /^[0-9a-f]{2}(?:(:)[0-9a-f]{2}(?:\1[0-9a-f]{2})*|(-)[0-9a-f]{2}(?:\2[0-9a-f]{2})*)$/i.test(text);
+  const pairs = /^[0-9a-f]{4}(?:\.[0-9a-f]{4})+$/i.test(text);
+  return (bytes || pairs) && [6, 8, 20].includes(text.replaceAll(/[^0-9a-f]/gi, "").length / 2);
+};
 
 /** @throws Error with Docker's wording */
 export function parseNetwork(text: string): NetworkAttachment {
-  const simple = !/^\w+=/.test(text) && !text.includes(",");
-  if (simple) return none(text);
+  if (!/\w=\w/.test(text)) return none(text);
   const attachment = none("");
   for (const one of csvFields(text)) option(attachment, one);
   if (attachment.target === "") throw new Error("network name/id is not specified");
@@ -87,9 +87,16 @@ export function checkNetwork(text: string): string {
   return text;
 }
 
-/** The endpoint's settings in the API's form. */
+const reserved: ReadonlySet<string> = new Set(["default", "bridge", "host", "none"]);
+
+export const isUserDefined = (target: string): boolean => !reserved.has(target) && !target.startsWith("container:");
+
+/** The endpoint's settings in the API's form. @throws Error with Docker's wording */
 export function endpointSettings(attachment: NetworkAttachment): EndpointSettings {
-  const { aliases, links, driverOptions, ipv4, ipv6, linkLocal, mac, gatewayPriority } = attachment;
+  const { target, aliases, links, driverOptions, ipv4, ipv6, linkLocal, mac, gatewayPriority } = attachment;
+  if (target.trim() === "") throw new Error("no name set for network");
+  if (!isUserDefined(target) && aliases.length > 0) throw new Error("network-scoped aliases are only supported for user-defined networks");
+  if (mac !== "" && !isMac(mac.trim())) throw new Error(`${mac} is not a valid mac address`);
   const ipam = {
     ...(ipv4 === "" ? {} : { IPv4Address: ipv4 }),
     ...(ipv6 === "" ? {} : { IPv6Address: ipv6 }),

@@ -69,11 +69,33 @@ export const goFieldNames: readonly (readonly [field: string, name: string])[] =
 
 export const absentVolumeFields: Readonly<Record<string, unknown>> = { ClusterVolume: null, CreatedAt: "", Status: {}, UsageData: null };
 
+export const absentNetworkFields: Readonly<Record<string, unknown>> = { Peers: [], Services: {} };
+
+type StructField = readonly [name: string, json: string, empty: unknown];
+
+const plain = (names: string): StructField[] => names.split(" ").map((name) => [name, name, ""] as const);
+const binding: readonly StructField[] = [
+  ["HostIP", "HostIp", ""],
+  ["HostPort", "HostPort", ""],
+];
+
+/** Structs that templates print as a whole, by path: each field's name in Go and in JSON, and its value when it is left out. */
+export const goStructFields: Readonly<Record<string, readonly StructField[]>> = {
+  IPAM: plain("Driver Options Config"),
+  "IPAM.Config.*": [...plain("Subnet IPRange Gateway"), ["AuxAddress", "AuxiliaryAddresses", "map"]],
+  "Containers.*": plain("Name EndpointID MacAddress IPv4Address IPv6Address"),
+  ConfigFrom: plain("Network"),
+  "HostConfig.PortBindings.*.*": binding,
+  "NetworkSettings.Ports.*.*": binding,
+};
+
 /** Maps of the answers, by path. */
 export const goMapFields: ReadonlySet<string> = new Set([
   "Labels",
   "Options",
   "Containers",
+  "IPAM.Options",
+  "IPAM.Config.*.AuxiliaryAddresses",
   "Config.Labels",
   "Config.Volumes",
   "Config.ExposedPorts",
@@ -86,6 +108,7 @@ export const goMapFields: ReadonlySet<string> = new Set([
   "HostConfig.Sysctls",
   "HostConfig.Tmpfs",
   "NetworkSettings.Networks",
+  "NetworkSettings.Networks.*.DriverOpts",
   "NetworkSettings.Ports",
 ]);
 
@@ -126,5 +149,10 @@ export const goLists: ReadonlySet<string> = new Set([
   "HostConfig.VolumesFrom",
   "NetworkSettings.SecondaryIPAddresses",
   "NetworkSettings.SecondaryIPv6Addresses",
+  "IPAM.Config",
+  "NetworkSettings.Networks.*.Aliases",
+  "NetworkSettings.Networks.*.DNSNames",
+  "NetworkSettings.Networks.*.Links",
+  "NetworkSettings.Ports.*",
   "RootFS.Layers",
 ]);

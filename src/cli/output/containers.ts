@@ -93,6 +93,7 @@ export const showLabels = (labels: Readonly<Record<string, string>> | null | und
 
 export const containerShape: ListShape<ContainerSummary> = {
   typeName: "formatter.ContainerContext",
+  failure: "failed to execute template",
   table: "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}",
   quiet: "{{.ID}}",
   raw: [

@@ -1,11 +1,14 @@
 import { invalidParameter, messageOf } from "../../base/errors.ts";
 import { Computed, compileTemplate, type Template } from "../template/template.ts";
+import { asGoMap } from "../template/values.ts";
 import { alignTable } from "./table.ts";
 
 /** How a kind of list is shown. */
 export interface ListShape<Item> {
   /** Go's name of the context type, for messages. */
   readonly typeName: string;
+  /** What a message about a wrong field begins with, unless it is what most lists have. */
+  readonly failure?: string;
   /** Column heads by field. */
   readonly headers: Readonly<Record<string, string>>;
   readonly table: string;
@@ -56,6 +59,9 @@ function plainColumns(source: string): string[] | undefined {
   return /^\{\{\.\w+\}\}(?:\t\{\{\.\w+\}\})*$/.test(source) ? source.slice(3, -2).split("}}\t{{.") : undefined;
 }
 
+/** A label's column is called as the last part of its name. */
+const labelHeader = (name: unknown): string => (String(name).split(".").at(-1) ?? "").replaceAll(/[-_]/g, " ");
+
 /** The whole text of a list, ready to be printed. */
 export function formatList<Item>(shape: ListShape<Item>, items: readonly Item[], options: ListOptions): string {
   // The usual tables need no template engine, whose first use costs as much as asking the daemon.
@@ -74,9 +80,9 @@ export function formatList<Item>(shape: ListShape<Item>, items: readonly Item[],
     try {
       text += `${template.execute(new Computed(shape.typeName, shape.fields(item, options.truncate)))}\n`;
     } catch (error) {
-      throw invalidParameter(`failed to execute template: ${messageOf(error)}`, error);
+      throw invalidParameter(`${shape.failure ?? "template parsing error"}: ${messageOf(error)}`, error);
     }
   }
   if (!table) return text;
-  return alignTable(`${template.execute({ ...shape.headers })}\n${text}`);
+  return alignTable(`${template.execute(asGoMap({ ...shape.headers, Label: labelHeader }))}\n${text}`);
 }

@@ -1,13 +1,16 @@
-import { asGoMap, isRecord, Nil } from "../template/values.ts";
+import { asGoMap, asGoStruct, GoTime, isRecord, Nil } from "../template/values.ts";
 import {
   absentContainerFields,
   absentImageFields,
+  absentNetworkFields,
   absentVolumeFields,
   goFieldNames,
   goLists,
   goMapFields,
+  goStructFields,
   imageConfigFields,
 } from "./absent-fields-table.ts";
+import { goTimeString } from "./text.ts";
 
 /**
  * Gives a parsed answer the types that Docker's client has for it, so that a template prints as it does
@@ -15,10 +18,26 @@ import {
  */
 function typed(value: unknown, path: string): unknown {
   if (value === null) return goLists.has(path) ? new Nil("[]") : goMapFields.has(path) ? new Nil("map[]") : null;
+  if (Array.isArray(value)) return value.map((one) => typed(one, `${path}.*`));
   if (!isRecord(value)) return value;
-  const entries = Object.entries(value).map(([key, one]) => [key, typed(one, path === "" ? key : `${path}.${key}`)] as const);
-  const object = Object.fromEntries(entries);
-  return goMapFields.has(path) ? asGoMap(object) : object;
+  const isMap = goMapFields.has(path);
+  const inner = (key: string): string => (path === "" ? key : `${path}.${isMap ? "*" : key}`);
+  const object = Object.fromEntries(Object.entries(value).map(([key, one]) => [key, typed(one, inner(key))] as const));
+  return isMap ? asGoMap(object) : asStruct(object, path);
+}
+
+/** Fields that the document leaves out, or names otherwise, are there for templates alone. */
+function asStruct(object: Record<string, unknown>, path: string): Record<string, unknown> {
+  const fields = goStructFields[path];
+  if (fields === undefined) return object;
+  for (const [name, json, empty] of fields) {
+    if (Object.hasOwn(object, name)) continue;
+    hide(object, name, Object.hasOwn(object, json) ? object[json] : empty === "map" ? new Nil("map[]") : empty);
+  }
+  return asGoStruct(
+    object,
+    fields.map(([name]) => name),
+  );
 }
 
 export type InspectedKind = "container" | "image" | "network" | "volume" | "context";
@@ -50,6 +69,8 @@ export function typedValue(kind: InspectedKind, json: string): unknown {
   const value = typed(image ? { ...document, Config: imageConfig(document["Config"]) } : document, "");
   // Docker's own name of the field; templates use both.
   if (isRecord(value) && "Id" in value) hide(value, "ID", value["Id"]);
+  if (kind === "network" && isRecord(value) && typeof value["Created"] === "string")
+    value["Created"] = new GoTime(value["Created"], goTimeString(value["Created"]));
   const mounts = kind === "container" && isRecord(value) ? value["Mounts"] : undefined;
   if (Array.isArray(mounts))
     for (const mount of mounts)
@@ -60,7 +81,7 @@ export function typedValue(kind: InspectedKind, json: string): unknown {
 const absentFields: Readonly<Record<InspectedKind, Readonly<Record<string, unknown>>>> = {
   container: absentContainerFields,
   image: absentImageFields,
-  network: {},
+  network: absentNetworkFields,
   volume: absentVolumeFields,
   context: {},
 };

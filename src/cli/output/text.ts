@@ -38,3 +38,13 @@ export function goTimeNanos(nanos: bigint): string {
 
 /** Local time as RFC 3339 without a fraction. */
 export const goTimeSeconds = (date: Date): string => goTimeNanos(BigInt(date.getTime()) * 1_000_000n).replace(/\.\d{9}/, "");
+
+/** RFC 3339 as Go prints the time that it read from it: `2026-11-21 13:05:59.5 +0000 UTC`. */
+export function goTimeString(text: string): string {
+  const [, day = "", clock = "", fraction = "", zone = "Z"] = /^(.*)T([\d:]+)(\.\d+)?(Z|[+-]\d\d:\d\d)$/.exec(text) ?? [];
+  if (day === "") return text;
+  const offset = zone === "Z" ? "+0000" : zone.replace(":", "");
+  const date = new Date(text);
+  const isLocal = zone !== "Z" && goTimeNanos(BigInt(date.getTime()) * 1_000_000n).endsWith(zone);
+  return `${day} ${clock}${fraction.replace(/\.?0+$/, "")} ${offset} ${zone === "Z" ? "UTC" : isLocal ? zoneName(date) : offset}`;
+}

@@ -143,7 +143,15 @@ class Run {
     if (first.kind === "function") return this.#function(first, rest, dot, final);
     const value = this.#operand(first, dot);
     const extra = final === none ? [] : [final];
-    if (typeof value === "function") return value(...rest.map((operand) => this.#operand(operand, dot)), ...extra);
+    if (typeof value === "function") {
+      const args = [...rest.map((operand) => this.#operand(operand, dot)), ...extra];
+      if (args.length !== value.length) {
+        const name = first.text.slice(first.text.lastIndexOf(".") + 1);
+        const count = `want ${value.length} got ${args.length}`;
+        throw invalidParameter(`template: :1:2: executing "" at <${first.text}>: wrong number of args for ${name}: ${count}`);
+      }
+      return value(...args);
+    }
     if (rest.length > 0 || extra.length > 0)
       throw invalidParameter(`template: :1:2: executing "" at <${first.text}>: can't give argument to non-function ${first.text}`);
     return value;

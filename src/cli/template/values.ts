@@ -35,7 +35,12 @@ export class Computed {
 }
 
 export const isRecord = (value: unknown): value is Record<string, unknown> =>
-  value !== null && typeof value === "object" && !Array.isArray(value) && !(value instanceof Computed) && !(value instanceof Nil);
+  value !== null &&
+  typeof value === "object" &&
+  !Array.isArray(value) &&
+  !(value instanceof Computed) &&
+  !(value instanceof Nil) &&
+  !(value instanceof GoTime);
 
 /** A nil list or map of Go: prints as an empty one, is JSON's null. */
 export class Nil {
@@ -48,6 +53,29 @@ export class Nil {
   toJSON(): null {
     return null;
   }
+}
+
+/** A time: prints as Go prints one, and is its text in JSON. */
+export class GoTime {
+  readonly text: string;
+  readonly shown: string;
+
+  constructor(text: string, shown: string) {
+    this.text = text;
+    this.shown = shown;
+  }
+
+  toJSON(): string {
+    return this.text;
+  }
+}
+
+/** Go's structs, with their fields in order: they print as their values alone. */
+const goStructs: WeakMap<object, readonly string[]> = new WeakMap();
+
+export function asGoStruct(value: Record<string, unknown>, fields: readonly string[]): Record<string, unknown> {
+  goStructs.set(value, fields);
+  return value;
 }
 
 /** Go's maps: a key that is not there is no error, and JSON has the keys in order. */
@@ -74,7 +102,7 @@ export function isTrue(value: unknown): boolean {
 export function show(value: unknown): string {
   if (value === undefined) return "<no value>";
   if (value === null) return "<nil>";
-  if (value instanceof Nil) return value.shown;
+  if (value instanceof Nil || value instanceof GoTime) return value.shown;
   if (typeof value === "string") return value;
   if (typeof value === "number") return showNumber(value);
   if (Array.isArray(value)) return `[${value.map((one) => show(one)).join(" ")}]`;
@@ -83,6 +111,8 @@ export function show(value: unknown): string {
       .map((one) => show(one))
       .join(" ")}}`;
   if (isRecord(value)) {
+    const fields = goStructs.get(value);
+    if (fields !== undefined) return `{${fields.map((name) => show(value[name] ?? null)).join(" ")}}`;
     const parts = Object.keys(value)
       .sort()
       .map((key) => `${key}:${show(value[key])}`);

@@ -8,7 +8,7 @@ import { formatList, type ListShape } from "../output/format-list.ts";
 import { ellipsis, goTimeSeconds } from "../output/text.ts";
 
 const shape = (human: boolean): ListShape<HistoryResponseItem> => ({
-  typeName: "formatter.historyContext",
+  typeName: "image.historyContext",
   table: human
     ? "{{.ID}}\t{{.CreatedSince}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}"
     : "{{.ID}}\t{{.CreatedAt}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}",

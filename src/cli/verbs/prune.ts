@@ -42,6 +42,17 @@ export const images: Command = {
   },
 };
 
+export const networks: Command = {
+  ...noArguments,
+  flags: [pruneFilterFlag, forceFlag],
+  run: (context, flags) =>
+    pruneObjects(context, [{ kind: "networks", filters: filtersQuery(flags) }], {
+      force: flags.bool("force"),
+      warning: "WARNING! This will remove all custom networks not used by at least one container.",
+      space: false,
+    }),
+};
+
 export const volumes: Command = {
   ...noArguments,
   flags: [

@@ -7,7 +7,8 @@ import { inspectObjects, sortedJson } from "../inspect-objects.ts";
 import { volumePath } from "../object-paths.ts";
 import { pairsToMap } from "../options/files.ts";
 import { formatList } from "../output/format-list.ts";
-import { byName, volumeShape } from "../output/volumes.ts";
+import { byName } from "../output/natural-order.ts";
+import { volumeShape } from "../output/volumes.ts";
 
 /** A map that has nothing in it is not sent: `inspect` then shows null. */
 const mapOf = (pairs: readonly string[]): Record<string, string> | undefined => (pairs.length === 0 ? undefined : pairsToMap(pairs));
