@@ -32,6 +32,13 @@ export class HostPorts {
     return true;
   }
 
+  /** Takes what is in use, whatever else is given out. Idempotent. */
+  claim(protocol: Protocol, address: string, port: number): void {
+    const key = protocolBits[protocol] | port;
+    const addresses = this.#taken.get(key) ?? [];
+    if (!addresses.includes(address)) this.#taken.set(key, [...addresses, address]);
+  }
+
   /** All of them or none. @returns the one that is given out already, undefined when all are taken */
   takeAll(protocol: Protocol, addresses: readonly string[], port: number): string | undefined {
     for (const [index, address] of addresses.entries()) {

@@ -1,5 +1,5 @@
 import { invalidParameter } from "../base/base.ts";
-import type { HostOp, HostPort } from "../kernel/kernel.ts";
+import type { HostOp } from "../kernel/kernel.ts";
 import type { PublishedPort } from "./firewall.ts";
 import type { HostPorts } from "./host-ports.ts";
 import { isFixed, type PortWish } from "./port-bindings.ts";
@@ -12,6 +12,8 @@ export interface PortEnd {
   readonly bridge: string;
   /** Gateway mode `routed`: other hosts reach the container's own address, and no port of the host is taken. */
   readonly routed?: boolean;
+  /** The network trusts interfaces: see {@link PublishedPort.direct}. */
+  readonly direct?: boolean;
 }
 
 /** The ends of a container, by IP version. */
@@ -22,124 +24,130 @@ export interface PortEnds {
   readonly relayAll?: boolean;
 }
 
-/** Takes a port for each wish, all or none. @throws Error with Docker's wording of the clash */
+export const inUseFor = (wishes: readonly PortWish[]): PortInUse =>
+  portInUseFor(wishes.reduce((count, wish) => (isFixed(wish) ? count : count + 1), 0));
+
+/** Takes a port for each wish, all or none. @throws Error with Docker's wording of the clash, InvalidParameter */
 export async function takePorts(
   hostPorts: HostPorts,
   wishes: readonly PortWish[],
   ends: PortEnds,
-  inUse: PortInUse = portInUseFor(wishes.filter((wish) => !isFixed(wish)).length),
-): Promise<PublishedPort[]> {
-  const taken: PublishedPort[] = [];
+  inUse: PortInUse = inUseFor(wishes),
+): Promise<readonly PublishedPort[]> {
+  const taking = new Taking(hostPorts, ends);
   try {
-    for (const wish of wishes) {
-      const places = placesOf(wish, ends);
-      const addresses = places.filter(({ routed }) => routed !== true).map(({ hostAddress }) => hostAddress);
-      const hostPort =
-        addresses.length === 0 ? 0 : takeFixed(hostPorts, wish, addresses) || (await choose(hostPorts, wish, addresses, inUse));
-      for (const place of places) taken.push({ ...place, hostPort: place.routed === true ? 0 : hostPort });
-    }
-    return taken;
+    return await taking.choose(taking.takeFixed(wishes), inUse);
   } catch (error) {
-    releasePorts(hostPorts, taken);
+    releasePorts(hostPorts, taking.taken);
     throw error;
   }
 }
 
-type Place = Omit<PublishedPort, "hostPort">;
+export type Place = Omit<PublishedPort, "hostPort">;
+
+export const containerKey = (port: Place): string => `${port.containerAddress} ${port.containerPort}/${port.protocol}`;
+
+/** Ports that are being taken, by wish. Whoever makes one gives `taken` back when it comes to nothing. */
+export class Taking {
+  readonly #hostPorts: HostPorts;
+  readonly #ends: PortEnds;
+  /** The containers' ports that are opened at their own addresses: once each. */
+  readonly #opened: Set<string>;
+  readonly taken: PublishedPort[] = [];
+
+  constructor(hostPorts: HostPorts, ends: PortEnds, kept: readonly PublishedPort[] = []) {
+    this.#hostPorts = hostPorts;
+    this.#ends = ends;
+    this.#opened = new Set(kept.filter((port) => port.direct ?? port.routed).map(containerKey));
+  }
+
+  /** Whether another program has one is found out by the monitor, which binds and keeps it. @returns the wishes that leave the choice to us */
+  takeFixed(wishes: readonly PortWish[]): PortWish[] {
+    return wishes.filter((wish) => {
+      const places = placesOf(wish, this.#ends);
+      const addresses = heldAddresses(places);
+      if (addresses.length > 0) {
+        if (wish.hostPorts === undefined || !isFixed(wish)) return true;
+        const clash = this.#hostPorts.takeAll(wish.protocol, addresses, wish.hostPorts[0]);
+        if (clash !== undefined) throw new Error(`Bind for ${clash}:${wish.hostPorts[0]} failed: port is already allocated`);
+      }
+      this.#add(places, wish.hostPorts?.[0] ?? 0);
+      return false;
+    });
+  }
+
+  /** @returns all that is taken */
+  async choose(wishes: readonly PortWish[], inUse: PortInUse): Promise<readonly PublishedPort[]> {
+    for (const wish of wishes) {
+      const places = placesOf(wish, this.#ends);
+      const port = await this.#hostPorts.choose(wish.protocol, heldAddresses(places), inUse, wish.hostPorts);
+      if (port === undefined) throw new Error("all ports are allocated");
+      this.#add(places, port);
+    }
+    return this.taken;
+  }
+
+  #add(places: readonly Place[], hostPort: number): void {
+    for (const place of places) {
+      const { direct, ...port } = place;
+      if (direct !== true && port.routed !== true) {
+        this.taken.push({ ...place, hostPort });
+        continue;
+      }
+      const opens = !this.#opened.has(containerKey(place));
+      this.#opened.add(containerKey(place));
+      if (direct === true) this.taken.push({ ...(opens ? place : port), hostPort });
+      else if (opens) this.taken.push({ ...port, hostPort: 0 });
+    }
+  }
+}
+
+function heldAddresses(places: readonly Place[]): string[] {
+  const addresses: string[] = [];
+  for (const { hostAddress, routed } of places) if (routed !== true) addresses.push(hostAddress);
+  return addresses;
+}
 
 /** Each address of a wish with the end that it leads to. */
-function placesOf(wish: PortWish, ends: PortEnds): Place[] {
+export function placesOf(wish: PortWish, ends: PortEnds): Place[] {
+  const places: Place[] = [];
+  for (const hostAddress of wish.hostAddresses) {
+    const place = placeOf(wish, hostAddress, ends);
+    if (place !== undefined) places.push(place);
+  }
+  return places;
+}
+
+function placeOf(wish: PortWish, hostAddress: string, ends: PortEnds): Place | undefined {
   const { protocol, containerPort } = wish;
-  return wish.hostAddresses.flatMap((hostAddress): Place[] => {
-    const own = hostAddress.includes(":") ? ends.ipv6 : ends.ipv4;
-    const end = own ?? ends.ipv4 ?? ends.ipv6;
-    if (end === undefined) return [];
-    const place = { protocol, hostAddress, containerAddress: end.address, containerPort, bridge: end.bridge };
-    if (end.routed === true) return own === undefined ? [] : [{ ...place, routed: true }];
-    if (own !== undefined && ends.relayAll !== true) return [place];
-    if (protocol !== "sctp") return [{ ...place, relay: true }];
-    // Nobody asked for this address by name: the other one will do.
-    if (own === undefined && wish.hostAddresses.length > 1) return [];
-    throw invalidParameter(`cannot publish ${containerPort}/sctp on ${hostAddress}: SCTP is not passed on from there to ${end.address}`);
-  });
-}
-
-/** @returns 0 when the port is to be chosen. Whether another program has it is found out by the monitor, which binds and keeps it. */
-function takeFixed(hostPorts: HostPorts, wish: PortWish, addresses: readonly string[]): number {
-  if (wish.hostPorts === undefined || !isFixed(wish)) return 0;
-  const [port] = wish.hostPorts;
-  const clash = hostPorts.takeAll(wish.protocol, addresses, port);
-  if (clash !== undefined) throw new Error(`Bind for ${clash}:${port} failed: port is already allocated`);
-  return port;
-}
-
-async function choose(hostPorts: HostPorts, wish: PortWish, addresses: readonly string[], inUse: PortInUse): Promise<number> {
-  const port = await hostPorts.choose(wish.protocol, addresses, inUse, wish.hostPorts);
-  if (port === undefined) throw new Error("all ports are allocated");
-  return port;
+  const own = hostAddress.includes(":") ? ends.ipv6 : ends.ipv4;
+  const end = own ?? ends.ipv4 ?? ends.ipv6;
+  if (end === undefined) return undefined;
+  const place = { protocol, hostAddress, containerAddress: end.address, containerPort, bridge: end.bridge };
+  if (end.routed === true) return own === undefined ? undefined : { ...place, routed: true };
+  if (own !== undefined && ends.relayAll !== true) return end.direct === true ? { ...place, direct: true } : place;
+  if (protocol !== "sctp") return { ...place, relay: true };
+  // Nobody asked for this address by name: the other one will do.
+  if (own === undefined && wish.hostAddresses.length > 1) return undefined;
+  throw invalidParameter(`cannot publish ${containerPort}/sctp on ${hostAddress}: SCTP is not passed on from there to ${end.address}`);
 }
 
 /** For a plan: the ports of the host that the container's monitor is to hold, and what to do with what comes in there. */
 export function holdPorts(ports: readonly PublishedPort[]): HostOp[] {
-  return ports.flatMap((port): HostOp[] => {
-    if (port.routed === true) return [];
+  const ops: HostOp[] = [];
+  for (const port of ports) {
+    if (port.routed === true) continue;
     const hold = { op: "bind-port", protocol: port.protocol, address: port.hostAddress, port: port.hostPort } as const;
-    return [port.relay === true ? { ...hold, relay: { address: port.containerAddress, port: port.containerPort } } : hold];
-  });
+    ops.push(port.relay === true ? { ...hold, relay: { address: port.containerAddress, port: port.containerPort } } : hold);
+  }
+  return ops;
 }
 
-/** The opposite, for a change of what a container has. */
-export function heldPorts(ports: readonly PublishedPort[]): HostPort[] {
-  return ports
-    .filter((port) => port.routed !== true)
-    .map((port) => ({ protocol: port.protocol, address: port.hostAddress, port: port.hostPort }));
-}
-
-/** Ports that an earlier daemon gave out. */
+/** Ports that were given out already: by an earlier daemon, or before a change. */
 export function claimPorts(hostPorts: HostPorts, ports: readonly PublishedPort[]): void {
-  for (const port of ports) if (port.routed !== true) hostPorts.take(port.protocol, port.hostAddress, port.hostPort);
+  for (const port of ports) if (port.routed !== true) hostPorts.claim(port.protocol, port.hostAddress, port.hostPort);
 }
 
 export function releasePorts(hostPorts: HostPorts, ports: readonly PublishedPort[]): void {
   for (const port of ports) if (port.routed !== true) hostPorts.release(port.protocol, port.hostAddress, port.hostPort);
-}
-
-export interface PortChange {
-  /** Published now and asked for still. */
-  readonly keep: readonly PublishedPort[];
-  /** For {@link takePorts}. */
-  readonly add: readonly PortWish[];
-  readonly remove: readonly PublishedPort[];
-}
-
-/** What is to be done so that a container that has `before` has what is wished. A port that was chosen stays. */
-export function portChange(before: readonly PublishedPort[], wishes: readonly PortWish[], ends: PortEnds): PortChange {
-  const left = Map.groupBy(before, (port) => `${port.containerPort}/${port.protocol}`);
-  const keep: PublishedPort[] = [];
-  const add: PortWish[] = [];
-  for (const wish of wishes) {
-    const key = `${wish.containerPort}/${wish.protocol}`;
-    const candidates = left.get(key) ?? [];
-    const addresses = placesOf(wish, ends).map(({ hostAddress }) => hostAddress);
-    const fitting = candidates.filter((port) => addresses.includes(port.hostAddress) && (port.routed === true || isWithin(port, wish)));
-    const kept = isFixed(wish) ? fitting : withOnePort(fitting, addresses.length);
-    keep.push(...kept);
-    left.set(
-      key,
-      candidates.filter((port) => !kept.includes(port)),
-    );
-    const missing = addresses.filter((address) => !kept.some((port) => port.hostAddress === address));
-    if (missing.length > 0) add.push({ ...wish, hostAddresses: missing });
-  }
-  return { keep, add, remove: [...left.values()].flat() };
-}
-
-function isWithin({ hostPort }: PublishedPort, { hostPorts: [first, last] = [1, 65535] }: PortWish): boolean {
-  return hostPort >= first && hostPort <= last;
-}
-
-/** All addresses of a wish have one port: what has not is chosen anew as a whole. */
-function withOnePort(ports: readonly PublishedPort[], count: number): readonly PublishedPort[] {
-  for (const alike of Map.groupBy(ports, ({ hostPort }) => hostPort).values()) if (alike.length === count) return alike;
-  return [];
 }

@@ -3,13 +3,15 @@ import { createSocket } from "node:dgram";
 import { createServer } from "node:net";
 import { describe, test } from "node:test";
 import fc from "fast-check";
+import type { HostOp } from "../kernel/kernel.ts";
 import type { PublishedPort } from "./firewall.ts";
 import { HostPorts } from "./host-ports.ts";
 import { parseHostAddress, publishAddresses } from "./port-address.ts";
 import { type PortWish, parsePort, portWishes } from "./port-bindings.ts";
+import { changePorts } from "./port-change.ts";
 import { type PortInUse, portInUse, portInUseFor, portsOfTable } from "./port-probe.ts";
 import { portSettings } from "./port-settings.ts";
-import { heldPorts, holdPorts, type PortEnds, portChange, releasePorts, takePorts } from "./port-taking.ts";
+import { holdPorts, type PortEnds, releasePorts, takePorts } from "./port-taking.ts";
 
 const both = ["0.0.0.0", "::"];
 const free: PortInUse = () => false;
@@ -200,11 +202,26 @@ describe("taking", () => {
     const ports = await take({ "80/tcp": [{ HostPort: "8080" }] }, ends, hostPorts);
     assert.deepEqual(shown(ports), ["0.0.0.0|0 172.17.0.2|80/tcp routed"]);
     assert.deepEqual(holdPorts(ports), []);
-    assert.deepEqual(heldPorts(ports), []);
     assert.ok(hostPorts.take("tcp", "0.0.0.0", 8080));
     assert.deepEqual(portSettings(ports, []), { "80/tcp": [{ HostIp: "0.0.0.0", HostPort: "" }] });
+    const twice = await take({ "80/tcp": [{ HostPort: "8080" }, { HostPort: "8081" }] }, ends, hostPorts);
+    assert.equal(twice.length, 1, "the container's port is opened once");
     const mixed = await take({ "80/tcp": [{}] }, { ...ends, ipv6: v6 });
     assert.deepEqual(shown(mixed), ["0.0.0.0|0 172.17.0.2|80/tcp routed", "::|40000 fd00::2|80/tcp"]);
+  });
+
+  test("what trusted interfaces reach directly is said once a port of the container's", async () => {
+    const ports = await take({ "80/tcp": [{ HostPort: "80" }, { HostPort: "81" }], "80/udp": [{}] }, { ipv4: { ...v4, direct: true } });
+    const direct = ports.map((port) => `${port.hostAddress}|${port.hostPort}/${port.protocol} ${port.direct ?? port.relay}`);
+    assert.deepEqual(direct, [
+      "0.0.0.0|80/tcp true",
+      "::|80/tcp true",
+      "0.0.0.0|81/tcp undefined",
+      "::|81/tcp true",
+      "0.0.0.0|40000/udp true",
+      "::|40000/udp true",
+    ]);
+    assert.equal(ports.filter((port) => port.direct).length, 2);
   });
 
   test("SCTP is not passed on", async () => {
@@ -238,43 +255,125 @@ describe("taking", () => {
       { op: "bind-port", protocol: "tcp", address: "0.0.0.0", port: 8080 },
       { op: "bind-port", protocol: "tcp", address: "::", port: 8080, relay: { address: "172.17.0.2", port: 80 } },
     ]);
-    assert.deepEqual(heldPorts(ports), [
-      { protocol: "tcp", address: "0.0.0.0", port: 8080 },
-      { protocol: "tcp", address: "::", port: 8080 },
-    ]);
   });
 });
 
 describe("changing", () => {
-  const ends = { ipv4: v4 };
-  const change = async (before: Parameters<typeof wishes>[0], after: Parameters<typeof wishes>[0]) => {
-    const ports = await takePorts(new HostPorts([40000, 40009]), wishes(before), ends, free);
-    const { keep, add, remove } = portChange(ports, wishes(after), ends);
-    const added = add.map((wish) => `${wish.hostAddresses.join(",")}|${wish.hostPorts?.join("-") ?? ""} ${wish.containerPort}`);
-    return { keep: shown(keep).length, add: added, remove: remove.map((port) => `${port.hostAddress}|${port.hostPort}`) };
+  type Bindings = Parameters<typeof wishes>[0];
+  const start = async (bindings: Bindings, ends: PortEnds) => {
+    const hostPorts = new HostPorts([40000, 40009]);
+    return { hostPorts, before: await takePorts(hostPorts, wishes(bindings), ends, free) };
   };
+  const at = (ports: readonly { address: string; port: number }[]): string[] => ports.map(({ address, port }) => `${address}|${port}`);
+  const holds = (ops: readonly HostOp[]): string[] => at(ops.filter((op) => op.op === "bind-port"));
+  const change = async (from: Bindings, to: Bindings, ends: PortEnds = { ipv4: v4, ipv6: v6 }) => {
+    const { hostPorts, before } = await start(from, ends);
+    const made = await changePorts(hostPorts, before, wishes(to), ends, free);
+    assert.deepEqual(made.after.filter((port) => before.includes(port)).length, made.after.length - made.added.length);
+    return { hold: holds(made.hold), release: at(made.release), added: made.added.length, removed: made.removed.length };
+  };
+  const nothing = { hold: [], release: [], added: 0, removed: 0 };
+  const one = { "80/tcp": [{ HostPort: "8080" }] };
 
   test("what is there stays, whoever chose it", async () => {
-    const same = { "80/tcp": [{ HostPort: "8080" }], "81/tcp": [{}], "82/tcp": [{ HostPort: "8000-8010" }], "83/udp": [{ HostIp: "::1" }] };
-    assert.deepEqual(await change(same, same), { keep: 7, add: [], remove: [] });
+    const same = { ...one, "81/tcp": [{}], "82/tcp": [{ HostPort: "8000-8010" }], "83/udp": [{ HostIp: "::1" }] };
+    for (const ends of [
+      { ipv4: v4 },
+      { ipv6: v6 },
+      { ipv4: v4, ipv6: v6 },
+      { ipv4: v4, relayAll: true },
+      { ipv4: { ...v4, routed: true } },
+    ])
+      assert.deepEqual(await change(same, same, ends), nothing);
     const sctp = { "9/sctp": [{}] };
-    assert.deepEqual(await change(sctp, sctp), { keep: 1, add: [], remove: [] });
+    assert.deepEqual(await change(sctp, sctp, { ipv4: v4 }), nothing);
   });
 
   test("more, fewer, others", async () => {
-    const one = { "80/tcp": [{ HostPort: "8080" }] };
-    assert.deepEqual(await change(one, { ...one, "81/tcp": [{}] }), { keep: 2, add: ["0.0.0.0,::| 81"], remove: [] });
-    assert.deepEqual(await change(one, {}), { keep: 0, add: [], remove: ["0.0.0.0|8080", "::|8080"] });
+    const held = (port: number): string[] => [`0.0.0.0|${port}`, `::|${port}`];
+    assert.deepEqual(await change(one, { ...one, "81/tcp": [{}] }), { ...nothing, hold: held(40000), added: 2 });
+    assert.deepEqual(await change(one, {}), { ...nothing, release: held(8080), removed: 2 });
     const twice = { "80/tcp": [{ HostPort: "8080" }, { HostPort: "8081" }] };
-    assert.deepEqual(await change(one, twice), { keep: 2, add: ["0.0.0.0,::|8081-8081 80"], remove: [] });
-    const local = { "80/tcp": [{ HostIp: "0.0.0.0", HostPort: "8080" }] };
-    assert.deepEqual(await change(one, local), { keep: 1, add: [], remove: ["::|8080"] });
-    assert.deepEqual(await change(local, one), { keep: 1, add: ["::|8080-8080 80"], remove: [] });
+    assert.deepEqual(await change(one, twice), { ...nothing, hold: held(8081), added: 2 });
+    assert.deepEqual(await change(twice, one), { ...nothing, release: held(8081), removed: 2 });
+    const any4 = { "80/tcp": [{ HostIp: "0.0.0.0", HostPort: "8080" }] };
+    assert.deepEqual(await change(one, any4), { ...nothing, release: ["::|8080"], removed: 1 });
+    assert.deepEqual(await change(any4, one), { ...nothing, hold: ["::|8080"], added: 1 });
     assert.deepEqual(await change({ "80/tcp": [{}] }, { "80/tcp": [{ HostPort: "9000-9001" }] }), {
-      keep: 0,
-      add: ["0.0.0.0,::|9000-9001 80"],
-      remove: ["0.0.0.0|40000", "::|40000"],
+      hold: held(9000),
+      release: held(40000),
+      added: 2,
+      removed: 2,
     });
+  });
+
+  test("a host port that goes to another of the container's ports, or to fewer of the host's addresses", async () => {
+    const other = { "81/tcp": [{ HostPort: "8080" }] };
+    assert.deepEqual(await change(one, other), { hold: [], release: [], added: 2, removed: 2 }, "the same sockets");
+    const relayed = { hold: ["::|8080"], release: ["::|8080"], added: 2, removed: 2 };
+    assert.deepEqual(await change(one, other, { ipv4: v4 }), relayed, "what is passed on is bound anew");
+    const local = { "80/tcp": [{ HostIp: "127.0.0.1", HostPort: "8080" }] };
+    const narrowed = { hold: ["127.0.0.1|8080"], release: ["0.0.0.0|8080", "::|8080"], added: 1, removed: 2 };
+    assert.deepEqual(await change(one, local), narrowed);
+  });
+
+  test("taken for good, or given back", async () => {
+    const ends = { ipv4: v4 };
+    for (const made of [true, false]) {
+      const { hostPorts, before } = await start(one, ends);
+      const step = await changePorts(
+        hostPorts,
+        before,
+        wishes({ "80/tcp": [{ HostIp: "127.0.0.1", HostPort: "8080" }, { HostPort: "9090" }] }),
+        ends,
+      );
+      const free = (address: string, port: number): boolean => {
+        const was = hostPorts.take("tcp", address, port);
+        if (was) hostPorts.release("tcp", address, port);
+        return was;
+      };
+      assert.deepEqual([free("::", 8080), free("127.0.0.2", 8080), free("::", 9090)], [false, false, false], "while it is under way");
+      if (made) step.commit();
+      else step.abandon();
+      assert.deepEqual([free("::", 8080), free("127.0.0.1", 8080), free("127.0.0.2", 8080)], [made, false, made]);
+      assert.equal(free("::", 9090), !made);
+      assert.deepEqual(
+        holds(step.undo.hold),
+        step.release.map(({ address, port }) => `${address}|${port}`),
+      );
+    }
+  });
+
+  test("a clash changes nothing", async () => {
+    const ends = { ipv4: v4 };
+    const { hostPorts, before } = await start(one, ends);
+    assert.ok(hostPorts.take("tcp", "0.0.0.0", 81));
+    await assert.rejects(changePorts(hostPorts, before, wishes({ "80/tcp": [{ HostPort: "90" }, { HostPort: "81" }] }), ends), {
+      message: "Bind for 0.0.0.0:81 failed: port is already allocated",
+    });
+    assert.ok(hostPorts.take("tcp", "0.0.0.0", 90));
+    assert.ok(!hostPorts.take("tcp", "0.0.0.0", 8080));
+  });
+
+  test("where the port goes that opened the container's, another does it", async () => {
+    const ends = { ipv4: { ...v4, direct: true } };
+    const bindings = {
+      "80/tcp": [
+        { HostIp: "0.0.0.0", HostPort: "8080" },
+        { HostIp: "0.0.0.0", HostPort: "8081" },
+      ],
+    };
+    const { hostPorts, before } = await start(bindings, ends);
+    assert.deepEqual(
+      before.map((port) => port.direct),
+      [true, undefined],
+    );
+    const step = await changePorts(hostPorts, before, wishes({ "80/tcp": [{ HostIp: "0.0.0.0", HostPort: "8081" }] }), ends);
+    assert.deepEqual(
+      step.after.map((port) => [port.hostPort, port.direct]),
+      [[8081, true]],
+    );
+    assert.deepEqual([step.removed.length, holds(step.hold), at(step.release)], [2, [], ["0.0.0.0|8080"]]);
   });
 });
 
