@@ -163,8 +163,8 @@ function planBridge(plan: Plan): Pick<PlannedNetwork, "pools" | "bridge"> {
   const { config, facts } = plan;
   const options: BridgeOptions = readBridgeOptions(config.options, plan.internal);
   const pools = plannedPools(plan, {
-    4: options.gatewayMode4 !== "isolated" && !(options.inhibitIPv4 && plan.internal),
-    6: options.gatewayMode6 !== "isolated",
+    4: options.gatewayMode[4] !== "isolated" && !(options.inhibitIPv4 && plan.internal),
+    6: options.gatewayMode[6] !== "isolated",
   });
   if (pools.length === 0) throw invalidParameter("IPv4 or IPv6 must be enabled");
   if (pools.length > 2 || (pools.length === 2 && new Set(pools.map(familyOfPool)).size === 1))

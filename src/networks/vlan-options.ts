@@ -2,9 +2,9 @@
 import { systemError } from "../base/base.ts";
 import { isDeviceName } from "./bridge-options.ts";
 
-export const macvlanModes = ["bridge", "vepa", "passthru", "private"] as const;
-export const ipvlanModes = ["l2", "l3", "l3s"] as const;
-export const ipvlanFlags = ["bridge", "private", "vepa"] as const;
+const macvlanModes = ["bridge", "vepa", "passthru", "private"] as const;
+const ipvlanModes = ["l2", "l3", "l3s"] as const;
+const ipvlanFlags = ["bridge", "private", "vepa"] as const;
 
 export type VlanMode =
   | { readonly driver: "macvlan"; readonly mode: (typeof macvlanModes)[number] }
