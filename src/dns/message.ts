@@ -10,6 +10,8 @@ export const classIn = 1;
 
 export const flags = { response: 0x8000, opcode: 0x7800, truncated: 0x0200, recursionDesired: 0x0100, checkingDisabled: 0x0010 } as const;
 export const recursionAvailable = 0x0080;
+/** AD: in a question, that the asker wants to know whether the answer is authentic. */
+export const authenticData = 0x0020;
 
 export interface Edns {
   /** What the asker takes over UDP, in bytes; at least {@link plainUdpLimit}. */
@@ -45,7 +47,7 @@ export const long = (message: Uint8Array, at: number): number => ((word(message,
  * Where the name at `at` ends; -1 if it is none. A pointer leads to before the name, and each further one to before the last:
  * so there is an end.
  */
-function nameEnd(message: Uint8Array, at: number): number {
+export function nameEnd(message: Uint8Array, at: number): number {
   let end = -1;
   let total = 1;
   let position = at;
@@ -102,7 +104,7 @@ export interface RecordHeader {
 }
 
 /** The record at `at`; undefined if it is none or is cut off. */
-function readRecord(message: Uint8Array, at: number): RecordHeader | undefined {
+export function readRecord(message: Uint8Array, at: number): RecordHeader | undefined {
   const fixed = nameEnd(message, at);
   if (fixed < 0 || fixed + 10 > message.length) return undefined;
   const data = fixed + 10;
