@@ -33,6 +33,8 @@ export interface LaunchPlan {
 
 /** A change to the network of a container that runs. Carried out in this order; where a step fails, the earlier ones stay: the caller sends their opposite. */
 export interface NetworkChangePlan {
+  /** Ports of `bind-port` not to be held any more; `prepare` may have one of them again. Ones that are not held are passed over. */
+  readonly release: readonly HostPort[];
   /** Ports to hold from now on. */
   readonly prepare: readonly HostOp[];
   /** On the host, with the container's namespace patched in. */
@@ -41,8 +43,6 @@ export interface NetworkChangePlan {
   readonly containerNetwork: readonly (NetlinkOp | Extract<InitOp, { op: "sysctl" }>)[];
   /** Open 127.0.0.11:53 if it is not open. */
   readonly dns: boolean;
-  /** Ports of `bind-port` not to be held any more. Ones that are not held are passed over. */
-  readonly release: readonly HostPort[];
   readonly networkCleanup: readonly HostOp[];
 }
 

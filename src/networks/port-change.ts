@@ -12,20 +12,25 @@ export interface PortChange {
   /** A port of the host may be among both, with another end. */
   readonly added: readonly PublishedPort[];
   readonly removed: readonly PublishedPort[];
-  /** For the change's plan, where the release comes first. */
-  readonly hold: readonly HostOp[];
-  readonly release: readonly HostPort[];
+  /** For the change's plan. */
+  readonly sockets: SocketChange;
   /** For the plan that takes it back. */
-  readonly undo: { readonly hold: readonly HostOp[]; readonly release: readonly HostPort[] };
+  readonly undo: SocketChange;
   /** The change is made: what is not published any more may be given to others. */
   commit(): void;
   /** It is not: what was taken for it may. */
   abandon(): void;
 }
 
+/** For the monitor, which lets go of ports before it holds others. */
+export interface SocketChange {
+  readonly release: readonly HostPort[];
+  readonly hold: readonly HostOp[];
+}
+
 /**
  * What is to be done so that a container that has `before` has what is wished; the ports for it are taken. A port that
- * was chosen stays.
+ * was chosen stays, also when the container's end of it is another than before.
  * @throws as `takePorts`
  */
 export async function changePorts(
@@ -37,15 +42,12 @@ export async function changePorts(
 ): Promise<PortChange> {
   const { keep, add, remove: removed } = compare(before, wishes, ends);
   const added = await takeInstead(hostPorts, new Taking(hostPorts, ends, keep), removed, add, inUse);
-  const hold = without(added, removed);
-  const letGo = without(removed, added);
   return {
     after: [...keep, ...added],
     added,
     removed,
-    hold: holdPorts(hold),
-    release: letGo.map(hostPortOf),
-    undo: { hold: holdPorts(letGo), release: hold.map(hostPortOf) },
+    sockets: { release: without(removed, added).map(hostPortOf), hold: holdPorts(without(added, removed)) },
+    undo: undoSockets(added, removed),
     commit() {
       releasePorts(hostPorts, removed);
       claimPorts(hostPorts, added);
@@ -77,6 +79,12 @@ async function takeInstead(
   }
 }
 
+/** Back to `removed`, however much of a change to `added` has come about. */
+export function undoSockets(added: readonly PublishedPort[], removed: readonly PublishedPort[]): SocketChange {
+  const back = without(removed, added);
+  return { release: [...without(added, removed), ...back].map(hostPortOf), hold: holdPorts(back) };
+}
+
 const hostPortOf = ({ protocol, hostAddress, hostPort }: PublishedPort): HostPort => ({ protocol, address: hostAddress, port: hostPort });
 
 /** Those of `ports` whose sockets are not as they are for `others`. What is not passed on needs the same socket whatever it leads to. */
@@ -98,30 +106,49 @@ function compare(before: readonly PublishedPort[], wishes: readonly PortWish[], 
   const add: PortWish[] = [];
   for (const wish of wishes) {
     const key = `${wish.containerPort}/${wish.protocol}`;
+    const candidates = left.get(key) ?? [];
     const places = placesOf(wish, ends);
-    const candidates = (left.get(key) ?? []).filter((port) => places.some((place) => isAt(port, place)));
-    const fitting = candidates.filter((port) => port.routed === true || isWithin(port, wish));
-    const kept = isFixed(wish) ? fitting : withOnePort(fitting, places.length);
+    const found = placesFound(wish, places, candidates);
+    const kept = places.flatMap((place) => {
+      const port = found.get(place.hostAddress);
+      return port !== undefined && isSame(port, place) ? [port] : [];
+    });
     keep.push(...kept);
-    left.set(key, left.get(key)?.filter((port) => !kept.includes(port)) ?? []);
-    const missing = places.filter((place) => !kept.some((port) => isAt(port, place)));
-    if (missing.length > 0) add.push({ ...wish, hostAddresses: missing.map(({ hostAddress }) => hostAddress) });
+    left.set(
+      key,
+      candidates.filter((port) => !kept.includes(port)),
+    );
+    const missing = places.map(({ hostAddress }) => hostAddress).filter((address) => !kept.some((port) => port.hostAddress === address));
+    if (missing.length > 0) add.push(againAs({ ...wish, hostAddresses: missing }, [...found.values()][0]));
   }
   return openedAnew({ keep, add, remove: [...left.values()].flat() });
 }
 
-function isAt(port: PublishedPort, place: Place): boolean {
-  return port.hostAddress === place.hostAddress && port.containerAddress === place.containerAddress && port.relay === place.relay;
+/** Its host port, if it has one, goes on to be the wish's. */
+function againAs(wish: PortWish, port: PublishedPort | undefined): PortWish {
+  return port === undefined || port.routed === true ? wish : { ...wish, hostPorts: [port.hostPort, port.hostPort] };
+}
+
+/** By host address, what is published that a wish asks for, wherever it leads to. All have one port: what has not is chosen anew as a whole. */
+function placesFound(wish: PortWish, places: readonly Place[], candidates: readonly PublishedPort[]): Map<string, PublishedPort> {
+  const addresses = new Set(places.map(({ hostAddress }) => hostAddress));
+  const fitting = candidates.filter((port) => addresses.has(port.hostAddress) && (port.routed === true || isWithin(port, wish)));
+  for (const alike of Map.groupBy(fitting, ({ hostPort }) => hostPort).values())
+    if (isFixed(wish) || alike.length === places.length) return new Map(alike.map((port) => [port.hostAddress, port]));
+  return new Map();
+}
+
+function isSame(port: PublishedPort, place: Place): boolean {
+  return (
+    port.containerAddress === place.containerAddress &&
+    port.bridge === place.bridge &&
+    port.relay === place.relay &&
+    port.routed === place.routed
+  );
 }
 
 function isWithin({ hostPort }: PublishedPort, { hostPorts: [first, last] = [1, 65535] }: PortWish): boolean {
   return hostPort >= first && hostPort <= last;
-}
-
-/** All addresses of a wish have one port: what has not is chosen anew as a whole. */
-function withOnePort(ports: readonly PublishedPort[], count: number): readonly PublishedPort[] {
-  for (const alike of Map.groupBy(ports, ({ hostPort }) => hostPort).values()) if (alike.length === count) return alike;
-  return [];
 }
 
 /** Where the one that opened a container's port goes, another of its ports has to do it: that one is made anew. */

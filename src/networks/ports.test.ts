@@ -8,7 +8,7 @@ import type { PublishedPort } from "./firewall.ts";
 import { HostPorts } from "./host-ports.ts";
 import { parseHostAddress, publishAddresses } from "./port-address.ts";
 import { type PortWish, parsePort, portWishes } from "./port-bindings.ts";
-import { changePorts } from "./port-change.ts";
+import { changePorts, undoSockets } from "./port-change.ts";
 import { type PortInUse, portInUse, portInUseFor, portsOfTable } from "./port-probe.ts";
 import { portSettings } from "./port-settings.ts";
 import { holdPorts, type PortEnds, releasePorts, takePorts } from "./port-taking.ts";
@@ -270,7 +270,7 @@ describe("changing", () => {
     const { hostPorts, before } = await start(from, ends);
     const made = await changePorts(hostPorts, before, wishes(to), ends, free);
     assert.deepEqual(made.after.filter((port) => before.includes(port)).length, made.after.length - made.added.length);
-    return { hold: holds(made.hold), release: at(made.release), added: made.added.length, removed: made.removed.length };
+    return { hold: holds(made.sockets.hold), release: at(made.sockets.release), added: made.added.length, removed: made.removed.length };
   };
   const nothing = { hold: [], release: [], added: 0, removed: 0 };
   const one = { "80/tcp": [{ HostPort: "8080" }] };
@@ -317,6 +317,34 @@ describe("changing", () => {
     assert.deepEqual(await change(one, local), narrowed);
   });
 
+  test("another end of the container's: the host's port stays the same", async () => {
+    const { hostPorts, before } = await start({ ...one, "81/tcp": [{}] }, { ipv4: v4 });
+    const ends = { ipv4: { address: "10.0.0.2", bridge: "br1" }, ipv6: v6 };
+    const step = await changePorts(hostPorts, before, wishes({ ...one, "81/tcp": [{}] }), ends);
+    assert.deepEqual(shown(step.after), [
+      "0.0.0.0|8080 10.0.0.2|80/tcp",
+      "::|8080 fd00::2|80/tcp",
+      "0.0.0.0|40000 10.0.0.2|81/tcp",
+      "::|40000 fd00::2|81/tcp",
+    ]);
+    assert.deepEqual(
+      [holds(step.sockets.hold), at(step.sockets.release)],
+      [
+        ["::|8080", "::|40000"],
+        ["::|8080", "::|40000"],
+      ],
+    );
+    assert.deepEqual((await changePorts(hostPorts, before, wishes({}), {})).after, []);
+  });
+
+  test("what was half done is taken back from wherever it was", async () => {
+    const { hostPorts, before } = await start(one, { ipv4: v4 });
+    const step = await changePorts(hostPorts, before, wishes({ "80/tcp": [{ HostIp: "127.0.0.1", HostPort: "8080" }] }), { ipv4: v4 });
+    assert.deepEqual(undoSockets(step.added, step.removed), step.undo);
+    assert.deepEqual(holds(step.undo.hold), ["0.0.0.0|8080", "::|8080"]);
+    assert.deepEqual(at(step.undo.release), ["127.0.0.1|8080", "0.0.0.0|8080", "::|8080"]);
+  });
+
   test("taken for good, or given back", async () => {
     const ends = { ipv4: v4 };
     for (const made of [true, false]) {
@@ -339,7 +367,7 @@ describe("changing", () => {
       assert.equal(free("::", 9090), !made);
       assert.deepEqual(
         holds(step.undo.hold),
-        step.release.map(({ address, port }) => `${address}|${port}`),
+        step.sockets.release.map(({ address, port }) => `${address}|${port}`),
       );
     }
   });
@@ -373,7 +401,7 @@ describe("changing", () => {
       step.after.map((port) => [port.hostPort, port.direct]),
       [[8081, true]],
     );
-    assert.deepEqual([step.removed.length, holds(step.hold), at(step.release)], [2, [], ["0.0.0.0|8080"]]);
+    assert.deepEqual([step.removed.length, holds(step.sockets.hold), at(step.sockets.release)], [2, [], ["0.0.0.0|8080"]]);
   });
 });
 
