@@ -40,9 +40,23 @@ function ulimits(value: unknown): string[] {
   });
 }
 
+/** `{"bridge": {"com.docker.network.driver.mtu": "1400"}}`, as the flag has it: `bridge=com.docker.network.driver.mtu=1400`. */
+function networkOptions(value: unknown): string[] {
+  const wanted = "map[string]map[string]string";
+  if (!isTextMap(value)) throw mismatch("default-network-opts", value, wanted);
+  return Object.entries(value).flatMap(([driver, options]) => {
+    if (!isTextMap(options)) throw mismatch("default-network-opts", options, wanted);
+    return Object.entries(options).map(([name, entry]) => {
+      if (typeof entry !== "string") throw mismatch("default-network-opts", entry, wanted);
+      return `${driver}=${name}=${entry}`;
+    });
+  });
+}
+
 function convert(flag: Flag, key: string, value: unknown): Value {
   if (key === "default-address-pools") return addressPools(value);
   if (key === "default-ulimits") return ulimits(value);
+  if (key === "default-network-opts") return networkOptions(value);
   switch (flag.kind) {
     case "switch":
       if (typeof value !== "boolean") throw mismatch(key, value, "bool");

@@ -29,7 +29,6 @@ const only =
     allowed.includes(value) ? undefined : why;
 
 const noPlugins = never("Berth has no plugins");
-const noIpv6 = "networks have IPv4 only in this version";
 const noSwarm = never("Berth has no swarm mode in this version");
 const noContainerd = never("Berth needs no containerd");
 
@@ -46,11 +45,10 @@ export const flags: readonly Flag[] = [
     name: "allow-direct-routing",
     kind: "switch",
     help: "Allow remote access to published ports on container IP addresses",
-    refuse: only(["false"], "direct routing to published ports cannot be allowed in this version"),
   },
   { name: "authorization-plugin", kind: "list", key: "authorization-plugins", help: "Authorization plugins to load", refuse: noPlugins },
   { name: "bip", kind: "text", help: "IPv4 address for the default bridge" },
-  { name: "bip6", kind: "text", help: "IPv6 address for the default bridge", refuse: never(noIpv6) },
+  { name: "bip6", kind: "text", help: "IPv6 address for the default bridge" },
   { name: "bridge", short: "b", kind: "text", help: "Attach containers to a network bridge (default berth0; none: no default bridge)" },
   {
     name: "bridge-accept-fwmark",
@@ -106,7 +104,6 @@ export const flags: readonly Flag[] = [
     kind: "text",
     placeholder: "ip",
     help: "Default gateway IPv6 address for the default bridge network",
-    refuse: never(noIpv6),
   },
   {
     name: "default-ipc-mode",
@@ -116,10 +113,10 @@ export const flags: readonly Flag[] = [
   },
   {
     name: "default-network-opt",
-    kind: "map",
+    kind: "list",
     key: "default-network-opts",
+    placeholder: "mapmap",
     help: "Default network options",
-    refuse: never("user-defined networks are not available in this version"),
   },
   { name: "default-pids-limit", kind: "number", help: "Default limit of processes of a container; 0 is none" },
   {
@@ -155,7 +152,7 @@ export const flags: readonly Flag[] = [
     refuse: only(["", "nftables"], "only nftables is known"),
   },
   { name: "fixed-cidr", kind: "text", help: "IPv4 subnet for the default bridge network" },
-  { name: "fixed-cidr-v6", kind: "text", help: "IPv6 subnet for the default bridge network", refuse: never(noIpv6) },
+  { name: "fixed-cidr-v6", kind: "text", help: "IPv6 subnet for the default bridge network" },
   { name: "group", short: "G", kind: "text", help: "Group for the unix socket (default docker)" },
   { name: "help", short: "h", kind: "switch", key: null, help: "Print usage" },
   { name: "host", short: "H", kind: "list", key: "hosts", help: "Daemon socket(s) to connect to (default unix:///run/berth/berth.sock)" },
@@ -182,7 +179,6 @@ export const flags: readonly Flag[] = [
     name: "icc",
     kind: "switch",
     help: "Enable inter-container communication for the default bridge network (default true)",
-    refuse: only(["true"], "containers of the default bridge cannot be kept apart in this version"),
   },
   { name: "init", kind: "switch", help: "Run an init in the container to forward signals and reap processes" },
   { name: "init-path", kind: "text", help: "Path to the docker-init binary", refuse: never("Berth's init is built in") },
@@ -198,7 +194,7 @@ export const flags: readonly Flag[] = [
     help: "Enable addition of firewall rules (default true)",
     refuse: only(["true"], "networks need their firewall rules; --bridge=none has neither"),
   },
-  { name: "ipv6", kind: "switch", help: "Enable IPv6 networking for the default bridge network", refuse: only(["false"], noIpv6) },
+  { name: "ipv6", kind: "switch", help: "Enable IPv6 networking for the default bridge network" },
   { name: "label", kind: "list", key: "labels", help: "Set key=value labels to the daemon" },
   {
     name: "live-restore",

@@ -1,8 +1,5 @@
 /** The daemon as a whole: what info, events, metrics and a reload of the configuration join. */
-import { randomUUID } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
-import { join } from "node:path";
 import { apiVersion, minimumApiVersion, type SystemBackend } from "../api/api.ts";
 import { version } from "../base/base.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -15,6 +12,7 @@ import { ownProcess } from "../kernel/own-process.ts";
 import type { Layers } from "../layers/layers.ts";
 import type { RuntimeOptions } from "../runtime/runtime.ts";
 import type { Volumes } from "../volumes/volumes.ts";
+import { engineId } from "./engine-id.ts";
 import type { MetricSources } from "./metrics.ts";
 import { engineOptions, runtimeOptions } from "./room-options.ts";
 import { reloadAttributes, type Settings } from "./settings.ts";
@@ -42,13 +40,6 @@ export interface OpenedSystem {
   /** Settles when the API has asked for the daemon's end. */
   readonly endAsked: Promise<void>;
   reload(settings: Settings): void;
-}
-
-/** The daemon's identity, the same for ever. */
-function engineId(dataRoot: string): string {
-  const path = join(dataRoot, "engine-id");
-  if (!existsSync(path)) writeFileSync(path, randomUUID(), { mode: 0o600 });
-  return readFileSync(path, "utf8").trim();
 }
 
 function describe(settings: Settings, { kernel, layers }: SystemParts["rooms"], warnings: readonly string[]): DaemonDescription {

@@ -19,6 +19,7 @@ import { openNetworks } from "../networks/open.ts";
 import { openRuntime } from "../runtime/open.ts";
 import { openDatabase } from "../state/state.ts";
 import { openVolumes } from "../volumes/open.ts";
+import { engineId } from "./engine-id.ts";
 import { type Address, listen, parseHost } from "./listen.ts";
 import { lockDataRoot, writePidFile } from "./lock.ts";
 import { Metrics } from "./metrics.ts";
@@ -95,7 +96,7 @@ async function openRooms(
   const content = await openContent(join(dataRoot, "content"));
   const store = new ContainerStore(database);
   const images = await openImages({ database, content, layers, usedBy: (id) => store.usedBy(id), events });
-  const networks = await openNetworks({ database, kernel, options: networkOptions(settings) });
+  const networks = await openNetworks({ database, kernel, options: { ...networkOptions(settings), engineId: engineId(dataRoot) } });
   stack.defer(() => networks.close());
   // One object that a reload changes; the runtime looks at it with each start.
   const runtimeDefaults = runtimeOptions(settings);

@@ -88,7 +88,6 @@ describe("the command line", () => {
   test("with what cannot be honoured is refused, whatever the flag", () => {
     for (const [arg, why] of [
       ["--iptables=false", "need their firewall rules"],
-      ["--ipv6", "IPv4 only"],
       ["--userns-remap=default", "not available"],
       ["--live-restore=false", "outlive"],
       ["--storage-driver=btrfs", "erofs and overlay2"],
@@ -121,7 +120,52 @@ describe("the command line", () => {
     assert.deepEqual(settings("--default-address-pool", "base=10.0.0.0/8,size=24").network.addressPools, [
       { Base: "10.0.0.0/8", Size: 24 },
     ]);
+    assert.deepEqual(settings("--default-address-pool", "base=fd00:1::/48,size=64").network.addressPools, [
+      { Base: "fd00:1::/48", Size: 64 },
+    ]);
+    for (const wrong of ["base=x,size=24", "base=10.0.0.0/8,size=7", "base=fd00::/48,size=200"])
+      assert.match(refusal("--default-address-pool", wrong).text, /invalid/);
     assert.equal(settings("--default-shm-size=1g").containers.shmSizeBytes, 2 ** 30);
+  });
+});
+
+describe("networks' flags", () => {
+  const network = (...args: string[]) => settings(...args).network;
+
+  test("options of new networks, by driver", () => {
+    const mtu = "com.docker.network.driver.mtu";
+    const args = [`bridge=${mtu}=1400`, "bridge=a=b=c", "macvlan=parent=eth0"].map((text) => `--default-network-opt=${text}`);
+    assert.deepEqual(network(...args).defaultNetworkOptions, { bridge: { [mtu]: "1400", a: "b=c" }, macvlan: { parent: "eth0" } });
+    assert.match(refusal("--default-network-opt=bridge=a").text, /should be driver=option=value/);
+  });
+
+  test("of the default bridge's IPv6", () => {
+    const given = network("--ipv6", "--bip6=fd00:1::1/64", "--fixed-cidr-v6=fd00:1::/80", "--default-gateway-v6=fd00:1::9");
+    assert.deepEqual(
+      [given.ipv6, given.bip6, given.fixedCidrV6, given.defaultGatewayV6],
+      [true, "fd00:1::1/64", "fd00:1::/80", "fd00:1::9"],
+    );
+    for (const [args, why] of [
+      [["--bip6=10.0.0.1/8"], "invalid bip6: '10.0.0.1/8' is not a valid IPv6 subnet"],
+      [["--fixed-cidr-v6=x"], "invalid fixed-cidr-v6: invalid CIDR address: x"],
+      [["--default-gateway-v6=10.0.0.1"], "invalid default-gateway-v6: 10.0.0.1 is not an IPv6 address"],
+      [
+        ["--bip6=fd00:1::1/64", "--default-gateway-v6=fd00:2::1"],
+        "invalid default-gateway-v6: fd00:2::1 is not part of the subnet of bip6 fd00:1::1/64",
+      ],
+      [
+        ["--bip6=fd00:1::1/64", "--fixed-cidr-v6=fd00:2::/80"],
+        "invalid fixed-cidr-v6: fd00:2::/80 is not part of the subnet of bip6 fd00:1::1/64",
+      ],
+    ] as const)
+      assert.equal(refusal(...args).text, why);
+  });
+
+  test("switches", () => {
+    const plain = network();
+    assert.deepEqual([plain.icc, plain.ipv6, plain.allowDirectRouting], [true, false, false]);
+    const other = network("--icc=false", "--allow-direct-routing");
+    assert.deepEqual([other.icc, other.allowDirectRouting], [false, true]);
   });
 });
 
@@ -140,6 +184,7 @@ describe("daemon.json", () => {
       "insecure-registries": ["r:5000"],
       "default-address-pools": [{ base: "10.0.0.0/8", size: 24 }],
       "default-ulimits": { nofile: { Name: "nofile", Soft: 1, Hard: 2 } },
+      "default-network-opts": { bridge: { "com.docker.network.driver.mtu": "1400" } },
       mtu: 1400,
       features: { buildkit: true, "containerd-snapshotter": false },
     });
@@ -149,6 +194,7 @@ describe("daemon.json", () => {
     assert.deepEqual(found.network.addressPools, [{ Base: "10.0.0.0/8", Size: 24 }]);
     assert.deepEqual(found.containers.ulimits, [{ Name: "nofile", Soft: 1, Hard: 2 }]);
     assert.equal(found.network.mtu, 1400);
+    assert.deepEqual(found.network.defaultNetworkOptions, { bridge: { "com.docker.network.driver.mtu": "1400" } });
     assert.deepEqual(read("").hosts, ["unix:///run/berth/berth.sock"]);
   });
 
@@ -162,7 +208,7 @@ describe("daemon.json", () => {
     assert.equal(refused({ dns: "x" }), "json: cannot unmarshal string into Go struct field Config.dns of type []string");
     assert.match(refused("{"), /JSON/);
     assert.match(refused({ runtimes: { kata: { path: "/x" } } }), /kata.*not available/);
-    assert.match(refused({ ipv6: true }), /cannot be honoured/);
+    assert.match(refused({ iptables: false }), /cannot be honoured/);
     assert.match(refusal("--config-file", `${folder}/none.json`).text, /open .*none\.json: no such file or directory$/);
   });
 });

@@ -5,17 +5,20 @@ import { isLevel, type Level, type LogFormat, messageOf, parseBytes } from "../b
 import { checkLogConfig, logDrivers } from "../logs/driver.ts";
 import { readConfigFile } from "./config-file.ts";
 import { flags } from "./flag-table.ts";
+import {
+  type AddressPool,
+  type BridgeAddresses6,
+  checkBridgeAddresses6,
+  type DefaultNetworkOptions,
+  parseDefaultNetworkOptions,
+  parsePool,
+} from "./network-flags.ts";
 import { parseFlags, UsageError, type Value, type Values } from "./parse-flags.ts";
 
 export interface Ulimit {
   readonly Name: string;
   readonly Soft: number;
   readonly Hard: number;
-}
-
-export interface AddressPool {
-  readonly Base: string;
-  readonly Size: number;
 }
 
 /** Everything that an administrator can set, checked. */
@@ -60,13 +63,17 @@ export interface TlsSettings {
   readonly key: string;
 }
 
-export interface NetworkSettings {
+export interface NetworkSettings extends BridgeAddresses6 {
   readonly bridge: string | undefined;
   readonly bip: string | undefined;
   readonly fixedCidr: string | undefined;
   readonly defaultGateway: string | undefined;
   readonly mtu: number | undefined;
   readonly addressPools: readonly AddressPool[];
+  readonly defaultNetworkOptions: DefaultNetworkOptions;
+  readonly ipv6: boolean;
+  readonly icc: boolean;
+  readonly allowDirectRouting: boolean;
   readonly ipForward: boolean;
   readonly ipMasq: boolean;
   readonly publishAddress: string | undefined;
@@ -168,20 +175,6 @@ function parseUlimit(text: string): Ulimit {
   return { Name, Soft: Number(soft), Hard: Number(hard) };
 }
 
-function parsePool(text: string): AddressPool {
-  const fields = new Map<string, string>();
-  for (const field of text.split(",")) {
-    const mark = field.indexOf("=");
-    if (mark === -1) throw new Error(`invalid field '${field}' must be a key=value pair`);
-    fields.set(field.slice(0, mark).trim().toLowerCase(), field.slice(mark + 1).trim());
-  }
-  const [base = "", size = ""] = [fields.get("base"), fields.get("size")];
-  for (const key of fields.keys()) if (key !== "base" && key !== "size") throw new Error(`unexpected key '${key}' in '${text}'`);
-  if (!/^[\d.]+\/\d+$/.test(base)) throw new Error(`invalid base pool '${base}': an IPv4 subnet is needed`);
-  if (!/^\d+$/.test(size)) throw new Error(`invalid pool size '${size}'`);
-  return { Base: base, Size: Number(size) };
-}
-
 function parseLevel(reader: Reader): Level {
   if (reader.flag("debug", false)) return "debug";
   const given = reader.text("log-level") ?? "info";
@@ -245,6 +238,12 @@ function tlsOf(reader: Reader): TlsSettings | undefined {
 function networkOf(reader: Reader): NetworkSettings {
   const [hostGateway, ...more] = reader.list("host-gateway-ip").flatMap((entry) => entry.split(","));
   if (more.length > 0) throw new Error("--host-gateway-ip: one IPv4 address is allowed in this version");
+  const addresses6 = {
+    bip6: reader.text("bip6"),
+    fixedCidrV6: reader.text("fixed-cidr-v6"),
+    defaultGatewayV6: reader.text("default-gateway-v6"),
+  };
+  checkBridgeAddresses6(addresses6);
   return {
     bridge: reader.text("bridge"),
     bip: reader.text("bip"),
@@ -252,6 +251,11 @@ function networkOf(reader: Reader): NetworkSettings {
     defaultGateway: reader.text("default-gateway"),
     mtu: reader.number("mtu") || undefined,
     addressPools: reader.list("default-address-pool").map(parsePool),
+    defaultNetworkOptions: parseDefaultNetworkOptions(reader.list("default-network-opt")),
+    ipv6: reader.flag("ipv6", false),
+    icc: reader.flag("icc", true),
+    allowDirectRouting: reader.flag("allow-direct-routing", false),
+    ...addresses6,
     ipForward: reader.flag("ip-forward", true),
     ipMasq: reader.flag("ip-masq", true),
     publishAddress: reader.text("ip"),
