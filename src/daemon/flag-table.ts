@@ -1,8 +1,11 @@
 /**
- * The daemon's flags: dockerd's, by the same names, and Berth's own `--docker-socket`. Each says what it takes,
+ * The daemon's flags: dockerd's, by the same names, and Berth's own: `--docker-socket`,
+ * `--default-publish-address`, `--publish-mode`. Each says what it takes,
  * under which key the configuration file has it, and which values cannot be honoured: those are refused, for an
  * administrator who believes in a setting that has no effect is worse off than one who is told.
  */
+import { isIP } from "node:net";
+
 export type FlagKind = "switch" | "text" | "list" | "number" | "map";
 
 export interface Flag {
@@ -27,6 +30,12 @@ const only =
   (allowed: readonly string[], why: string): ((value: string) => string | undefined) =>
   (value) =>
     allowed.includes(value) ? undefined : why;
+
+/** At most one of each IP version. */
+function isPublishAddress(texts: readonly string[]): boolean {
+  const families = texts.map((text) => (text.includes("%") ? 0 : isIP(text.trim())));
+  return families.every((family) => family !== 0) && new Set(families).size === families.length;
+}
 
 const noPlugins = never("Berth has no plugins");
 const noSwarm = never("Berth has no swarm mode in this version");
@@ -120,6 +129,13 @@ export const flags: readonly Flag[] = [
   },
   { name: "default-pids-limit", kind: "number", help: "Default limit of processes of a container; 0 is none" },
   {
+    name: "default-publish-address",
+    kind: "text",
+    placeholder: "ip[,ip]",
+    help: "Host IPs for port publishing from any network: one, or an IPv4 and an IPv6 address (default 0.0.0.0, with [::])",
+    refuse: (value) => (isPublishAddress(value.split(",")) ? undefined : "an IP address is needed, or one of IPv4 and one of IPv6"),
+  },
+  {
     name: "default-runtime",
     kind: "text",
     help: "Default OCI runtime for containers (default runc)",
@@ -183,7 +199,13 @@ export const flags: readonly Flag[] = [
   { name: "init", kind: "switch", help: "Run an init in the container to forward signals and reap processes" },
   { name: "init-path", kind: "text", help: "Path to the docker-init binary", refuse: never("Berth's init is built in") },
   { name: "insecure-registry", kind: "list", key: "insecure-registries", help: "Enable insecure registry communication" },
-  { name: "ip", kind: "text", help: "Host IP for port publishing from the default bridge network (default 0.0.0.0)" },
+  {
+    name: "ip",
+    kind: "text",
+    placeholder: "ip",
+    help: "Host IP for port publishing from the default bridge network (default 0.0.0.0)",
+    refuse: (value) => (isPublishAddress([value]) ? undefined : "an IP address is needed"),
+  },
   { name: "ip-forward", kind: "switch", help: "Enable IP forwarding in the host (default true)" },
   { name: "ip-forward-no-drop", kind: "switch", help: "Do not set the filter-FORWARD policy to DROP when enabling IP forwarding" },
   { name: "ip-masq", kind: "switch", help: "Enable IP masquerading for the default bridge network (default true)" },
@@ -236,6 +258,12 @@ export const flags: readonly Flag[] = [
     refuse: only(["0"], "the score is left to whoever starts the daemon"),
   },
   { name: "pidfile", short: "p", kind: "text", help: "Path to use for daemon PID file (default /run/berth/berthd.pid)" },
+  {
+    name: "publish-mode",
+    kind: "text",
+    help: "forward: published ports are passed to containers; input: they are the host's, under its own firewall's rules for INPUT",
+    refuse: only(["forward", "input"], "must be forward or input"),
+  },
   {
     name: "raw-logs",
     kind: "switch",

@@ -30,6 +30,8 @@ export function networkOptions({ network }: Settings): NetworkOptions {
     ipForward: network.ipForward,
     ipMasq: network.ipMasq,
     publishAddress: network.publishAddress,
+    defaultPublishAddress: network.defaultPublishAddress,
+    publishMode: network.publishMode,
     hostGateway: network.hostGateway,
     dns: network.dns,
     dnsOptions: network.dnsOptions,

@@ -94,6 +94,9 @@ describe("the command line", () => {
       ["--authorization-plugin=x", "no plugins"],
       ["--exec-opt=native.cgroupdriver=systemd", "cgroupfs"],
       ["--default-runtime=runsc", "external OCI runtimes"],
+      ["--ip=localhost", "IP address"],
+      ["--default-publish-address=127.0.0.1,127.0.0.2", "one of IPv4 and one of IPv6"],
+      ["--publish-mode=both", "forward or input"],
     ] as const) {
       const { text, exitCode } = refusal(arg);
       assert.equal(exitCode, 1);
@@ -186,6 +189,9 @@ describe("daemon.json", () => {
       "default-ulimits": { nofile: { Name: "nofile", Soft: 1, Hard: 2 } },
       "default-network-opts": { bridge: { "com.docker.network.driver.mtu": "1400" } },
       mtu: 1400,
+      ip: "::1",
+      "default-publish-address": "127.0.0.1,::1",
+      "publish-mode": "input",
       features: { buildkit: true, "containerd-snapshotter": false },
     });
     assert.equal(found.debug, true);
@@ -195,6 +201,9 @@ describe("daemon.json", () => {
     assert.deepEqual(found.containers.ulimits, [{ Name: "nofile", Soft: 1, Hard: 2 }]);
     assert.equal(found.network.mtu, 1400);
     assert.deepEqual(found.network.defaultNetworkOptions, { bridge: { "com.docker.network.driver.mtu": "1400" } });
+    assert.equal(found.network.publishAddress, "::1");
+    assert.equal(found.network.defaultPublishAddress, "127.0.0.1,::1");
+    assert.equal(found.network.publishMode, "input");
     assert.deepEqual(read("").hosts, ["unix:///run/berth/berth.sock"]);
   });
 

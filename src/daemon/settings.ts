@@ -77,6 +77,8 @@ export interface NetworkSettings extends BridgeAddresses6 {
   readonly ipForward: boolean;
   readonly ipMasq: boolean;
   readonly publishAddress: string | undefined;
+  readonly defaultPublishAddress: string | undefined;
+  readonly publishMode: "forward" | "input" | undefined;
   readonly hostGateway: string | undefined;
   readonly dns: readonly string[];
   readonly dnsOptions: readonly string[];
@@ -259,6 +261,8 @@ function networkOf(reader: Reader): NetworkSettings {
     ipForward: reader.flag("ip-forward", true),
     ipMasq: reader.flag("ip-masq", true),
     publishAddress: reader.text("ip"),
+    defaultPublishAddress: reader.text("default-publish-address"),
+    publishMode: reader.text("publish-mode") as "forward" | "input" | undefined,
     hostGateway,
     dns: reader.list("dns"),
     dnsOptions: reader.list("dns-opt"),
