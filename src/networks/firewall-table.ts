@@ -89,6 +89,7 @@ const priority = { raw: -300, destinationNat: -100, filter: 0, sourceNat: 100 } 
 const loopbackNet = [127];
 const icmp: Readonly<Record<Family, number>> = { 4: 1, 6: 58 };
 const linkLocal6 = [0xfe, 0x80];
+const loopback6 = [...new Array<number>(15).fill(0), 1];
 
 function setsOfFamily(family: Family): SetDescription[] {
   const names = familySets[family];
@@ -165,10 +166,12 @@ function publishRules(rule: AddRule, mode: TableShape["publishMode"]): Netfilter
       equals(loopbackNet),
       verdict(drop),
     ),
-    // The kernel forwards nothing that has such a source: better refused by the host's own port than lost.
-    rule("prerouting", ...ofFamily(6), loadField("sourceAddress6", 0, 2), equals(linkLocal6), verdict(comeBack)),
     rule("prerouting", ...fromNetworks, verdict(goTo("publish"))),
     rule("output", verdict(goTo("publish"))),
+    // What the kernel cannot send on goes to the monitor's own socket, which passes it on: sources of one link only, and the
+    // loopback. IPv6 has no route_localnet; a local route to ::1 over the bridge would do, but not on hosts with br_netfilter.
+    rule("publish", ...ofFamily(6), loadField("sourceAddress6", 0, 2), equals(linkLocal6), verdict(comeBack)),
+    rule("publish", ...ofFamily(6), loadField("destinationAddress6"), equals(loopback6), verdict(comeBack)),
     ...families.map((family) =>
       rule(
         "publish",
@@ -240,15 +243,11 @@ function forwardRules(rule: AddRule, shape: TableShape): NetfilterChange[] {
 function postroutingRules(rule: AddRule): NetfilterChange[] {
   const intoNetwork = [into(), lookup(sets.bridges)];
   const source = (family: Family): readonly Expression[] => [...ofFamily(family), loadField(`sourceAddress${family}`)];
-  const loopback = {
-    4: [loadField("sourceAddress4", 0, 1), equals(loopbackNet)],
-    6: [loadField("sourceAddress6"), equals([...new Array<number>(15).fill(0), 1])],
-  };
   return [
     ...families.map((family) =>
       rule("postrouting", ...intoNetwork, ...source(family), lookup(familySets[family].behindNat), ...translated, masquerade),
     ),
-    ...families.map((family) => rule("postrouting", ...intoNetwork, ...ofFamily(family), ...loopback[family], masquerade)),
+    rule("postrouting", ...intoNetwork, ...ofFamily(4), loadField("sourceAddress4", 0, 1), equals(loopbackNet), masquerade),
     rule("postrouting", ...intoNetwork, verdict(comeBack)),
     ...families.map((family) =>
       rule("postrouting", ...source(family), lookup(familySets[family].source, { into: 0 }), sourceNat(family, 0)),

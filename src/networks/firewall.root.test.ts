@@ -11,6 +11,7 @@ import {
   type FirewallState,
   findPublished,
   inTable,
+  isRelayed,
   type NetworkRules,
   type PublishedPort,
   publish,
@@ -56,7 +57,6 @@ const rules = `	chain guard {
 
 	chain prerouting {
 		type nat hook prerouting priority dstnat; policy accept;
-		ip6 saddr fe80::/16 return
 		goto publish
 	}
 
@@ -70,7 +70,6 @@ const rules = `	chain guard {
 		oifname @bridges ip saddr @behind-nat4 ct status dnat masquerade
 		oifname @bridges ip6 saddr @behind-nat6 ct status dnat masquerade
 		oifname @bridges ip saddr 127.0.0.0/8 masquerade
-		oifname @bridges ip6 saddr ::1 masquerade
 		oifname @bridges return
 		snat ip to ip saddr map @source4
 		snat ip6 to ip6 saddr map @source6
@@ -91,6 +90,8 @@ const rules = `	chain guard {
 	}
 
 	chain publish {
+		ip6 saddr fe80::/16 return
+		ip6 daddr ::1 return
 		dnat ip to ip daddr . meta l4proto . th dport map @address-ports4
 		dnat ip6 to ip6 daddr . meta l4proto . th dport map @address-ports6
 		meta nfproto ipv4 fib daddr type local dnat ip to meta l4proto . th dport map @ports4
@@ -168,6 +169,12 @@ function inNamespace(): void {
 
     test("a port that the monitor passes on is none of the table's", () => {
       assert.ok(!inTable(portTo("10.0.0.2", { hostAddress: "::", relay: true })));
+      assert.ok(!inTable(portTo("fd00::2", { hostAddress: "::1" })));
+      const addresses = ["0.0.0.0", "192.0.2.1", "::", "::1", "fe80::1", "fd00::1"];
+      assert.deepEqual(
+        addresses.filter((hostAddress) => isRelayed(portTo("fd00::2", { hostAddress }))),
+        ["::", "::1", "fe80::1"],
+      );
       assert.throws(() => findPublished(table, portTo("10.0.0.2", { relay: true })), RangeError);
     });
   });

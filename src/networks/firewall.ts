@@ -145,7 +145,7 @@ function networkEntries(rules: NetworkRules): Entry[] {
 
 /** In which sets a published port is, and as what. The first entry tells whether it is there. */
 function portEntries(port: PublishedPort): Entry[] {
-  if (port.relay === true) return [];
+  if (!inTable(port)) return [];
   const names = setsOf(familyOfAddress(port.containerAddress));
   const protocol = protocolBytes(port.protocol);
   const value = [addressBytes(port.containerAddress), portBytes(port.containerPort)];
@@ -192,7 +192,14 @@ export function removeNetwork(table: TableName, rules: NetworkRules): Uint8Array
 }
 
 /** Whether the table has an element for it: {@link publish} and {@link unpublish} need at least one such port. */
-export const inTable = (port: PublishedPort): boolean => port.relay !== true;
+export const inTable = (port: PublishedPort): boolean => port.relay !== true && port.hostAddress !== "::1";
+
+/**
+ * Whether the monitor is to pass on what its socket for the port gets, with or without an element: the kernel sends on nothing that
+ * is for ::1, or that comes from a link-local address of IPv6.
+ */
+export const isRelayed = (port: PublishedPort): boolean =>
+  port.routed !== true && (port.relay === true || ["::", "::1"].includes(port.hostAddress) || /^fe[89ab]/.test(port.hostAddress));
 
 /** EEXIST when one is there. Ports that are not {@link inTable} are passed over. */
 export function publish(table: TableName, ports: readonly PublishedPort[]): Uint8Array {
