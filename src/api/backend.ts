@@ -17,6 +17,7 @@ import type {
   ContainerTopResponse,
   ContainerUpdateRequest,
   ContainerUpdateResponse,
+  EndpointSettings,
   EventMessage,
   ExecConfig,
   ExecInspectResponse,
@@ -25,6 +26,8 @@ import type {
   ImageInspect,
   ImagePruneResponse,
   ImageSummary,
+  NetworkCreateRequest,
+  NetworkCreateResponse,
   NetworkInspect,
   NetworkPruneResponse,
   SystemDataUsageResponse,
@@ -200,12 +203,17 @@ export interface ImageBackend {
 }
 
 export interface NetworkBackend {
-  list(filters: Filters): Promise<NetworkInspect[]>;
-  inspect(reference: string): Promise<NetworkInspect>;
-  create(name: string): Promise<never>;
-  connect(reference: string, container: string): Promise<never>;
-  disconnect(reference: string, container: string): Promise<never>;
-  remove(reference: string): Promise<never>;
+  /** `containers`: with those that are in each. */
+  list(filters: Filters, options: { containers: boolean }): Promise<NetworkInspect[]>;
+  /** `scope`: it must have this one; "": any. */
+  inspect(reference: string, options: { scope: string }): Promise<NetworkInspect>;
+  create(request: NetworkCreateRequest): Promise<NetworkCreateResponse>;
+  /** Of a container that does not run, what it is to get at its next start is changed. */
+  connect(reference: string, container: string, settings: EndpointSettings): Promise<void>;
+  /** `force`: also of a network that is gone. */
+  disconnect(reference: string, container: string, options: { force: boolean }): Promise<void>;
+  /** @throws Forbidden for a network that is predefined or in use */
+  remove(reference: string): Promise<void>;
   /** Filters: label, label!, until. */
   prune(filters: Filters): Promise<NetworkPruneResponse>;
 }

@@ -4,7 +4,7 @@ import { createRequest } from "./create-request.ts";
 
 const newest = 51;
 const create = (body: object, minor = newest): Record<string, unknown> =>
-  createRequest(body as Record<string, unknown>, minor) as unknown as Record<string, unknown>;
+  createRequest(body as Record<string, unknown>, minor).request as unknown as Record<string, unknown>;
 const host = (config: object, minor = newest): unknown => create({ HostConfig: config }, minor)["HostConfig"];
 
 describe("create requests", () => {

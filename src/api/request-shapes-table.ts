@@ -136,6 +136,35 @@ const endpoint: Fields = {
   },
 };
 
+export const networkCreateShape: Fields = {
+  fields: {
+    Name: "string",
+    CheckDuplicate: "bool",
+    Driver: "string",
+    Scope: "string",
+    EnableIPv4: "bool",
+    EnableIPv6: "bool",
+    IPAM: {
+      fields: {
+        Driver: "string",
+        Options: textMap,
+        Config: { list: { fields: { Subnet: "string", IPRange: "string", Gateway: "string", AuxiliaryAddresses: textMap } } },
+      },
+    },
+    Internal: "bool",
+    Attachable: "bool",
+    Ingress: "bool",
+    ConfigOnly: "bool",
+    ConfigFrom: { fields: { Network: "string" } },
+    Options: textMap,
+    Labels: textMap,
+  },
+};
+
+export const connectShape: Fields = { fields: { Container: "string", EndpointConfig: endpoint } };
+
+export const disconnectShape: Fields = { fields: { Container: "string", Force: "bool" } };
+
 export const createShape: Fields = {
   fields: {
     Hostname: "string",

@@ -8,15 +8,15 @@ import type {
   SystemInfo,
 } from "../spec/spec.ts";
 
-/** Before 1.45 the short id was one of a container's aliases. */
+/** Before 1.45 the short id and the host name were among a container's aliases. */
 export function shapeContainer(container: ContainerInspectResponse, minor: number): ContainerInspectResponse {
   if (minor >= 45) return container;
   const networks = container.NetworkSettings?.Networks;
   if (networks === undefined || container.Id === undefined) return container;
-  const shortId = container.Id.slice(0, 12);
+  const names = [container.Id.slice(0, 12), container.Config?.Hostname ?? ""].filter((name) => name !== "");
   const shaped = Object.entries(networks).map(([name, endpoint]) => [
     name,
-    ["bridge", "host", "none"].includes(name) ? endpoint : { ...endpoint, Aliases: [...(endpoint.Aliases ?? []), shortId] },
+    ["bridge", "host", "none"].includes(name) ? endpoint : { ...endpoint, Aliases: [...new Set([...(endpoint.Aliases ?? []), ...names])] },
   ]);
   return { ...container, NetworkSettings: { ...container.NetworkSettings, Networks: Object.fromEntries(shaped) } };
 }

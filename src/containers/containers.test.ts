@@ -48,7 +48,7 @@ function record(name: string, state: ContainerState = newState, config: Containe
       layers: [digestOf("one")],
       config,
       hostConfig: host,
-      endpoints: {},
+      endpoints: { bridge: {} },
       mounts: [],
       mountPoints: [],
       path: "sh",

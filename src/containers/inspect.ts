@@ -7,16 +7,13 @@ import { isActive, toDockerState } from "./state.ts";
 /** The container's networks: as given while it runs, else those that it will have. */
 export function networksOf(record: ContainerRecord): Record<string, EndpointSettings> {
   if (isActive(record.status.state) && record.status.network?.Networks !== undefined) return record.status.network.Networks;
-  const mode = record.settings.hostConfig.NetworkMode ?? "bridge";
-  const networks: Record<string, EndpointSettings> = {};
-  // Which network it was is known also after the end.
-  const blank = (name: string, asked: EndpointSettings): EndpointSettings => ({
-    ...blankEndpoint(asked),
-    NetworkID: record.status.network?.Networks?.[name]?.NetworkID ?? "",
-  });
-  if (!mode.startsWith("container:")) networks[mode] = blank(mode, record.settings.endpoints[mode] ?? {});
-  for (const [name, asked] of Object.entries(record.settings.endpoints)) networks[name] = blank(name, asked);
-  return networks;
+  // Which network it was, and under which names, is known also after the end.
+  const blank = (name: string, asked: EndpointSettings): EndpointSettings => {
+    const { NetworkID = "", DNSNames = null } = record.status.network?.Networks?.[name] ?? {};
+    return { ...blankEndpoint(asked), NetworkID, DNSNames } as EndpointSettings;
+  };
+  const asked = Object.entries(record.settings.endpoints).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(asked.map(([name, endpoint]) => [name, blank(name, endpoint)]));
 }
 
 export interface InspectOptions {

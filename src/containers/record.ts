@@ -5,7 +5,10 @@ import type { Health } from "./health.ts";
 import type { ContainerLink } from "./links.ts";
 import type { ContainerState } from "./state.ts";
 
-/** What is settled when the container is created; of `hostConfig`, `update` changes the limits and the restart policy. */
+/**
+ * What is settled when the container is created. Of `hostConfig`, `update` changes the limits and the restart policy;
+ * `endpoints` change as it joins networks and leaves them.
+ */
 export interface ContainerSettings {
   readonly imageId: Digest;
   /** DiffIDs of the image's layers, base first, so that a start does not read the image again. */
@@ -13,7 +16,7 @@ export interface ContainerSettings {
   /** The request merged with the image's configuration, every field filled as dockerd does. */
   readonly config: ContainerConfig;
   readonly hostConfig: HostConfig;
-  /** Network name → what was asked for. */
+  /** The networks that it is to be in, by name (one that was not there yet, as it was called) → what was asked for. */
   readonly endpoints: Readonly<Record<string, EndpointSettings>>;
   /** What it has mounted besides its own file system, and the same as inspect lists it. */
   readonly mounts: readonly ContainerMount[];

@@ -144,6 +144,14 @@ export class ContainerStore {
     own.settings = settings;
   }
 
+  /** Other networks, of `connect` and `disconnect`. */
+  setEndpoints(record: ContainerRecord, endpoints: ContainerSettings["endpoints"]): void {
+    const own = this.#own(record);
+    const settings = { ...own.settings, endpoints };
+    this.#rows.setRecord(own.id, JSON.stringify(settings));
+    own.settings = settings;
+  }
+
   rename(record: ContainerRecord, name: string): void {
     const own = this.#own(record);
     this.assertNameFree(name);

@@ -1,11 +1,13 @@
-import { log } from "../base/base.ts";
-import { isActive, paused, resumed } from "../containers/containers.ts";
+import { type ContainerId, log } from "../base/base.ts";
+import { type ContainerRecord, isActive, paused, resumed } from "../containers/containers.ts";
 import { type Cgroups, isFrozen } from "../kernel/freezer.ts";
 import { applyExit, autoRemove, followRun, lostExit } from "./container-exit.ts";
 import { ContainerLog, logPlanOf, resumeLog } from "./container-log.ts";
 import type { EngineContext } from "./context.ts";
 import { startHealthChecks } from "./health-checks.ts";
 import type { LiveContainer } from "./live-container.ts";
+import { settleNetwork } from "./network-change.ts";
+import { networkRequest } from "./network-request.ts";
 import { settleLimits } from "./update-container.ts";
 
 /**
@@ -19,7 +21,7 @@ export async function adoptContainers(context: EngineContext): Promise<void> {
   const lives = records.filter((record) => isActive(record.status.state)).map((record) => context.liveOf(record.id));
   const ended = (await Promise.all(lives.map((live) => adoptOne(context, live)))).filter((live) => live !== undefined);
   const running = new Set(lives.filter((live) => live.run !== undefined).map((live) => live.id));
-  await context.networks.reconcile(running);
+  await settleNetworks(context, records, running);
   await context.volumes.reconcile(volumesOf(lives.filter((live) => live.run !== undefined)));
   for (const record of [...context.store.list()]) {
     if (record.settings.hostConfig.AutoRemove !== true || isActive(record.status.state)) continue;
@@ -29,6 +31,20 @@ export async function adoptContainers(context: EngineContext): Promise<void> {
   }
   for (const record of context.store.list()) if (!running.has(record.id)) resumeLog(context, context.liveOf(record.id));
   if (lives.length > 0) log.info("containers adopted", { running: running.size, ended: ended.length });
+}
+
+/** Addresses that stopped containers have asked for stay theirs; running ones have what was settled. */
+async function settleNetworks(
+  context: EngineContext,
+  records: readonly ContainerRecord[],
+  running: ReadonlySet<ContainerId>,
+): Promise<void> {
+  for (const record of records) context.networks.reserve(networkRequest(context, record));
+  await context.networks.reconcile(running);
+  for (const id of running) {
+    const live = context.liveOf(id);
+    settleNetwork(context, live, context.networks.settingsOf(networkRequest(context, live.record)));
+  }
 }
 
 /** The old daemon may also have died between the freezer and the record: the freezer is right. */

@@ -5,6 +5,7 @@ import { failpoint } from "../base/failpoint.ts";
 import { ended, endingOf, isActive, restartsAfterExit } from "../containers/containers.ts";
 import type { ExitRecord } from "../kernel/kernel.ts";
 import type { RunningContainer } from "../runtime/runtime.ts";
+import { answerDns } from "./answer-dns.ts";
 import type { EngineContext } from "./context.ts";
 import { suspendHealthChecks } from "./health-checks.ts";
 import type { LiveContainer, Run, Waiter } from "./live-container.ts";
@@ -47,6 +48,7 @@ export function followRun(context: EngineContext, live: LiveContainer, running: 
   });
   const run: Run = { running, exited: applied, finished, killed: false };
   live.run = run;
+  answerDns(context, live, running.monitor);
   void finished.then(() => context.inBackground("ending a container", afterExit(context, live, run)));
   return run;
 }
@@ -91,6 +93,7 @@ export function applyExit(context: EngineContext, live: LiveContainer, exit: Exi
 
 async function release(context: EngineContext, live: LiveContainer): Promise<void> {
   if (context.closing.signal.aborted) return;
+  if (live.networkChange !== undefined) await live.networkChange;
   try {
     await context.networks.detach(live.id);
   } catch (error) {

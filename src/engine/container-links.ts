@@ -2,12 +2,12 @@
  * Legacy links: a container on the default bridge sees others under aliases, by lines in its /etc/hosts and by
  * variables in its environment. They are kept with the container that has them.
  */
-import { readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { conflict, errnoOf, invalidParameter, isEngineError, systemError } from "../base/base.ts";
+import { conflict, invalidParameter, isEngineError, systemError } from "../base/base.ts";
 import { type ContainerLink, type ContainerRecord, isActive, isStopped, linkVariables, parseLink } from "../containers/containers.ts";
 import type { HostConfig, NetworkSettings } from "../spec/spec.ts";
 import type { EngineContext } from "./context.ts";
+import { editFile } from "./name-files.ts";
+import { isUserDefined } from "./network-request.ts";
 
 function conflicting(kind: "host type networking" | "container type network"): Error {
   return invalidParameter(`conflicting options: ${kind} can't be used with links. This would result in undefined behavior`);
@@ -18,6 +18,8 @@ export function resolveLinks(context: EngineContext, host: HostConfig): readonly
   const asked = host.Links ?? [];
   if (asked.length === 0) return undefined;
   const mode = host.NetworkMode ?? "";
+  // There they are names that the resolver knows: the endpoint has them.
+  if (isUserDefined(mode)) return undefined;
   if (mode === "host") throw conflicting("host type networking");
   if (mode.startsWith("container:")) throw conflicting("container type network");
   const links = new Map<string, ContainerLink>();
@@ -133,13 +135,8 @@ async function editHosts(
   edit: (name: string, line: string) => string | undefined,
 ): Promise<void> {
   if (!isActive(record.status.state)) return;
-  const path = join(context.statePath(record.id), "hosts");
-  try {
-    const text = await readFile(path, "utf8");
+  await editFile(context, context.liveOf(record.id), "hosts", (text) => {
     const lines = text.split("\n").map((line) => edit(/^\S+\s+(\S+)/.exec(line)?.[1] ?? "", line));
-    const edited = lines.filter((line) => line !== undefined).join("\n");
-    if (edited !== text) await writeFile(path, edited);
-  } catch (error) {
-    if (errnoOf(error) !== "ENOENT") throw error;
-  }
+    return lines.filter((line) => line !== undefined).join("\n");
+  });
 }

@@ -59,6 +59,10 @@ export class EngineContext implements EngineRooms {
   stopping = false;
   /** A prune of containers is under way. */
   pruning = false;
+  /** A prune of networks is under way. */
+  pruningNetworks = false;
+  /** Drivers of the networks that events were about, by id. */
+  readonly networkTypes: Map<string, string> = new Map();
   /** Probes so far, for the metrics. */
   readonly healthChecks: { run: number; failed: number } = { run: 0, failed: 0 };
   readonly statsSampler: StatsSampler = new StatsSampler();

@@ -32,7 +32,8 @@ import { resolveLinks } from "./container-links.ts";
 import type { EngineContext } from "./context.ts";
 import { createMounts, dropMounts } from "./create-mounts.ts";
 import { discardState } from "./discard-state.ts";
-import { networkRequest } from "./network-request.ts";
+import { checkTogether } from "./network-conflicts.ts";
+import { askedOf, networkNamed, networkRequest } from "./network-request.ts";
 import { checkPlatform } from "./platform-check.ts";
 
 /** The image that a container is made of. @throws NotFound in the words that make the CLI pull it */
@@ -104,12 +105,14 @@ function configOf(request: ContainerCreateRequest): ContainerConfig {
   return config;
 }
 
-function endpointsOf(request: ContainerCreateRequest, mode: string): Record<string, EndpointSettings> {
-  const endpoints: Record<string, EndpointSettings> = {};
-  for (const [name, endpoint] of Object.entries(request.NetworkingConfig?.EndpointsConfig ?? {})) {
-    endpoints[name === "default" ? "bridge" : name] = endpoint ?? {};
-  }
-  if (request.MacAddress && endpoints[mode] === undefined && !joining.test(mode)) endpoints[mode] = { MacAddress: request.MacAddress };
+/** The networks that it is to be in, each by its name: those that are named, else the mode's. */
+function endpointsOf(context: EngineContext, request: ContainerCreateRequest, mode: string): Record<string, EndpointSettings> {
+  if (joining.test(mode) || request.NetworkDisabled === true) return {};
+  const given = Object.entries(request.NetworkingConfig?.EndpointsConfig ?? {});
+  const nameOf = (reference: string): string => networkNamed(context, reference)?.Name ?? reference;
+  const asked = given.map(([name, endpoint]) => [nameOf(name === "default" ? "bridge" : name), askedOf(endpoint ?? {})] as const);
+  const endpoints = Object.fromEntries(asked.length === 0 ? [[nameOf(mode), {}]] : asked);
+  checkTogether(mode, Object.keys(endpoints));
   return endpoints;
 }
 
@@ -165,6 +168,7 @@ async function createWithMounts(
     context.inBackground("discarding a container's directory", discardState(context, record.id));
     throw error;
   }
+  context.networks.reserve(networkRequest(context, context.liveOf(record.id).record));
   failpoint("create.written");
   // From here on the record says what it has.
   if (record.settings.mounts.length > 0) context.volumes.release(record.id);
@@ -186,15 +190,14 @@ function prepare(
   checkConflicts(context, request, hostConfig);
   const links = resolveLinks(context, hostConfig);
   const mode = hostConfig.NetworkMode ?? "";
-  const endpoints = endpointsOf(request, mode);
-  const MacAddress = endpoints[mode]?.MacAddress ?? "";
+  const endpoints = endpointsOf(context, request, mode);
+  const MacAddress = endpoints[networkNamed(context, mode)?.Name ?? mode]?.MacAddress ?? "";
   const config = mergeConfig({ ...configOf(request), MacAddress }, image.config.config ?? {}, hostnameFor(id, request));
   if (config.StopSignal) parseSignal(config.StopSignal);
   checkLogConfig(hostConfig.LogConfig?.Type ?? "", hostConfig.LogConfig?.Config ?? {});
   const warnings = [...checkPlatform(image, request.Image ?? "", platform), ...context.runtime.validate(config, hostConfig)];
   if (hostConfig.NetworkMode === "host" && Object.keys(hostConfig.PortBindings ?? {}).length > 0)
     warnings.push("Published ports are discarded when using host network mode");
-  checkNetworks(context, networkRequest(id, config, hostConfig, endpoints));
   const argv = [...(config.Entrypoint ?? []), ...(config.Cmd ?? [])];
   const record: ContainerRecord = {
     id,
@@ -215,6 +218,7 @@ function prepare(
     },
     status: { state: newState, restartCount: 0, stoppedByUser: false, everStarted: false, ...(links === undefined ? {} : { links }) },
   };
+  checkNetworks(context, networkRequest(context, record));
   return { record, warnings };
 }
 

@@ -16,8 +16,11 @@ import type {
   ContainerTopResponse,
   ContainerUpdateRequest,
   ContainerUpdateResponse,
+  EndpointSettings,
   ExecConfig,
   ExecInspectResponse,
+  NetworkCreateRequest,
+  NetworkCreateResponse,
   NetworkInspect,
   NetworkPruneResponse,
   Volume,
@@ -26,19 +29,21 @@ import type {
 } from "../spec/spec.ts";
 import { adoptContainers } from "./adopt-containers.ts";
 import { type AttachOptions, attachContainer, type StreamSession } from "./attach-container.ts";
-import { changeConnection, createNetwork, pruneNetworks, removeNetwork } from "./change-networks.ts";
+import { createNetwork, pruneNetworks, removeNetwork } from "./change-networks.ts";
 import { type CommitRequest, commitContainer } from "./commit-container.ts";
+import { connectContainer } from "./connect-network.ts";
 import { EngineContext, type EngineRooms } from "./context.ts";
 import { type CopyInOptions, type PathStat, readPath, statPath, writePath } from "./copy-files.ts";
 import { createContainer } from "./create-container.ts";
 import { sweepState } from "./discard-state.ts";
+import { disconnectContainer } from "./disconnect-network.ts";
 import { createExec, type ExecStartOptions, inspectExec, resizeExec, startExec } from "./exec-sessions.ts";
 import { exportContainer } from "./export-container.ts";
 import { inspectReference } from "./inspect-container.ts";
 import { killContainer } from "./kill-container.ts";
 import { listChanges } from "./list-changes.ts";
 import { type ListOptions, listContainers } from "./list-containers.ts";
-import { listNetworks } from "./list-networks.ts";
+import { inspectNetwork, listNetworks } from "./list-networks.ts";
 import type { Waiter, WaitResult } from "./live-container.ts";
 import { makeMountPointsLayer } from "./mount-points-layer.ts";
 import { pauseContainer, unpauseContainer } from "./pause-container.ts";
@@ -136,12 +141,12 @@ export interface EngineArchive {
 }
 
 export interface EngineNetworks {
-  list(filters: Filters): Promise<NetworkInspect[]>;
-  inspect(reference: string): Promise<NetworkInspect>;
-  create(name: string): Promise<never>;
-  connect(reference: string, container: string): Promise<never>;
-  disconnect(reference: string, container: string): Promise<never>;
-  remove(reference: string): Promise<never>;
+  list(filters: Filters, options: { containers: boolean }): Promise<NetworkInspect[]>;
+  inspect(reference: string, options: { scope: string }): Promise<NetworkInspect>;
+  create(request: NetworkCreateRequest): Promise<NetworkCreateResponse>;
+  connect(reference: string, container: string, settings: EndpointSettings): Promise<void>;
+  disconnect(reference: string, container: string, options: { force: boolean }): Promise<void>;
+  remove(reference: string): Promise<void>;
   prune(filters: Filters): Promise<NetworkPruneResponse>;
 }
 
@@ -184,11 +189,11 @@ export async function openEngine(parts: EngineParts): Promise<Engine> {
       commit: (reference, request) => commitContainer(context, reference, request),
     },
     networks: {
-      list: (filters) => listNetworks(context, filters),
-      inspect: async (reference) => context.networks.inspect(reference),
-      create: createNetwork,
-      connect: (reference, container) => changeConnection(context, reference, container),
-      disconnect: (reference, container) => changeConnection(context, reference, container),
+      list: (filters, list) => listNetworks(context, filters, list),
+      inspect: (reference, inspect) => inspectNetwork(context, reference, inspect),
+      create: (request) => createNetwork(context, request),
+      connect: (reference, container, settings) => connectContainer(context, reference, container, settings),
+      disconnect: (reference, container, disconnect) => disconnectContainer(context, reference, container, disconnect),
       remove: (reference) => removeNetwork(context, reference),
       prune: (filters) => pruneNetworks(context, filters),
     },

@@ -8,14 +8,14 @@ import { type ContainerId, type Digest, digestOf, EngineError, formatNanos, notF
 import { ContainerStore } from "../containers/containers.ts";
 import type { Events } from "../events/events.ts";
 import type { Image, Images } from "../images/images.ts";
-import type { ExecSession, ExitRecord, FileOps, Kernel, LaunchFailure, Monitor } from "../kernel/kernel.ts";
+import type { DnsQuery, ExecSession, ExitRecord, FileOps, Kernel, LaunchFailure, Monitor, NetworkChangePlan } from "../kernel/kernel.ts";
 import type { Layers } from "../layers/layers.ts";
-import type { Attachment, Networks } from "../networks/networks.ts";
 import type { RunningContainer, Runtime } from "../runtime/runtime.ts";
 import type { ExecConfig, HostConfig } from "../spec/spec.ts";
 import { type Database, openDatabase } from "../state/state.ts";
 import { openVolumes } from "../volumes/open.ts";
 import { type Engine, type EngineOptions, openEngine } from "./engine.ts";
+import { FakeNetworks } from "./fake-networks.ts";
 
 class FakeMonitor implements Monitor {
   readonly launched: Promise<{ readonly pid: number }>;
@@ -26,6 +26,12 @@ class FakeMonitor implements Monitor {
   readonly clients: Duplex[] = [];
   /** Signals that the program does not die of. */
   readonly ignored: Set<number> = new Set();
+  /** Changes to the network that were made, and what happens while one is. */
+  readonly changes: NetworkChangePlan[] = [];
+  onChange: (plan: NetworkChangePlan) => void | Promise<void> = () => undefined;
+  /** The container's resolver asks. */
+  ask: ((query: DnsQuery) => void) | undefined;
+  readonly answers: (readonly [number, Uint8Array | undefined])[] = [];
   gone = false;
   /** The program has ended, with this code, before the daemon hears that it runs. */
   endsAtOnce: number | undefined;
@@ -65,11 +71,18 @@ class FakeMonitor implements Monitor {
 
   async replaceLogFile(): Promise<void> {}
 
-  async changeNetwork(): Promise<void> {}
+  async changeNetwork(plan: NetworkChangePlan): Promise<void> {
+    await this.onChange(plan);
+    this.changes.push(plan);
+  }
 
-  onDnsQuery(): void {}
+  onDnsQuery(listener: (query: DnsQuery) => void): void {
+    this.ask = listener;
+  }
 
-  answerDns(): void {}
+  answerDns(id: number, answer: Uint8Array | undefined): void {
+    this.answers.push([id, answer]);
+  }
 
   async exec(): Promise<ExecSession> {
     throw new Error("the runtime's exec is used");
@@ -156,78 +169,6 @@ class FakeRuntime implements Pick<Runtime, "start" | "adopt" | "endStrays" | "va
 
   async adopt(id: ContainerId): Promise<{ running?: RunningContainer; exit?: ExitRecord }> {
     return this.adoptable.get(id) ?? {};
-  }
-}
-
-const blankAttachment: Attachment = {
-  namespace: "private",
-  prepare: [],
-  hostNetwork: [],
-  containerNetwork: [],
-  dns: false,
-  cleanup: [],
-  settings: { Networks: { bridge: { NetworkID: "b".repeat(64), IPAddress: "172.17.0.2" } } },
-  hosts: "127.0.0.1 localhost\n",
-  resolvConf: "nameserver 192.0.2.1\n",
-};
-
-class FakeNetworks implements Networks {
-  readonly attached: Set<string> = new Set();
-  reconciled: ReadonlySet<ContainerId> | undefined;
-
-  validate(): void {}
-
-  async attach(request: { containerId: ContainerId }): Promise<Attachment> {
-    this.attached.add(request.containerId);
-    return blankAttachment;
-  }
-
-  async detach(id: ContainerId): Promise<void> {
-    this.attached.delete(id);
-  }
-
-  async reconcile(running: ReadonlySet<ContainerId>): Promise<void> {
-    this.reconciled = running;
-  }
-
-  reserve(): void {}
-
-  forget(): void {}
-
-  async connect(): Promise<never> {
-    throw notFound("network not found");
-  }
-
-  async disconnect(): Promise<never> {
-    throw notFound("network not found");
-  }
-
-  async changePorts(): Promise<never> {
-    throw notFound("network not found");
-  }
-
-  rename(): void {}
-
-  async answer(): Promise<undefined> {}
-
-  async create(): Promise<never> {
-    throw notFound("network not found");
-  }
-
-  async remove(): Promise<never> {
-    throw notFound("network not found");
-  }
-
-  settingsOf(): undefined {}
-
-  async close(): Promise<void> {}
-
-  list(): [] {
-    return [];
-  }
-
-  inspect(reference: string): never {
-    throw notFound(`network ${reference} not found`);
   }
 }
 

@@ -52,6 +52,10 @@ export class LiveContainer {
   /** Start, restart, rename and remove take turns. Waits, attaches, logs and signals do not. */
   readonly lock: Mutex = new Mutex();
   run: Run | undefined;
+  /** A change to its network is under way: its end does not release the network before that. */
+  networkChange: Promise<void> | undefined;
+  /** Its hosts and resolv.conf are changed by one at a time. */
+  readonly nameFiles: Mutex = new Mutex();
   /** Set before `go`, so that the window has this size from the first byte. */
   consoleSize: readonly [rows: number, columns: number] | undefined;
   readonly waiters: Set<Waiter> = new Set();

@@ -1,6 +1,17 @@
-import type { NetworkSettings } from "../spec/spec.ts";
+import type { NetworkInspect, NetworkSettings } from "../spec/spec.ts";
 import type { EngineContext } from "./context.ts";
 import type { LiveContainer } from "./live-container.ts";
+
+/** `create` and `destroy` of a network, `connect` and `disconnect` of a container. */
+export function publishNetworkEvent(
+  context: EngineContext,
+  network: NetworkInspect,
+  action: "create" | "destroy" | "connect" | "disconnect",
+  live?: LiveContainer,
+): void {
+  const container = live === undefined ? {} : { container: live.id };
+  context.events.publish("network", action, network.Id ?? "", { ...container, name: network.Name ?? "", type: network.Driver ?? "" });
+}
 
 /** `network connect` or `network disconnect`, once for each network that the container is on. */
 export function publishNetworkEvents(
@@ -10,8 +21,19 @@ export function publishNetworkEvents(
   action: "connect" | "disconnect",
 ): void {
   for (const [name, endpoint] of Object.entries(settings?.Networks ?? {})) {
-    if (!endpoint.NetworkID) continue;
-    const type = name === "none" ? "null" : name === "host" ? "host" : "bridge";
-    context.events.publish("network", action, endpoint.NetworkID, { container: live.id, name, type });
+    const { NetworkID } = endpoint;
+    if (!NetworkID) continue;
+    context.events.publish("network", action, NetworkID, { container: live.id, name, type: typeOf(context, NetworkID, name) });
   }
+}
+
+/** A network's driver. It is remembered: looking a network up costs more the more containers are in it. */
+function typeOf(context: EngineContext, id: string, name: string): string {
+  if (name === "bridge" || name === "host") return name;
+  if (name === "none") return "null";
+  const known = context.networkTypes.get(id);
+  if (known !== undefined) return known;
+  const type = context.networks.list().find((network) => network.Id === id)?.Driver ?? "bridge";
+  context.networkTypes.set(id, type);
+  return type;
 }

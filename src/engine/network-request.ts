@@ -1,6 +1,33 @@
-import type { ContainerId } from "../base/base.ts";
+import { isEngineError } from "../base/base.ts";
+import { type ContainerRecord, parseLink } from "../containers/containers.ts";
 import type { AttachRequest } from "../networks/networks.ts";
-import type { ContainerConfig, EndpointSettings, HostConfig, PortBinding } from "../spec/spec.ts";
+import type { EndpointSettings, HostConfig, NetworkInspect, PortBinding } from "../spec/spec.ts";
+import type { EngineContext } from "./context.ts";
+
+type Endpoints = Readonly<Record<string, EndpointSettings>>;
+
+/** What is not a user's network. */
+const special: ReadonlySet<string> = new Set(["", "default", "bridge", "host", "none"]);
+
+const joinsContainer = (mode: string): boolean => mode.startsWith("container:");
+
+/** A network of that name, id or prefix; undefined where there is none, or several. */
+export function networkNamed(context: EngineContext, reference: string): NetworkInspect | undefined {
+  try {
+    return context.networks.inspect(reference);
+  } catch (error) {
+    if (!isEngineError(error)) throw error;
+    return undefined;
+  }
+}
+
+/** What a client may ask for; the rest of the type is what it gets. */
+export function askedOf(settings: EndpointSettings): EndpointSettings {
+  const { IPAMConfig, Links, Aliases, MacAddress, DriverOpts, GwPriority } = settings;
+  return Object.fromEntries(
+    Object.entries({ IPAMConfig, Links, Aliases, MacAddress, DriverOpts, GwPriority }).filter(([, value]) => value !== undefined),
+  );
+}
 
 function bindingsOf(hostConfig: HostConfig): Record<string, PortBinding[]> {
   const bindings: Record<string, PortBinding[]> = {};
@@ -10,21 +37,40 @@ function bindingsOf(hostConfig: HostConfig): Record<string, PortBinding[]> {
   return bindings;
 }
 
-/** What the network is asked for, from the container's configuration. */
+/** One of the container's networks: the one of its mode, if it is still to be in that one. */
+function mainNetwork(context: EngineContext, mode: string, endpoints: Endpoints): string {
+  const [first] = Object.keys(endpoints).sort();
+  if (first === undefined || joinsContainer(mode) || Object.hasOwn(endpoints, mode)) return mode;
+  const name = networkNamed(context, mode)?.Name ?? mode;
+  return Object.hasOwn(endpoints, name) ? name : first;
+}
+
+/** `name:alias` each. @throws InvalidParameter with Docker's wording */
+function linksOf(endpoints: Endpoints): string[] {
+  const links = Object.values(endpoints).flatMap((endpoint) => endpoint.Links ?? []);
+  return [...new Set(links.map(parseLink).map(({ name, alias }) => `${name}:${alias}`))];
+}
+
+/**
+ * What the network is asked for, from the container's configuration.
+ * @param endpoints other ones than the record has
+ */
 export function networkRequest(
-  containerId: ContainerId,
-  config: ContainerConfig,
-  hostConfig: HostConfig,
-  endpoints: Readonly<Record<string, EndpointSettings>>,
-  containerName?: string,
+  context: EngineContext,
+  record: Pick<ContainerRecord, "id" | "name" | "settings" | "status">,
+  endpoints: Endpoints = record.settings.endpoints,
 ): AttachRequest {
+  const { config, hostConfig } = record.settings;
   const bindings = bindingsOf(hostConfig);
+  // A network that it has been in is the one with that id; another one of the same name is not meant.
+  const key = (name: string): string => (special.has(name) ? "" : record.status.network?.Networks?.[name]?.NetworkID) || name;
+  const mode = config.NetworkDisabled === true ? "none" : mainNetwork(context, hostConfig.NetworkMode ?? "bridge", endpoints);
   return {
-    containerId,
-    networkMode: config.NetworkDisabled === true ? "none" : (hostConfig.NetworkMode ?? "bridge"),
-    ...(containerName === undefined ? {} : { containerName }),
+    containerId: record.id,
+    networkMode: key(mode),
+    ...(record.name === "" ? {} : { containerName: record.name }),
     hostname: config.Domainname ? `${config.Hostname ?? ""}.${config.Domainname}` : (config.Hostname ?? ""),
-    endpoints,
+    endpoints: Object.fromEntries(Object.entries(endpoints).map(([name, asked]) => [key(name), asked])),
     portBindings: bindings,
     exposedPorts: [...new Set([...Object.keys(config.ExposedPorts ?? {}), ...Object.keys(bindings)])],
     publishAllPorts: hostConfig.PublishAllPorts ?? false,
@@ -32,6 +78,10 @@ export function networkRequest(
     dnsOptions: hostConfig.DnsOptions ?? [],
     dnsSearch: hostConfig.DnsSearch ?? [],
     extraHosts: hostConfig.ExtraHosts ?? [],
+    links: linksOf(endpoints),
     ...(config.MacAddress ? { macAddress: config.MacAddress } : {}),
   };
 }
+
+/** A user's own network, which has names for its containers. */
+export const isUserDefined = (mode: string): boolean => !special.has(mode) && !joinsContainer(mode);

@@ -77,6 +77,7 @@ export async function removeLocked(context: EngineContext, live: LiveContainer, 
     throw error;
   }
   live.removed = true;
+  context.networks.forget(live.id);
   failpoint("remove.written");
   for (const exec of live.execs.values()) context.execs.delete(exec.id);
   for (const pending of live.pending) pending.abandon();

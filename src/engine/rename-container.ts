@@ -1,6 +1,8 @@
 import { conflict, EngineError, invalidParameter } from "../base/base.ts";
 import { checkName } from "../containers/containers.ts";
+import type { EndpointSettings } from "../spec/spec.ts";
 import type { EngineContext } from "./context.ts";
+import type { LiveContainer } from "./live-container.ts";
 
 /** `POST /containers/x/rename`. */
 export async function renameContainer(context: EngineContext, reference: string, name: string): Promise<void> {
@@ -17,6 +19,19 @@ export async function renameContainer(context: EngineContext, reference: string,
       if (!(error instanceof EngineError) || error.message.startsWith("Renaming")) throw error;
       throw new EngineError(error.code, `Error when allocating new name: ${error.message}`, { cause: error });
     }
+    renameInNetworks(context, live, oldName);
     context.publish(live, "rename", { oldName: `/${oldName}` });
   });
+}
+
+/** Its fellows find it by the new name, and not by the old one any more. */
+function renameInNetworks(context: EngineContext, live: LiveContainer, oldName: string): void {
+  const { name, status } = live.record;
+  context.networks.rename(live.id, name);
+  const { network } = status;
+  if (network === undefined) return;
+  const renamed = (endpoint: EndpointSettings): EndpointSettings =>
+    endpoint.DNSNames ? { ...endpoint, DNSNames: [...new Set(endpoint.DNSNames.map((one) => (one === oldName ? name : one)))] } : endpoint;
+  const networks = Object.entries(network.Networks ?? {}).map(([key, endpoint]) => [key, renamed(endpoint)] as const);
+  context.store.update(live.record, { network: { ...network, Networks: Object.fromEntries(networks) } });
 }

@@ -98,7 +98,7 @@ async function launch(context: EngineContext, live: LiveContainer): Promise<void
   const logging = ContainerLog.of(context, live, plan);
   const sender = await logging?.prepare();
   cleanup.defer(() => logging?.abandon(sender));
-  const request = networkRequest(live.id, settings.config, settings.hostConfig, settings.endpoints, live.record.name);
+  const request = networkRequest(context, live.record);
   const attaching = context.networks.attach(withLinks(request, links));
   cleanup.defer(async () => {
     await attaching.catch(() => undefined);

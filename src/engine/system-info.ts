@@ -114,7 +114,7 @@ function registries(daemon: DaemonDescription): Partial<SystemInfo> {
 
 const plugins = {
   Volume: ["local"],
-  Network: ["bridge", "host", "null"],
+  Network: ["bridge", "host", "ipvlan", "macvlan", "null", "overlay"],
   Authorization: null,
   Log: logDrivers.filter((name) => name !== "none"),
 };

@@ -42,8 +42,8 @@ export interface Networks {
   changePorts(request: AttachRequest): Promise<NetworkChange>;
   /** A container has another name from now on. */
   rename(containerId: ContainerId, name: string): void;
-  /** A question from a container's resolver. @returns the answer; undefined: none is due */
-  answer(containerId: ContainerId, query: DnsQuery): Promise<Uint8Array | undefined>;
+  /** A question from a container's resolver. @returns the answer, at once where it is known; undefined: none is due */
+  answer(containerId: ContainerId, query: DnsQuery): Uint8Array | undefined | Promise<Uint8Array | undefined>;
   /**
    * After the daemon's restart: allocations of containers that no longer run are released, and whatever of a running
    * container's network was under way when the last daemon ended is taken away.

@@ -14,9 +14,10 @@ import { windowSize } from "../window-size.ts";
 type Containers = ContainerBackend;
 
 async function create(containers: Containers, call: Call): Promise<void> {
-  const request = createRequest(await call.body(), call.minor);
+  const { request, warnings } = createRequest(await call.body(), call.minor);
   const options = { ...call.query.option("name", "name"), ...(call.minor >= 41 ? call.query.option("platform", "platform") : {}) };
-  call.json(201, await containers.create(request, options));
+  const made = await containers.create(request, options);
+  call.json(201, { ...made, Warnings: [...made.Warnings, ...warnings] });
 }
 
 async function start(containers: Containers, call: Call): Promise<void> {

@@ -1,0 +1,76 @@
+/** A change to the network of a container that runs, so that a crash at any point leaves the old state or the new one (ADR 13). */
+import { failpoint } from "../base/failpoint.ts";
+import { isActive } from "../containers/containers.ts";
+import { launchFailureOf } from "../kernel/launch-failure.ts";
+import type { NetworkChange } from "../networks/networks.ts";
+import type { EndpointSettings, NetworkSettings } from "../spec/spec.ts";
+import type { EngineContext } from "./context.ts";
+import { explain } from "./explain-launch.ts";
+import type { LiveContainer, Run } from "./live-container.ts";
+import { changeNameFiles } from "./name-files.ts";
+import { hasEnded } from "./stop-container.ts";
+
+export interface WantedChange {
+  /** Names the failpoints. */
+  readonly step: "connect" | "disconnect" | "publish";
+  /** Records the change as unsettled. */
+  readonly plan: () => Promise<NetworkChange>;
+  /** The networks that the container is to be in, where that changes. */
+  readonly endpoints?: Readonly<Record<string, EndpointSettings>>;
+}
+
+/**
+ * Makes a change, and keeps the container's record and files up to it. The caller holds the container's lock; should it
+ * end meanwhile, its network is released after this.
+ * @returns false: it has ended, and nothing has changed
+ */
+export async function changeNetwork(context: EngineContext, live: LiveContainer, run: Run, wanted: WantedChange): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  live.networkChange = promise;
+  try {
+    const change = await wanted.plan();
+    failpoint(`${wanted.step}.recorded`);
+    try {
+      await run.running.monitor.changeNetwork(change.plan);
+    } catch (error) {
+      await change.abandon();
+      // A port that is taken says nothing of the container: no need to wait for its last word.
+      if (launchFailureOf(error)?.stage !== "bind-port" && (await hasEnded(live, run))) return false;
+      throw explain(error, 0).error;
+    }
+    failpoint(`${wanted.step}.changed`);
+    settle(context, live, wanted, change);
+    await changeNameFiles(context, live, change.files);
+    return true;
+  } finally {
+    live.networkChange = undefined;
+    resolve();
+  }
+}
+
+/**
+ * The kernel has it. What the client asked for is written before the endpoint is settled: a daemon that finds it with
+ * an unsettled endpoint drops it, the other way round it could not be made up.
+ */
+function settle(context: EngineContext, live: LiveContainer, { step, endpoints }: WantedChange, change: NetworkChange): void {
+  try {
+    if (endpoints !== undefined) context.store.setEndpoints(live.record, endpoints);
+  } finally {
+    change.commit();
+  }
+  failpoint(`${step}.settled`);
+  if (isActive(live.record.status.state)) context.store.update(live.record, { network: change.settings });
+}
+
+/** As the last daemon left it, of a container that runs: the networks room has taken back what was under way, or kept it. */
+export function settleNetwork(context: EngineContext, live: LiveContainer, found: NetworkSettings | undefined): void {
+  const { settings, status } = live.record;
+  if (found === undefined) return;
+  const network = found;
+  const names = Object.keys(network.Networks ?? {});
+  if (JSON.stringify(network) !== JSON.stringify(status.network)) context.store.update(live.record, { network });
+  const known = Object.keys(settings.endpoints);
+  if (settings.config.NetworkDisabled === true || (known.length === names.length && known.every((name) => names.includes(name)))) return;
+  const endpoints = Object.fromEntries(names.map((name) => [name, settings.endpoints[name] ?? {}]));
+  context.store.setEndpoints(live.record, endpoints);
+}
