@@ -1,13 +1,26 @@
 /** Networks come and go. Who is in them is the business of `connect-network.ts` and `disconnect-network.ts`. */
-import { checkFilterKeys, conflict, type Filters, isEngineError, labelsMatch, log, parseTime, untilFilter } from "../base/base.ts";
+import {
+  checkFilterKeys,
+  conflict,
+  type Filters,
+  forbidden,
+  isEngineError,
+  labelsMatch,
+  log,
+  parseTime,
+  untilFilter,
+} from "../base/base.ts";
 import { failpoint } from "../base/failpoint.ts";
 import type { NetworkCreateRequest, NetworkCreateResponse, NetworkInspect, NetworkPruneResponse } from "../spec/spec.ts";
 import type { EngineContext } from "./context.ts";
-import { isPredefined } from "./list-networks.ts";
+import { isPredefined, predefined } from "./list-networks.ts";
 import { publishNetworkEvent } from "./network-events.ts";
 
 /** `POST /networks/create`. */
 export async function createNetwork(context: EngineContext, request: NetworkCreateRequest): Promise<NetworkCreateResponse> {
+  // Old clients call the default network so.
+  if ([...predefined, "default"].includes(request.Name))
+    throw forbidden(`operation is not permitted on predefined ${request.Name} network `);
   const made = await context.networks.create(request);
   failpoint("network.created");
   publishNetworkEvent(context, context.networks.inspect(made.Id), "create");
@@ -20,6 +33,7 @@ export async function removeNetwork(context: EngineContext, reference: string): 
 }
 
 async function remove(context: EngineContext, network: NetworkInspect): Promise<void> {
+  if (isPredefined(network)) throw forbidden(`${network.Name} is a pre-defined network and cannot be removed`);
   const id = network.Id ?? "";
   await context.networks.remove(id);
   failpoint("network.removed");

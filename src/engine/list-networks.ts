@@ -2,10 +2,10 @@ import { booleanFilter, checkFilterKeys, EngineError, type Filters, hasLabels, i
 import type { NetworkInspect } from "../spec/spec.ts";
 import type { EngineContext } from "./context.ts";
 
-const builtIn: ReadonlySet<string> = new Set(["bridge", "host", "none"]);
+export const predefined: readonly string[] = ["bridge", "host", "none"];
 
 /** It was there from the start, and stays. */
-export const isPredefined = (network: NetworkInspect): boolean => builtIn.has(network.Name ?? "");
+export const isPredefined = (network: NetworkInspect): boolean => predefined.includes(network.Name ?? "");
 
 /** Regular expressions, found anywhere, as Docker takes the values of `name` and `id`. */
 function matchesAny(values: readonly string[], text: string): boolean {

@@ -33,7 +33,7 @@ export async function editFile(context: EngineContext, live: LiveContainer, name
 }
 
 /** With lines taken out and others put at the end. */
-export function withLines(text: string, { hostsAdded, hostsRemoved }: Pick<FileChanges, "hostsAdded" | "hostsRemoved">): string {
+function withLines(text: string, { hostsAdded, hostsRemoved }: Pick<FileChanges, "hostsAdded" | "hostsRemoved">): string {
   const lines = text.split("\n").filter((line) => !hostsRemoved.includes(line));
   if (hostsAdded.length === 0) return lines.join("\n");
   if (lines.at(-1) === "") lines.pop();

@@ -130,7 +130,6 @@ describe("what this version does not have", () => {
       [["push", "x"], "", /registry client not available in this version/],
       [["plugin", "install", "x"], "", /not available in this version/],
       [["swarm", "init"], "", /swarm mode is not available in this version/],
-      [["network", "create", "mine"], "", /user-defined networks are not available in this version/],
     ] as const) {
       const result = await daemon.docker(args, { env, input });
       assert.equal(result.status, 1, args.join(" "));
