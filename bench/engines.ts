@@ -87,20 +87,28 @@ export class Engine implements AsyncDisposable {
     });
   }
 
-  /** The stock docker CLI against this engine; fails unless it exits with 0. */
-  cli(args: readonly string[], input?: Uint8Array): Promise<void> {
+  /** The daemon's, in whose network namespace the engine has its bridges. */
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  /** The stock docker CLI against this engine, and what it prints; fails unless it exits with 0. */
+  cli(args: readonly string[], input?: Uint8Array): Promise<string> {
     return new Promise((done, fail) => {
       const child = spawn("docker", args, {
         env: { ...process.env, DOCKER_HOST: `unix://${this.#socket}`, DOCKER_BUILDKIT: "0" },
-        stdio: ["pipe", "ignore", "pipe"],
+        stdio: ["pipe", "pipe", "pipe"],
       });
-      let error = "";
+      let [output, error] = ["", ""];
+      child.stdout.on("data", (chunk) => {
+        output += chunk;
+      });
       child.stderr.on("data", (chunk) => {
         error += chunk;
       });
       child.stdin.on("error", () => {});
       child.on("close", (status) =>
-        status === 0 ? done() : fail(new Error(`${this.name}: docker ${args.join(" ")}: ${status} ${error}`)),
+        status === 0 ? done(output) : fail(new Error(`${this.name}: docker ${args.join(" ")}: ${status} ${error}`)),
       );
       child.stdin.end(input ?? "");
     });
@@ -151,7 +159,7 @@ export class Engine implements AsyncDisposable {
 
 const statusOf = (pid: string): string => readFileSync(`/proc/${pid}/status`, "utf8");
 
-async function start(name: "berth" | "docker", program: string, args: (data: string, run: string) => string[]): Promise<Engine> {
+async function start(name: "berth" | "docker", program: string, args: (data: string, run: string) => readonly string[]): Promise<Engine> {
   const data = mkdtempSync(`/var/tmp/bench-${name}-`);
   const run = mkdtempSync(`/run/bench-${name}-`);
   const socket = `${run}/d.sock`;
@@ -178,7 +186,7 @@ async function start(name: "berth" | "docker", program: string, args: (data: str
   throw new Error(`${name} did not start:\n${log}`);
 }
 
-export function startBerth(): Promise<Engine> {
+export function startBerth(more: readonly string[] = []): Promise<Engine> {
   return start("berth", `${projectRoot}/berthd`, (data, run) => [
     "--data-root",
     data,
@@ -188,10 +196,11 @@ export function startBerth(): Promise<Engine> {
     `${run}/d.pid`,
     "--bridge",
     "berthbench0",
+    ...more,
   ]);
 }
 
 /** Debian's docker.io, with a bridge of its own so that it stands beside any other. */
-export function startDocker(): Promise<Engine> {
-  return start("docker", "dockerd", (data, run) => ["--data-root", data, "--exec-root", run, "--pidfile", `${run}/d.pid`]);
+export function startDocker(more: readonly string[] = []): Promise<Engine> {
+  return start("docker", "dockerd", (data, run) => ["--data-root", data, "--exec-root", run, "--pidfile", `${run}/d.pid`, ...more]);
 }

@@ -20,24 +20,19 @@ export function netProbe(): string {
   return program;
 }
 
-/** A tar of busybox's root file system with `net-probe` in /bin. */
-export async function probeRootfs(): Promise<Buffer> {
+/** Imports busybox with `net-probe` in /bin as `probe:latest`. */
+export async function importProbe(daemon: Daemon): Promise<void> {
   const root = await mkdtemp("/var/tmp/berth-test-probe-");
   try {
     const script = `cd "$1" && tar -xf - && cp "$2" bin/net-probe && tar -cf "$1.tar" --sort=name .`;
     const made = await command("sh", ["-ec", script, "sh", root, netProbe()], { input: await busyboxRootfs() });
     assert.equal(made.status, 0, made.stderr);
-    return await readFile(`${root}.tar`);
+    const result = await daemon.docker(["import", "-", "probe:latest"], { input: await readFile(`${root}.tar`) });
+    assert.equal(result.status, 0, result.stderr);
   } finally {
     await rm(root, { recursive: true, force: true });
     await rm(`${root}.tar`, { force: true });
   }
-}
-
-/** Imports it as `probe:latest`. */
-export async function importProbe(daemon: Daemon): Promise<void> {
-  const result = await daemon.docker(["import", "-", "probe:latest"], { input: await probeRootfs() });
-  assert.equal(result.status, 0, result.stderr);
 }
 
 /** Where a question is asked: in a container of this name, on another host, or on the host under test. */

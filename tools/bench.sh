@@ -1,5 +1,6 @@
 #!/bin/sh
 # Benchmarks beside Docker from Debian's docker.io.
+#   npm run --silent bench -- [networks] [--only …] [--rounds N] [--write]
 set -eu
 cd "$(dirname "$0")/.."
 . tools/env.sh
@@ -8,4 +9,7 @@ command -v dockerd >/dev/null 2>&1 || {
   apt-get -qq update >/dev/null
   DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get -qq install -y --no-install-recommends docker.io >/dev/null
 }
-exec node bench/bench.ts "$@"
+[ "${1:-}" = networks ] || exec node bench/bench.ts "$@"
+shift
+command -v iperf3 >/dev/null 2>&1 || DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends iperf3 >/dev/null
+exec node bench/networks.ts "$@"

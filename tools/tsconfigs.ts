@@ -26,6 +26,7 @@ writeFileSync(
 );
 for (const folder of ["test", "tools", "bench", "fuzz"]) {
   const references = folder === "tools" ? [] : [...rooms.map((room) => ({ path: `../src/${room}` })), { path: "../tools" }];
+  if (folder === "bench") references.push({ path: "../test" });
   writeFileSync(
     `${folder}/tsconfig.json`,
     json({
