@@ -177,7 +177,7 @@ export const flags: readonly Flag[] = [
     kind: "list",
     key: "host-gateway-ips",
     placeholder: "ip",
-    help: "IP address that the special 'host-gateway' string in --add-host resolves to",
+    help: "IP addresses that the special 'host-gateway' string in --add-host resolves to (default the default bridge's)",
   },
   {
     name: "http-proxy",

@@ -32,7 +32,7 @@ export function networkOptions({ network }: Settings): NetworkOptions {
     publishAddress: network.publishAddress,
     defaultPublishAddress: network.defaultPublishAddress,
     publishMode: network.publishMode,
-    hostGateway: network.hostGateway,
+    hostGateways: network.hostGateways,
     dns: network.dns,
     dnsOptions: network.dnsOptions,
     dnsSearch: network.dnsSearch,

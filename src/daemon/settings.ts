@@ -1,4 +1,5 @@
 /** What an administrator can set, by flags and daemon.json in dockerd's names: read, merged and checked. */
+import { isIP } from "node:net";
 import { homedir } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
 import { isLevel, type Level, type LogFormat, messageOf, parseBytes } from "../base/base.ts";
@@ -79,7 +80,7 @@ export interface NetworkSettings extends BridgeAddresses6 {
   readonly publishAddress: string | undefined;
   readonly defaultPublishAddress: string | undefined;
   readonly publishMode: "forward" | "input" | undefined;
-  readonly hostGateway: string | undefined;
+  readonly hostGateways: readonly string[] | undefined;
   readonly dns: readonly string[];
   readonly dnsOptions: readonly string[];
   readonly dnsSearch: readonly string[];
@@ -237,15 +238,25 @@ function tlsOf(reader: Reader): TlsSettings | undefined {
   };
 }
 
+function parseHostGateways(entries: readonly string[]): string[] {
+  const addresses = entries.flatMap((entry) => entry.split(","));
+  const wrong = addresses.find((address) => isIP(address) === 0);
+  if (wrong !== undefined) throw new Error(`invalid argument ${JSON.stringify(wrong)} for "--host-gateway-ip": is not an ip address`);
+  for (const family of [4, 6]) {
+    if (addresses.filter((address) => isIP(address) === family).length > 1)
+      throw new Error(`--host-gateway-ip: only one IPv${family} host gateway IP address can be specified`);
+  }
+  return addresses;
+}
+
 function networkOf(reader: Reader): NetworkSettings {
-  const [hostGateway, ...more] = reader.list("host-gateway-ip").flatMap((entry) => entry.split(","));
-  if (more.length > 0) throw new Error("--host-gateway-ip: one IPv4 address is allowed in this version");
   const addresses6 = {
     bip6: reader.text("bip6"),
     fixedCidrV6: reader.text("fixed-cidr-v6"),
     defaultGatewayV6: reader.text("default-gateway-v6"),
   };
   checkBridgeAddresses6(addresses6);
+  const hostGateways = parseHostGateways(reader.list("host-gateway-ip"));
   return {
     bridge: reader.text("bridge"),
     bip: reader.text("bip"),
@@ -263,7 +274,7 @@ function networkOf(reader: Reader): NetworkSettings {
     publishAddress: reader.text("ip"),
     defaultPublishAddress: reader.text("default-publish-address"),
     publishMode: reader.text("publish-mode") as "forward" | "input" | undefined,
-    hostGateway,
+    hostGateways: hostGateways.length > 0 ? hostGateways : undefined,
     dns: reader.list("dns"),
     dnsOptions: reader.list("dns-opt"),
     dnsSearch: reader.list("dns-search"),

@@ -125,18 +125,20 @@ export class BerthNetworks implements Networks {
     return publishAddresses(this.#parts.options, { isDefault: true, options: {} }, this.#parts.hostHasIpv6);
   }
 
-  get #hostGateway(): string | undefined {
-    return this.#parts.options.hostGateway ?? this.#parts.bridge?.record.address;
+  get #hostGateways(): readonly string[] {
+    const own = this.#parts.bridge?.record.address;
+    return this.#parts.options.hostGateways ?? (own === undefined ? [] : [own]);
   }
 
   async #attachPlain(request: AttachRequest, network: Network, namespace: "host" | "private", plan: EndpointPlan): Promise<Attachment> {
     const { extraHosts, hostname } = request;
-    const gateway = this.#hostGateway;
-    const resolvConf = resolverText(await readHostResolver(), resolverOf(request, this.#parts.options), namespace === "private");
+    const gateways = this.#hostGateways;
+    const kind = namespace === "private" ? "direct" : "host";
+    const resolvConf = resolverText(await readHostResolver(kind), resolverOf(request, this.#parts.options), kind);
     const hosts =
       namespace === "host"
-        ? await hostHostsText(extraHosts, gateway)
-        : hostsText({ extraHosts, hostname, ...(gateway === undefined ? {} : { gateway }) });
+        ? await hostHostsText(extraHosts, gateways)
+        : hostsText({ extraHosts, hostname, gateways, addresses: [], ipv6: true });
     const endpoint: Endpoint = { ...this.#newEndpoint(request, network), ports: [] };
     this.#record(endpoint);
     return { namespace, dns: false, ...plan, settings: this.#settings(request, network, endpoint), hosts, resolvConf };
@@ -146,7 +148,7 @@ export class BerthNetworks implements Networks {
     const { bridge, ports: hostPorts, options } = this.#parts;
     if (bridge === undefined) throw notFound(`network ${network.name} not found`);
     const base = this.#newEndpoint(request, network);
-    const resolvConf = resolverText(await readHostResolver(), resolverOf(request, options), true);
+    const resolvConf = resolverText(await readHostResolver("direct"), resolverOf(request, options), "direct");
     const address = bridge.pool.allocate(this.#lastAddress.get(request.containerId));
     if (address === undefined) throw setUpFailed(`no available IPv4 addresses on this network's address pools: bridge (${network.id})`);
     let endpoint: Endpoint;
@@ -162,14 +164,14 @@ export class BerthNetworks implements Networks {
       throw isEngineError(error) ? error : setUpFailed(`${where}: ${messageOf(error)}`);
     }
     this.#record(endpoint);
-    const gateway = this.#hostGateway;
+    const gateways = this.#hostGateways;
     const { extraHosts, hostname } = request;
     return {
       namespace: "private",
       dns: false,
       ...planOf(bridge, endpoint),
       settings: this.#settings(request, network, endpoint),
-      hosts: hostsText({ extraHosts, hostname, address, ...(gateway === undefined ? {} : { gateway }) }),
+      hosts: hostsText({ extraHosts, hostname, gateways, addresses: [address], ipv6: true }),
       resolvConf,
     };
   }

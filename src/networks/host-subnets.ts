@@ -23,6 +23,6 @@ export async function readHostSubnets(kernel: Pick<NetworkKernel, "netlink">): P
     ...routes.flatMap(({ destination, prefixLength }) =>
       destination === undefined || prefixLength === 0 ? [] : [makeSubnet(destination, prefixLength)],
     ),
-    ...resolvers(await readHostResolver()),
+    ...resolvers((await readHostResolver("direct")).text),
   ];
 }

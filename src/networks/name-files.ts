@@ -1,6 +1,7 @@
 /** The texts of a container's /etc/hosts and /etc/resolv.conf. */
 import { readFile, stat } from "node:fs/promises";
 import { invalidParameter } from "../base/base.ts";
+import { parseResolvConf } from "../dns/dns.ts";
 import { familyOf } from "./addresses.ts";
 
 export interface ResolverOptions {
@@ -9,32 +10,25 @@ export interface ResolverOptions {
   readonly dnsSearch: readonly string[];
 }
 
-interface Resolver {
-  readonly servers: readonly string[];
-  readonly search: readonly string[];
-  readonly options: readonly string[];
+/** A resolv.conf of the host. */
+export interface HostResolver {
+  readonly path: string;
+  readonly text: string;
 }
 
+/**
+ * Whom a container asks for names. `host`: the container is in the host's network, and asks whom the host asks. `direct`: the host's
+ * resolvers, as far as they can be reached from another network. `embedded`: 127.0.0.11, which asks the others.
+ */
+export type ResolverKind = "host" | "direct" | "embedded";
+
+const embeddedResolver = "127.0.0.11";
 /** Used when the host names no resolver that a container can reach, as Docker does. */
 const publicServers = ["8.8.8.8", "8.8.4.4"];
+const publicServers6 = ["2001:4860:4860::8888", "2001:4860:4860::8844"];
 /** Where systemd-resolved keeps the real resolvers when /etc/resolv.conf names only its stub. */
 const resolvedFile = "/run/systemd/resolve/resolv.conf";
 const stub = "127.0.0.53";
-
-function parseResolver(text: string): Resolver {
-  const words = text.split("\n").map((line) =>
-    line
-      .replace(/[#;].*/, "")
-      .trim()
-      .split(/\s+/),
-  );
-  return {
-    servers: words.filter(([key]) => key === "nameserver").flatMap(([, value]) => (value === undefined ? [] : [value])),
-    // The last search or domain line counts: resolv.conf(5).
-    search: words.findLast(([key]) => key === "search" || key === "domain")?.slice(1) ?? [],
-    options: words.filter(([key]) => key === "options").flatMap(([, ...values]) => values),
-  };
-}
 
 const texts = new Map<string, { readonly version: string; readonly text: string }>();
 
@@ -53,88 +47,189 @@ async function readText(path: string): Promise<string> {
   }
 }
 
-/** The host's own resolver configuration, behind systemd-resolved's stub if that is all there is. */
-export async function readHostResolver(path = "/etc/resolv.conf"): Promise<string> {
+/** The host's own resolver configuration. Behind systemd-resolved's stub, if that is all there is, where the stub is out of reach. */
+export async function readHostResolver(kind: ResolverKind, path = "/etc/resolv.conf"): Promise<HostResolver> {
   const text = await readText(path);
-  const { servers } = parseResolver(text);
-  if (servers.length === 0 || servers.some((server) => server !== stub)) return text;
+  const { servers } = parseResolvConf(text);
+  if (kind !== "direct" || servers.length === 0 || servers.some((server) => server !== stub)) return { path, text };
   const real = await readText(resolvedFile);
-  return real === "" ? text : real;
+  return real === "" ? { path, text } : { path: resolvedFile, text: real };
 }
 
-/** Without a host that other namespaces could not reach: on its loopback, and IPv6 where the container has none. */
-function reachable(server: string): boolean {
-  return familyOf(server) === 4 && !server.startsWith("127.");
+const isLoopback = (server: string): boolean => server.startsWith("127.") || server === "::1";
+
+const ndotsOf = (options: readonly string[]): string | undefined => {
+  const last = options.findLast((option) => option === "ndots" || option.startsWith("ndots:"));
+  return last === undefined ? undefined : last.slice("ndots:".length);
+};
+
+const validNdots = (option: string): boolean => !/^ndots(:|$)/.test(option) || /^ndots:\+?\d+$/.test(option);
+
+/** Whether `ndots` is set, by the user or on the host: the embedded resolver then leaves names without a dot to the search domains. */
+export function setsNdots(host: HostResolver, options: ResolverOptions): boolean {
+  const settings = options.dnsOptions.length > 0 ? options.dnsOptions : parseResolvConf(host.text).options;
+  return Number(ndotsOf(settings.filter(validNdots)) ?? 0) > 0;
 }
 
-/**
- * A container's resolv.conf. What the user gives replaces the host's; `--dns-search .` stands for none.
- * `ownNetwork` false: the container shares the host's network, so every resolver of the host serves.
- * @throws InvalidParameter for a `--dns` that is no address
- */
-export function resolverText(hostText: string, options: ResolverOptions, ownNetwork: boolean): string {
-  for (const server of options.dns) if (familyOf(server) === undefined) throw invalidParameter(`invalid IP address: ${server}`);
-  const host = parseResolver(hostText);
-  const changed = options.dns.length + options.dnsOptions.length + options.dnsSearch.length > 0;
-  if (!ownNetwork && !changed) return hostText;
-  const inherited = ownNetwork ? host.servers.filter(reachable) : host.servers;
-  const fallback = inherited.length > 0 || !ownNetwork ? inherited : publicServers;
-  const servers = options.dns.length > 0 ? options.dns : fallback;
-  const search =
-    options.dnsSearch.length > 0 ? options.dnsSearch.filter((name) => name !== ".") : host.search.filter((name) => name !== ".");
-  const settings = options.dnsOptions.length > 0 ? options.dnsOptions : host.options;
+/** A file in the making. Notes say at its end how it came about, in Docker's words: programs and people look for them. */
+interface Draft {
+  servers: readonly string[];
+  search: readonly string[];
+  options: readonly string[];
+  readonly other: readonly string[];
+  /** Where the `ndots` that counts comes from. */
+  ndotsFrom: string | undefined;
+  readonly notes: string[];
+}
+
+const list = (values: readonly string[]): string => `[${values.join(" ")}]`;
+
+function draftText(draft: Draft, source: string): string {
   return [
-    ...servers.map((server) => `nameserver ${server}`),
-    ...(search.length > 0 ? [`search ${search.join(" ")}`] : []),
-    ...(settings.length > 0 ? [`options ${settings.join(" ")}`] : []),
+    "# Generated by Docker Engine.",
+    "# This file can be edited; Docker Engine will not make further changes once it",
+    "# has been modified.",
+    "",
+    ...draft.servers.map((server) => `nameserver ${server}`),
+    ...(draft.search.length > 0 ? [`search ${draft.search.join(" ")}`] : []),
+    ...(draft.options.length > 0 ? [`options ${draft.options.join(" ")}`] : []),
+    ...draft.other,
+    "",
+    `# Based on host file: ${source}`,
+    ...draft.notes.map((note) => `# ${note}`),
     "",
   ].join("\n");
 }
 
-/** `name:address` pairs of `--add-host`; the address may be IPv6. `gateway`: what `host-gateway` stands for. @throws InvalidParameter */
-function extraLines(extraHosts: readonly string[], gateway: string | undefined): string[] {
-  return extraHosts.map((text) => {
-    const [, name = "", value = ""] = /^([^:]+):(.+)$/.exec(text) ?? [];
-    const plain = value.replace(/^\[(.*)\]$/, "$1");
-    const address = plain === "host-gateway" ? gateway : plain;
-    if (address === undefined) throw invalidParameter("unable to derive the IP value for host-gateway");
-    if (name === "" || familyOf(address) === undefined) throw invalidParameter(`bad format for add-host: ${JSON.stringify(text)}`);
-    return `${address}\t${name}`;
-  });
+/** For a container without the embedded resolver: servers that it reaches. What the user gives is believed. */
+function makeDirect(draft: Draft, given: boolean, ipv6: boolean): void {
+  if (given) return;
+  draft.servers = draft.servers.filter((server) => !isLoopback(server) && (ipv6 || familyOf(server) === 4));
+  if (draft.servers.length > 0) return;
+  draft.servers = ipv6 ? [...publicServers, ...publicServers6] : publicServers;
+  draft.notes.push("Used default nameservers.");
 }
 
-const standardHosts = [
-  "127.0.0.1\tlocalhost",
-  "::1\tlocalhost ip6-localhost ip6-loopback",
-  "fe00::0\tip6-localnet",
-  "ff00::0\tip6-mcastprefix",
-  "ff02::1\tip6-allnodes",
-  "ff02::2\tip6-allrouters",
+/** `host(…)` marks servers that only the host reaches. */
+function makeEmbedded(draft: Draft, given: boolean, ipv6: boolean): void {
+  const onHost = (server: string): boolean => !given && (isLoopback(server) || server.includes("%") || (!ipv6 && familyOf(server) === 6));
+  const asked = draft.servers.map((server) => (onHost(server) ? `host(${server})` : server));
+  if (asked.length === 0) {
+    asked.push(...publicServers, ...(ipv6 ? publicServers6 : []));
+    draft.notes.push("Used default nameservers.");
+  }
+  draft.notes.push(`ExtServers: ${list(asked)}`);
+  draft.servers = [embeddedResolver];
+  draft.options = draft.options.filter(validNdots);
+  // Names of containers have no dot, and are to be asked for as they are.
+  if (ndotsOf(draft.options) !== undefined) return;
+  draft.options = [...draft.options, "ndots:0"];
+  draft.ndotsFrom = "internal";
+}
+
+function overridesOf(options: ResolverOptions): string[] {
+  return [
+    ...(options.dns.length > 0 ? ["nameservers"] : []),
+    ...(options.dnsSearch.length > 0 ? ["search"] : []),
+    ...(options.dnsOptions.length > 0 ? ["options"] : []),
+  ];
+}
+
+/**
+ * A container's resolv.conf, as Docker 28 writes it. What the user gives replaces the host's; `--dns-search .` stands for none.
+ * `ipv6`: whether the container reaches servers by IPv6.
+ * @throws InvalidParameter for a `--dns` that is no address
+ */
+export function resolverText(host: HostResolver, options: ResolverOptions, kind: ResolverKind, ipv6 = false): string {
+  for (const server of options.dns) if (familyOf(server) === undefined) throw invalidParameter(`invalid IP address: ${server}`);
+  const overrides = overridesOf(options);
+  if (kind === "host" && overrides.length === 0) return host.text;
+  const found = parseResolvConf(host.text);
+  const given = options.dns.length > 0;
+  const ownOptions = options.dnsOptions.length > 0;
+  const settings = ownOptions ? options.dnsOptions : found.options;
+  const draft: Draft = {
+    servers: given ? options.dns : found.servers,
+    search: options.dnsSearch.length > 0 ? options.dnsSearch.filter((name) => name !== ".") : found.search,
+    options: settings,
+    other: found.other,
+    ndotsFrom: ndotsOf(settings) === undefined ? undefined : ownOptions ? "override" : "host",
+    notes: [],
+  };
+  if (kind === "direct") makeDirect(draft, given, ipv6);
+  if (kind === "embedded") makeEmbedded(draft, given, ipv6);
+  if (found.invalidServers.length > 0) draft.notes.push(`Invalid nameservers: ${list(found.invalidServers)}`);
+  draft.notes.push(`Overrides: ${list(overrides)}`);
+  if (draft.ndotsFrom !== undefined) draft.notes.push(`Option ndots from: ${draft.ndotsFrom}`);
+  return draftText(draft, `'${host.path}'${{ host: "", direct: " (legacy)", embedded: " (internal resolver)" }[kind]}`);
+}
+
+/** One line of an added host, or two: `host-gateway` may stand for an address of each family. @throws InvalidParameter */
+function extraLines(text: string, gateways: readonly string[]): { readonly name: string; readonly address: string }[] {
+  const [, name = "", value = ""] = /^([^:]+):(.*)$/.exec(text) ?? [];
+  if (name === "") throw invalidParameter(`bad format for add-host: ${JSON.stringify(text)}`);
+  if (value === "host-gateway") {
+    if (gateways.length === 0) throw invalidParameter("unable to derive the IP value for host-gateway");
+    return gateways.map((address) => ({ name, address }));
+  }
+  const address = value.replace(/^\[(.*)\]$/, "$1");
+  if (familyOf(address) === undefined) throw invalidParameter(`invalid IP address in add-host: ${JSON.stringify(address)}`);
+  return [{ name, address }];
+}
+
+/** A line of /etc/hosts. */
+const hostsLine = (address: string, names: string): string => `${address}\t${names}`;
+
+const standardHosts = [hostsLine("127.0.0.1", "localhost")];
+const standardHosts6 = [
+  hostsLine("::1", "localhost ip6-localhost ip6-loopback"),
+  hostsLine("fe00::", "ip6-localnet"),
+  hostsLine("ff00::", "ip6-mcastprefix"),
+  hostsLine("ff02::1", "ip6-allnodes"),
+  hostsLine("ff02::2", "ip6-allrouters"),
 ];
 
-/** `hostname`, if it has a domain, is listed whole and by its first label. */
-export function hostsText(options: {
+/**
+ * The lines that a container has for addresses of its own, for those of one network when it joins or leaves that. `hostname`, if it
+ * has a domain, is listed whole and by its first label.
+ */
+export function ownHostsLines(hostname: string, addresses: readonly (string | undefined)[]): string[] {
+  const [short = ""] = hostname.split(".", 1);
+  const names = short === hostname ? short : `${hostname} ${short}`;
+  return addresses.flatMap((address) => (address === undefined ? [] : [hostsLine(address, names)]));
+}
+
+export interface HostsContents {
+  /** `name:address` of `--add-host`; an IPv6 address may be in brackets. */
   readonly extraHosts: readonly string[];
-  readonly gateway?: string;
-  readonly address?: string;
+  /** What `host-gateway` stands for there: an address of each family, or of one. */
+  readonly gateways: readonly string[];
+  /** The container's own, network by network. */
+  readonly addresses: readonly (string | undefined)[];
   readonly hostname: string;
-}): string {
-  const short = options.hostname.split(".", 1)[0] ?? "";
-  const names = short === options.hostname ? short : `${options.hostname} ${short}`;
-  const own = options.address === undefined ? [] : [`${options.address}\t${names}`];
-  return [...standardHosts, ...extraLines(options.extraHosts, options.gateway), ...own, ""].join("\n");
+  /** False: IPv6 is off in the container, its loopback included. No line then has such an address, as with Docker. */
+  readonly ipv6: boolean;
+}
+
+/** @throws InvalidParameter */
+export function hostsText({ extraHosts, gateways, addresses, hostname, ipv6 }: HostsContents): string {
+  const added = extraHosts
+    .flatMap((text) => extraLines(text, gateways))
+    .filter(({ address }) => ipv6 || familyOf(address) === 4)
+    .map(({ name, address }) => hostsLine(address, name));
+  return [...standardHosts, ...(ipv6 ? standardHosts6 : []), ...added, ...ownHostsLines(hostname, addresses), ""].join("\n");
 }
 
 /** In the host's network: the host's own file, with what the user adds. */
-export async function hostHostsText(extraHosts: readonly string[], gateway: string | undefined): Promise<string> {
+export async function hostHostsText(extraHosts: readonly string[], gateways: readonly string[]): Promise<string> {
   const text = await readText("/etc/hosts");
-  const lines = extraLines(extraHosts, gateway);
+  const lines = extraHosts.flatMap((extra) => extraLines(extra, gateways)).map(({ name, address }) => hostsLine(address, name));
   if (lines.length === 0) return text;
   return `${text === "" || text.endsWith("\n") ? text : `${text}\n`}${lines.join("\n")}\n`;
 }
 
 /** Checks `--add-host` and `--dns` before anything is made. @throws InvalidParameter */
 export function checkNames(extraHosts: readonly string[], options: ResolverOptions): void {
-  extraLines(extraHosts, "0.0.0.0");
-  resolverText("", options, true);
+  for (const text of extraHosts) extraLines(text, ["0.0.0.0"]);
+  resolverText({ path: "", text: "" }, options, "direct");
 }

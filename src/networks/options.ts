@@ -37,8 +37,8 @@ export interface NetworkOptions {
   readonly defaultPublishAddress?: string;
   /** `--publish-mode`: with `input` connections end at the host, whose own rules apply to them, and the monitors pass them on. */
   readonly publishMode?: "forward" | "input";
-  /** `--host-gateway-ip`: what `host-gateway` stands for, unless it is the bridge's address. */
-  readonly hostGateway?: string;
+  /** `--host-gateway-ip`: what `host-gateway` stands for, at most one address of each family, unless it is the default bridge's addresses. */
+  readonly hostGateways?: readonly string[];
   /** The containers' resolvers where `docker run` names none: `--dns`, `--dns-opt`, `--dns-search`. */
   readonly dns?: readonly string[];
   readonly dnsOptions?: readonly string[];
