@@ -142,6 +142,14 @@ describe("networks' flags", () => {
     assert.match(refusal("--default-network-opt=bridge=a").text, /should be driver=option=value/);
   });
 
+  test("what host-gateway stands for", () => {
+    assert.equal(network().hostGateways, undefined);
+    assert.deepEqual(network("--host-gateway-ip=192.0.2.1,fd00::1").hostGateways, ["192.0.2.1", "fd00::1"]);
+    assert.deepEqual(network("--host-gateway-ip", "fd00::1", "--host-gateway-ip", "192.0.2.1").hostGateways, ["fd00::1", "192.0.2.1"]);
+    assert.match(refusal("--host-gateway-ip=192.0.2.1,192.0.2.2").text, /only one IPv4 host gateway IP address/);
+    assert.match(refusal("--host-gateway-ip=gateway").text, /is not an ip address/);
+  });
+
   test("of the default bridge's IPv6", () => {
     const given = network("--ipv6", "--bip6=fd00:1::1/64", "--fixed-cidr-v6=fd00:1::/80", "--default-gateway-v6=fd00:1::9");
     assert.deepEqual(
