@@ -68,7 +68,12 @@ const resources: Readonly<Record<string, Shape>> = {
 
 const restartPolicy: Fields = { fields: { Name: "string", MaximumRetryCount: "integer" } };
 
-export const updateShape: Fields = { fields: { ...resources, RestartPolicy: restartPolicy } };
+const portBindings: Shape = { map: { list: { fields: { HostIp: "string", HostPort: "string" } } } };
+
+/** The last two are Berth's own. */
+export const updateShape: Fields = {
+  fields: { ...resources, RestartPolicy: restartPolicy, PortBindings: portBindings, PublishAllPorts: "bool" },
+};
 
 const hostConfig: Fields = {
   fields: {
@@ -77,7 +82,7 @@ const hostConfig: Fields = {
     ContainerIDFile: "string",
     LogConfig: { fields: { Type: "string", Config: textMap } },
     NetworkMode: "string",
-    PortBindings: { map: { list: { fields: { HostIp: "string", HostPort: "string" } } } },
+    PortBindings: portBindings,
     RestartPolicy: restartPolicy,
     AutoRemove: "bool",
     VolumeDriver: "string",

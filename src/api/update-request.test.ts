@@ -12,6 +12,13 @@ describe("the body of update", () => {
     assert.deepEqual(updateRequest({ PidsLimit: 5 }, 39), {}, "unknown before API 1.40");
   });
 
+  test("ports, which Docker has not", () => {
+    const PortBindings = { "80/tcp": [{ HostIp: "::1", HostPort: "8080" }], "81/tcp": [] };
+    assert.deepEqual(updateRequest({ portbindings: PortBindings, PublishAllPorts: false }, 51), { PortBindings, PublishAllPorts: false });
+    assert.deepEqual(updateRequest({ PortBindings: null }, 51), {}, "as it was");
+    assert.throws(() => updateRequest({ PortBindings: { "80/tcp": [{ HostPort: 8080 }] } }, 51), { code: "InvalidParameter" });
+  });
+
   test("what is none is refused", () => {
     assert.throws(() => updateRequest(undefined, 51), { code: "InvalidParameter", message: /EOF/ });
     assert.throws(() => updateRequest({ Memory: "5" }, 51), { code: "InvalidParameter", message: /UpdateConfig.Memory of type int64/ });

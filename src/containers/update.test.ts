@@ -27,6 +27,18 @@ describe("update", () => {
     assert.deepEqual(updatedHostConfig(host, { RestartPolicy: {} }).RestartPolicy, { Name: "no", MaximumRetryCount: 0 });
   });
 
+  test("ports are replaced as a whole", () => {
+    const host = hostOf({ PortBindings: { "80/tcp": [{ HostIp: "", HostPort: "80" }] }, PublishAllPorts: true });
+    const PortBindings = { "81/tcp": [{ HostIp: "", HostPort: "81" }] };
+    assert.deepEqual(updatedHostConfig(host, { PortBindings }), { ...host, PortBindings });
+    assert.deepEqual(updatedHostConfig(host, { PortBindings: {}, PublishAllPorts: false }), {
+      ...host,
+      PortBindings: {},
+      PublishAllPorts: false,
+    });
+    assert.deepEqual(updatedHostConfig(host, {}), host);
+  });
+
   test("limits that do not go together are refused in Docker's words", () => {
     const refused = (host: HostConfig, request: ContainerUpdateRequest, code: string, message: RegExp): void =>
       assert.throws(() => updatedHostConfig(hostOf(host), request), { code, message });

@@ -47,6 +47,8 @@ export function updatedHostConfig(host: HostConfig, request: ContainerUpdateRequ
   for (const key of lists) if (Array.isArray(asked[key])) changes[key] = asked[key];
   // None is a wish too.
   if (request.PidsLimit != null) changes["PidsLimit"] = Math.max(0, request.PidsLimit);
+  if (request.PortBindings != null) changes["PortBindings"] = request.PortBindings;
+  if (request.PublishAllPorts != null) changes["PublishAllPorts"] = request.PublishAllPorts;
   if (request.RestartPolicy?.Name) {
     changes["RestartPolicy"] = { Name: request.RestartPolicy.Name, MaximumRetryCount: request.RestartPolicy.MaximumRetryCount ?? 0 };
   }

@@ -1,4 +1,6 @@
 /** The Docker Engine API's types, from Docker Inc.'s own SDK. Types only: none of its code is in Berth. */
+import type { ContainerUpdateRequest as DockerUpdateRequest, HostConfig } from "@docker/node-sdk";
+
 export type {
   BuildCache,
   BuildPruneResponse,
@@ -11,7 +13,6 @@ export type {
   ContainerStatsResponse,
   ContainerSummary,
   ContainerTopResponse,
-  ContainerUpdateRequest,
   ContainerUpdateResponse,
   ContainerWaitResponse,
   EndpointSettings,
@@ -45,3 +46,6 @@ export type {
   VolumeListResponse,
   VolumePruneResponse,
 } from "@docker/node-sdk";
+
+/** With what Berth's daemon changes besides: all the ports that the container is to have, in place of those that it has. */
+export type ContainerUpdateRequest = DockerUpdateRequest & Pick<HostConfig, "PortBindings" | "PublishAllPorts">;

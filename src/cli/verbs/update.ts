@@ -1,10 +1,12 @@
 import { messageOf } from "../../base/errors.ts";
-import type { ContainerUpdateRequest, ContainerUpdateResponse } from "../../spec/spec.ts";
+import type { EngineClient } from "../../client/client.ts";
+import type { ContainerInspectResponse, ContainerUpdateRequest, ContainerUpdateResponse } from "../../spec/spec.ts";
 import { type Command, ExitError } from "../command.ts";
 import type { FlagValues } from "../flags/flag.ts";
 import { containerPath } from "../object-paths.ts";
 import { limitFlags } from "../options/container-flags-table.ts";
 import { limits, restartPolicy } from "../options/host-config.ts";
+import { changedPorts, type PortChanges, parsePortChanges } from "../options/port-changes.ts";
 
 function policy(text: string): Pick<ContainerUpdateRequest, "RestartPolicy"> {
   if (text === "") return {};
@@ -22,19 +24,43 @@ function changes(flags: FlagValues): ContainerUpdateRequest {
   return { ...rest, ...pids, ...policy(flags.string("restart")) };
 }
 
+/** Undefined: none is wished. */
+function portChanges(flags: FlagValues): PortChanges | undefined {
+  const [added, removed] = [flags.list("publish-add"), flags.list("publish-rm")];
+  if (added.length === 0 && removed.length === 0) return undefined;
+  try {
+    return parsePortChanges(added, removed);
+  } catch (error) {
+    throw new ExitError(1, messageOf(error));
+  }
+}
+
+/** A container that is to have other ports is asked which ones it has. */
+async function request(client: EngineClient, name: string, limits: ContainerUpdateRequest, ports: PortChanges | undefined) {
+  if (ports === undefined) return limits;
+  const container = await client.json<ContainerInspectResponse>("GET", `${containerPath(name)}/json`);
+  return { ...limits, ...changedPorts(container, name, ports) };
+}
+
 export const command: Command = {
   usage: "[OPTIONS] CONTAINER [CONTAINER...]",
   args: { least: 1 },
   completes: "containers",
-  flags: [...limitFlags, { name: "restart", type: "string", help: "What to do when the container exits" }],
+  flags: [
+    ...limitFlags,
+    { name: "restart", type: "string", help: "What to do when the container exits" },
+    { name: "publish-add", type: "list", help: "Publish one more port, also while the container runs; written as for run --publish" },
+    { name: "publish-rm", type: "list", help: "Publish a port no more; the container's port is enough: 80, 53/udp, 8080:80" },
+  ],
   async run(context, flags, names) {
     if (!flags.anyChanged()) throw new ExitError(1, "you must provide one or more flags when using this command");
-    const json = changes(flags);
+    const [limits, ports] = [changes(flags), portChanges(flags)];
     const client = context.client();
     const warnings: string[] = [];
     const failures: string[] = [];
     for (const name of names) {
       try {
+        const json = await request(client, name, limits, ports);
         const answer = await client.json<ContainerUpdateResponse>("POST", `${containerPath(name)}/update`, { json });
         context.out(`${name}\n`);
         warnings.push(...(answer.Warnings ?? []));
