@@ -3,9 +3,10 @@ import { failpoint } from "../base/failpoint.ts";
 import { isActive } from "../containers/containers.ts";
 import { launchFailureOf } from "../kernel/launch-failure.ts";
 import type { NetworkChange } from "../networks/networks.ts";
-import type { EndpointSettings, NetworkSettings } from "../spec/spec.ts";
+import type { EndpointSettings, HostConfig, NetworkSettings } from "../spec/spec.ts";
 import type { EngineContext } from "./context.ts";
 import { explain } from "./explain-launch.ts";
+import { explainPort } from "./explain-port.ts";
 import type { LiveContainer, Run } from "./live-container.ts";
 import { changeNameFiles } from "./name-files.ts";
 import { hasEnded } from "./stop-container.ts";
@@ -17,6 +18,8 @@ export interface WantedChange {
   readonly plan: () => Promise<NetworkChange>;
   /** The networks that the container is to be in, where that changes. */
   readonly endpoints?: Readonly<Record<string, EndpointSettings>>;
+  /** With the ports that it is to have, where those change. */
+  readonly hostConfig?: HostConfig;
 }
 
 /**
@@ -36,7 +39,7 @@ export async function changeNetwork(context: EngineContext, live: LiveContainer,
       await change.abandon();
       // A port that is taken says nothing of the container: no need to wait for its last word.
       if (launchFailureOf(error)?.stage !== "bind-port" && (await hasEnded(live, run))) return false;
-      throw explain(error, 0).error;
+      throw explain(explainPort(error, live.record.name, change.settings), 0).error;
     }
     failpoint(`${wanted.step}.changed`);
     settle(context, live, wanted, change);
@@ -52,9 +55,10 @@ export async function changeNetwork(context: EngineContext, live: LiveContainer,
  * The kernel has it. What the client asked for is written before the endpoint is settled: a daemon that finds it with
  * an unsettled endpoint drops it, the other way round it could not be made up.
  */
-function settle(context: EngineContext, live: LiveContainer, { step, endpoints }: WantedChange, change: NetworkChange): void {
+function settle(context: EngineContext, live: LiveContainer, { step, endpoints, hostConfig }: WantedChange, change: NetworkChange): void {
   try {
     if (endpoints !== undefined) context.store.setEndpoints(live.record, endpoints);
+    if (hostConfig !== undefined) context.store.configure(live.record, hostConfig);
   } finally {
     change.commit();
   }

@@ -13,6 +13,7 @@ import { type LinksAtStart, linksAtStart, tellParents } from "./container-links.
 import { ContainerLog, logPlanOf } from "./container-log.ts";
 import type { EngineContext } from "./context.ts";
 import { explain } from "./explain-launch.ts";
+import { explainPort } from "./explain-port.ts";
 import { startHealthChecks } from "./health-checks.ts";
 import type { LiveContainer } from "./live-container.ts";
 import { publishNetworkEvents } from "./network-events.ts";
@@ -114,10 +115,15 @@ async function launch(context: EngineContext, live: LiveContainer): Promise<void
   publishVolumeMounts(context, live);
   failpoint("start.attached");
   const files = await filesFor(context, attachment, joined.network);
-  const running = await context.runtime.start(startRequest(context, live, { lower, mounts, attachment, joined, files, links, log: plan }));
+  const explained = (error: unknown): never => {
+    throw explainPort(error, live.record.name, attachment.settings);
+  };
+  const running = await context.runtime
+    .start(startRequest(context, live, { lower, mounts, attachment, joined, files, links, log: plan }))
+    .catch(explained);
   // Where it comes to nothing, its end is waited for: then nothing of it is left.
   cleanup.defer(async () => void (await running.exited));
-  const [{ pid }] = await Promise.all([running.monitor.launched, connectPending(live, running.monitor)]);
+  const [{ pid }] = await Promise.all([running.monitor.launched.catch(explained), connectPending(live, running.monitor)]);
   // Whoever came in the meantime is taken along too; from the next line on, new ones go to the monitor themselves.
   while (live.pending.size > 0) await connectPending(live, running.monitor);
   failpoint("start.launched");

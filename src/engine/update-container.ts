@@ -7,9 +7,10 @@ import type { ContainerUpdateRequest, ContainerUpdateResponse, HostConfig } from
 import type { EngineContext } from "./context.ts";
 import type { LiveContainer } from "./live-container.ts";
 import { hasEnded } from "./stop-container.ts";
+import { portsOf, updatePorts } from "./update-ports.ts";
 
 /**
- * `POST /containers/x/update`: other limits, another restart policy. Of a container that runs the kernel has them
+ * `POST /containers/x/update`: other limits, another restart policy, other ports. Of a container that runs the kernel has them
  * too when this resolves; if it does not take them, the record says what it said before.
  */
 export async function updateContainer(
@@ -30,12 +31,27 @@ export async function updateContainer(
   return { Warnings: warnings };
 }
 
-/** The record is written first: whoever finds it after a crash gives the kernel what it says. */
 async function updateLocked(context: EngineContext, live: LiveContainer, request: ContainerUpdateRequest): Promise<void> {
   const { status } = live.record.status.state;
   if (live.removed || status === "removing" || status === "dead") {
     throw conflict('container is marked for removal and cannot be "update"');
   }
+  const first = live.record.settings.hostConfig;
+  // Before anything is done, all that can be wrong with it.
+  updatedHostConfig(first, request);
+  await updatePorts(context, live, request);
+  try {
+    await updateLimits(context, live, request);
+  } catch (error) {
+    await updatePorts(context, live, portsOf(first)).catch((failure: unknown) =>
+      log.warn("a container's ports could not be changed back", { container: live.id, error: failure }),
+    );
+    throw error;
+  }
+}
+
+/** The record is written first: whoever finds it after a crash gives the kernel what it says. */
+async function updateLimits(context: EngineContext, live: LiveContainer, request: ContainerUpdateRequest): Promise<void> {
   const before = live.record.settings.hostConfig;
   const after = updatedHostConfig(before, request);
   context.store.configure(live.record, after);
