@@ -201,10 +201,18 @@ async function main(argv: readonly string[]): Promise<number> {
   const asksHelp = globals.values.bool("help") || words[0] === "help";
   if (words[0] === "help") words = words.slice(1);
   if (asksHelp && words.length > 0) words = [...words.filter((word) => !word.startsWith("-")), "--help"];
+  const verb = words[0] ?? "";
+  if (verb !== "" && !commands.some((entry) => entry.name === verb)) {
+    const { becomePlugin, findPlugin } = await import("./plugins.ts");
+    const plugin = findPlugin(context.configuration(), verb);
+    const flags = argv.slice(0, argv.length - globals.args.length);
+    if (plugin !== undefined) return becomePlugin(context, plugin, [...flags, ...words]);
+  }
   const found = await find(words);
   if (found !== undefined) return runCommand(found, context);
   const { rootHelp } = await help();
-  context.out(rootHelp(commands, globalFlags));
+  const { listPlugins } = await import("./plugins.ts");
+  context.out(rootHelp([...commands, ...(await listPlugins(context.configuration()))], globalFlags));
   return 0;
 }
 

@@ -14,6 +14,12 @@ export const answer: Command = {
   flags: [],
   raw: true,
   async run(context, _flags, words) {
+    const verb = words[0] ?? "";
+    if (words.length > 1 && !commands.some((entry) => entry.name === verb)) {
+      const { becomePlugin, findPlugin } = await import("../plugins.ts");
+      const plugin = findPlugin(context.configuration(), verb);
+      if (plugin !== undefined) return becomePlugin(context, plugin, ["__complete", ...words]);
+    }
     let lines = "";
     let directive = noFiles;
     try {
