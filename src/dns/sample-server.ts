@@ -79,8 +79,9 @@ export class SampleServer implements AsyncDisposable {
     if (answer !== undefined) received.send(answer);
   }
 
-  static async listen(behaviour: Behaviour, address = "127.0.0.1"): Promise<SampleServer> {
-    const tcp = createServer().listen(0, address);
+  /** `asked` 0: any port. */
+  static async listen(behaviour: Behaviour, address = "127.0.0.1", asked = 0): Promise<SampleServer> {
+    const tcp = createServer().listen(asked, address);
     await once(tcp, "listening");
     const { port } = tcp.address() as { port: number };
     const udp = createSocket(address.includes(":") ? "udp6" : "udp4");
