@@ -48,8 +48,6 @@ export const unread: Readonly<Record<string, string>> = {
   "GET /images/get platform": "one platform an image in this version",
   "POST /images/load platform": "one platform an image in this version",
   "POST /build/prune all": "nothing is built in this version",
-  "GET /networks/{id} verbose": "about swarm services only",
-  "GET /networks/{id} scope": "all networks are local",
 };
 
 export function readCoverage(): Coverage {

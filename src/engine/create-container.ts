@@ -33,7 +33,7 @@ import type { EngineContext } from "./context.ts";
 import { createMounts, dropMounts } from "./create-mounts.ts";
 import { discardState } from "./discard-state.ts";
 import { checkTogether } from "./network-conflicts.ts";
-import { askedOf, networkNamed, networkRequest } from "./network-request.ts";
+import { askedOf, nameOf, networkRequest } from "./network-request.ts";
 import { checkPlatform } from "./platform-check.ts";
 
 /** The image that a container is made of. @throws NotFound in the words that make the CLI pull it */
@@ -109,9 +109,8 @@ function configOf(request: ContainerCreateRequest): ContainerConfig {
 function endpointsOf(context: EngineContext, request: ContainerCreateRequest, mode: string): Record<string, EndpointSettings> {
   if (joining.test(mode) || request.NetworkDisabled === true) return {};
   const given = Object.entries(request.NetworkingConfig?.EndpointsConfig ?? {});
-  const nameOf = (reference: string): string => networkNamed(context, reference)?.Name ?? reference;
-  const asked = given.map(([name, endpoint]) => [nameOf(name === "default" ? "bridge" : name), askedOf(endpoint ?? {})] as const);
-  const endpoints = Object.fromEntries(asked.length === 0 ? [[nameOf(mode), {}]] : asked);
+  const asked = given.map(([name, endpoint]) => [nameOf(context, name === "default" ? "bridge" : name), askedOf(endpoint ?? {})] as const);
+  const endpoints = Object.fromEntries(asked.length === 0 ? [[nameOf(context, mode), {}]] : asked);
   checkTogether(mode, Object.keys(endpoints));
   return endpoints;
 }
@@ -191,7 +190,7 @@ function prepare(
   const links = resolveLinks(context, hostConfig);
   const mode = hostConfig.NetworkMode ?? "";
   const endpoints = endpointsOf(context, request, mode);
-  const MacAddress = endpoints[networkNamed(context, mode)?.Name ?? mode]?.MacAddress ?? "";
+  const MacAddress = endpoints[nameOf(context, mode)]?.MacAddress ?? "";
   const config = mergeConfig({ ...configOf(request), MacAddress }, image.config.config ?? {}, hostnameFor(id, request));
   if (config.StopSignal) parseSignal(config.StopSignal);
   checkLogConfig(hostConfig.LogConfig?.Type ?? "", hostConfig.LogConfig?.Config ?? {});

@@ -21,6 +21,11 @@ export function networkNamed(context: EngineContext, reference: string): Network
   }
 }
 
+/** What a network is called, however it is meant; one that is not there as it is meant. */
+export function nameOf(context: EngineContext, reference: string): string {
+  return isUserDefined(reference) ? (networkNamed(context, reference)?.Name ?? reference) : reference;
+}
+
 /** What a client may ask for; the rest of the type is what it gets. */
 export function askedOf(settings: EndpointSettings): EndpointSettings {
   const { IPAMConfig, Links, Aliases, MacAddress, DriverOpts, GwPriority } = settings;
@@ -41,7 +46,7 @@ function bindingsOf(hostConfig: HostConfig): Record<string, PortBinding[]> {
 function mainNetwork(context: EngineContext, mode: string, endpoints: Endpoints): string {
   const [first] = Object.keys(endpoints).sort();
   if (first === undefined || joinsContainer(mode) || Object.hasOwn(endpoints, mode)) return mode;
-  const name = networkNamed(context, mode)?.Name ?? mode;
+  const name = nameOf(context, mode);
   return Object.hasOwn(endpoints, name) ? name : first;
 }
 
