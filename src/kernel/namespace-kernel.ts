@@ -87,6 +87,7 @@ interface Reply {
 
 /** What the kernel, or the Python process, refused with. */
 class NetworkRefusal extends Error {
+  readonly stage = "netlink";
   readonly errno: number;
 
   constructor(errno: number, message: string) {

@@ -21,6 +21,7 @@ const attributes = {
   address: 1,
   name: 3,
   mtu: 4,
+  link: 5,
   master: 10,
   linkInfo: 18,
   familySpec: 26,
@@ -97,6 +98,101 @@ export function addVethPair(pair: VethPair): NetlinkRequest {
     });
   });
   return { message, netnsFdAt: [netnsFdAt] };
+}
+
+/** An interface on top of another one, which it shares with the host and with others of its kind. */
+export type StackedKind =
+  | { readonly kind: "macvlan"; readonly mode: keyof typeof macvlanModes }
+  | { readonly kind: "ipvlan"; readonly mode: keyof typeof ipvlanModes; readonly flag: keyof typeof ipvlanFlags };
+
+const macvlanModes = { private: 1, vepa: 2, bridge: 4, passthru: 8 };
+const ipvlanModes = { l2: 0, l3: 1, l3s: 2 };
+const ipvlanFlags = { bridge: 0, private: 1, vepa: 2 };
+
+export interface StackedLink {
+  readonly how: StackedKind;
+  /** The host's interface below. */
+  readonly parent: number;
+  readonly name: string;
+  /** In the new namespace. Kernels before 6.13 want that the host has no such index either. */
+  readonly index: number;
+  /** Undefined: the kernel makes one up; an ipvlan has its parent's. */
+  readonly mac?: string;
+}
+
+/** Makes a macvlan or ipvlan interface straight inside the namespace whose descriptor is patched in, and leaves it down. */
+export function addStackedLink(link: StackedLink): NetlinkRequest {
+  let netnsFdAt = 0;
+  const message = encode(types.newLink, requestFlags.create | requestFlags.exclusive, (writer) => {
+    linkHeader(writer, link.index);
+    writer.text(attributes.name, link.name);
+    writer.u32(attributes.link, link.parent);
+    if (link.mac !== undefined) writer.attribute(attributes.address, macBytes(link.mac));
+    netnsFdAt = writer.u32(attributes.netnsFd, 0);
+    writer.nest(attributes.linkInfo, () => {
+      writer.text(1, link.how.kind);
+      writer.nest(2, () => {
+        if (link.how.kind === "macvlan") {
+          writer.u32(1, macvlanModes[link.how.mode]);
+          return;
+        }
+        writer.u16(1, ipvlanModes[link.how.mode]);
+        writer.u16(2, ipvlanFlags[link.how.flag]);
+      });
+    });
+  });
+  return { message, netnsFdAt: [netnsFdAt] };
+}
+
+/** Makes nothing, whatever the answer: EOPNOTSUPP where the kernel has no such kind of link, EINVAL where it does. */
+export function probeStackedKind(kind: StackedKind["kind"]): Uint8Array {
+  return encode(types.newLink, requestFlags.create | requestFlags.exclusive, (writer) => {
+    linkHeader(writer, 0);
+    writer.nest(attributes.linkInfo, () => writer.text(1, kind));
+  });
+}
+
+/** Makes an interface of the 802.1Q VLAN `id` on top of `parent`, up. */
+export function addVlan(vlan: { readonly name: string; readonly parent: number; readonly id: number }): Uint8Array {
+  return encode(types.newLink, requestFlags.create | requestFlags.exclusive, (writer) => {
+    linkHeader(writer, 0, up, up);
+    writer.text(attributes.name, vlan.name);
+    writer.u32(attributes.link, vlan.parent);
+    writer.nest(attributes.linkInfo, () => {
+      writer.text(1, "vlan");
+      writer.nest(2, () => writer.u16(1, vlan.id));
+    });
+  });
+}
+
+/** Makes an interface that leads nowhere, up. */
+export function addDummy(name: string): Uint8Array {
+  return encode(types.newLink, requestFlags.create | requestFlags.exclusive, (writer) => {
+    linkHeader(writer, 0, up, up);
+    writer.text(attributes.name, name);
+    writer.nest(attributes.linkInfo, () => writer.text(1, "dummy"));
+  });
+}
+
+/** Makes a veth pair on the host. This end is up; the peer cannot be before the pair is whole. */
+export function addLoosePair(name: string, peer: string): Uint8Array {
+  return encode(types.newLink, requestFlags.create | requestFlags.exclusive, (writer) => {
+    linkHeader(writer, 0, up, up);
+    writer.text(attributes.name, name);
+    writer.nest(attributes.linkInfo, () => {
+      writer.text(1, "veth");
+      writer.nest(2, () => {
+        writer.nest(
+          1,
+          () => {
+            linkHeader(writer, 0);
+            writer.text(attributes.name, peer);
+          },
+          false,
+        );
+      });
+    });
+  });
 }
 
 /** Makes a bridge device, down. EEXIST when the name is taken. */
@@ -213,6 +309,14 @@ export function addRoute(route: RouteRequest): Uint8Array {
     if (route.destination !== undefined) writer.attribute(1, addressBytes(route.destination.address));
     if (route.gateway !== undefined) writer.attribute(5, addressBytes(route.gateway));
     writer.u32(4, route.index);
+  });
+}
+
+/** Answered as by {@link dumpLinks}. ENODEV when there is none of that name. */
+export function getLink(name: string): Uint8Array {
+  return encode(types.getLink, 0, (writer) => {
+    linkHeader(writer, 0);
+    writer.text(attributes.name, name);
   });
 }
 
