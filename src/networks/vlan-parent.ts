@@ -18,7 +18,7 @@ export interface Parent {
 }
 
 /** For a network that names no parent: `dm-` and twelve digits of its id. */
-export const isLooseParent = (device: string): boolean => /^dm-[0-9a-f]{12}$/.test(device);
+const isLooseParent = (device: string): boolean => /^dm-[0-9a-f]{12}$/.test(device);
 
 const errnoOf = (error: unknown): number => launchFailureOf(error)?.errno ?? 0;
 
