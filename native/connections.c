@@ -176,6 +176,7 @@ static bool control_request(const struct frame *frame, struct failure *failure)
 		const char *packed = read_text(&from);
 		return from.bad ? fail(failure, "log", EINVAL, "malformed request") : log_replace(inode, packed, failure);
 	}
+	case MSG_CHANGE_NETWORK: return change_network(&from, failure);
 	default: return fail(failure, "request", EINVAL, "unknown request %u", frame->type);
 	}
 }

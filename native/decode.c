@@ -81,7 +81,7 @@ static const struct signature {
 	{ OP_RMDIR, "rmdir", "s1" },                       /* path, kill members */
 	{ OP_UNLINK, "unlink", "s" },                      /* path */
 	{ OP_DEVICE_PROGRAM, "device-program", "sb" },     /* cgroup, instructions */
-	{ OP_BIND_PORT, "bind-port", "1s2" },              /* IPPROTO_*, address, port */
+	{ OP_BIND_PORT, "bind-port", "1s2s2" },            /* IPPROTO_*, address, port, address or "" and port to pass on to */
 	{ OP_OVERLAY, "overlay", "lssl" },                 /* lower, upper, work, options */
 	{ OP_ROOT_DIRECTORY, "root-directory", "s" },      /* path */
 	{ OP_OPEN_TREE, "open-tree", "4ss11" },            /* slot, source, subpath, recursive, engine only */
@@ -163,6 +163,7 @@ struct ops read_ops(struct reader *from, bool (*allowed)(uint8_t code))
 	ops.at = *from;
 	for (uint32_t i = 0; i < ops.count && !from->bad; i++)
 		if (!read_op(from, &op) || !allowed(op.code)) from->bad = true;
+	ops.at.end = from->at;
 	if (from->bad) ops.count = 0;
 	return ops;
 }
@@ -175,6 +176,7 @@ bool next_op(struct ops *ops, struct op *op)
 }
 
 bool is_netlink_op(uint8_t code) { return code == OP_NETLINK; }
+bool is_network_op(uint8_t code) { return code == OP_NETLINK || code == OP_SYSCTL; }
 bool is_host_op(uint8_t code) { return code < OP_MOUNT; }
 bool is_process_op(uint8_t code) { return code >= OP_NEW_SESSION; }
 bool is_init_op(uint8_t code) { return code == OP_NETLINK || code >= OP_MOUNT; }
@@ -210,8 +212,10 @@ bool read_launch_plan(struct reader *from, struct launch_plan *plan)
 	plan->cgroup2 = read_text(from);
 	plan->cgroup1 = read_list(from);
 	plan->host_network = read_ops(from, is_netlink_op);
+	plan->dns = read_number(from, 1) != 0;
 	plan->init = read_ops(from, is_init_op);
 	plan->cleanup = read_ops(from, is_host_op);
+	plan->network_cleanup = read_ops(from, is_host_op);
 	return !from->bad && from->at == from->end;
 }
 
@@ -226,5 +230,23 @@ bool read_exec_plan(struct reader *from, struct exec_plan *plan)
 	plan->rows = (uint16_t)read_number(from, 2);
 	plan->columns = (uint16_t)read_number(from, 2);
 	plan->process = read_ops(from, is_process_op);
+	return !from->bad && from->at == from->end;
+}
+
+bool read_network_change(struct reader *from, struct network_change *change)
+{
+	memset(change, 0, sizeof *change);
+	change->prepare = read_ops(from, is_host_op);
+	change->host_network = read_ops(from, is_netlink_op);
+	change->container_network = read_ops(from, is_network_op);
+	change->dns = read_number(from, 1) != 0;
+	change->release_count = (uint32_t)read_number(from, 4);
+	change->releases = *from;
+	for (uint32_t i = 0; i < change->release_count && !from->bad; i++) {
+		(void)read_number(from, 1);
+		(void)read_text(from);
+		(void)read_number(from, 2);
+	}
+	change->cleanup = read_ops(from, is_host_op);
 	return !from->bad && from->at == from->end;
 }

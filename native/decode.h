@@ -55,12 +55,20 @@ struct launch_plan {
 	bool tty, open_stdin, stdin_once, has_log;
 	uint16_t rows, columns;
 	struct log_plan log;
-	struct ops prepare, host_network, init, cleanup;
+	struct ops prepare, host_network, init, cleanup, network_cleanup;
+	bool dns;             /* open 127.0.0.11:53 in the container's network namespace */
 	uint64_t namespaces;
 	struct reader joins;
 	uint32_t join_count;
 	const char *uid_map, *gid_map, *time_offsets, *cgroup2;
 	struct list cgroup1;
+};
+
+struct network_change {
+	struct ops prepare, host_network, container_network, cleanup;
+	bool dns;
+	struct reader releases; /* each u8 IPPROTO_*, str address, u16 port */
+	uint32_t release_count;
 };
 
 struct exec_plan {
@@ -86,7 +94,9 @@ bool is_host_op(uint8_t code);
 bool is_init_op(uint8_t code);
 bool is_process_op(uint8_t code);
 bool is_netlink_op(uint8_t code);
+bool is_network_op(uint8_t code);
 
-/* Both check the whole plan, so that what executes it meets no malformed byte. */
+/* These check the whole plan, so that what executes it meets no malformed byte. */
 bool read_launch_plan(struct reader *from, struct launch_plan *plan);
 bool read_exec_plan(struct reader *from, struct exec_plan *plan);
+bool read_network_change(struct reader *from, struct network_change *change);

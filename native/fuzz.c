@@ -39,11 +39,26 @@ static void decode(const struct frame *frame)
 		walk(launch.host_network);
 		walk(launch.init);
 		walk(launch.cleanup);
+		walk(launch.network_cleanup);
 	}
 	from = frame->payload;
 	if (read_exec_plan(&from, &exec)) {
 		plans++;
 		walk(exec.process);
+	}
+	struct network_change change;
+	from = frame->payload;
+	if (read_network_change(&from, &change)) {
+		plans++;
+		walk(change.prepare);
+		walk(change.host_network);
+		walk(change.container_network);
+		walk(change.cleanup);
+		for (uint32_t i = 0; i < change.release_count; i++) {
+			(void)read_number(&change.releases, 1);
+			(void)strlen(read_text(&change.releases));
+			(void)read_number(&change.releases, 2);
+		}
 	}
 	from = frame->payload;
 	walk(read_ops(&from, is_host_op));

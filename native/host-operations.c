@@ -1,15 +1,12 @@
-/* Operations on the host: cgroups, files of the kernel, ports, the container's root. Run by the monitor, or by the broker. */
+/* Operations on the host: cgroups, files of the kernel, the container's root. Run by the monitor, or by the broker. */
 #include "kernel-calls.h"
 #include "native.h"
 #include "protocol.h"
-#include <arpa/inet.h>
 #include <dirent.h>
 #include <linux/bpf.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -110,45 +107,6 @@ static bool attach_device_program(const struct op *op, struct failure *failure)
 	return ok || fail(failure, op->name, error, "%s", cgroup_path);
 }
 
-/*
- * Takes a port of the host by a socket that is bound: what comes in is redirected before it gets here, and nobody else
- * can have the port. TCP also listens: so a connection of before that lingers (TIME_WAIT) does not hold the port, and a
- * second socket does not get it. The descriptor stays open until the container has ended.
- */
-static bool bind_port(const struct op *op, struct prepared *prepared, struct failure *failure)
-{
-	int protocol = (int)op->number[0], on = 1, small = 1;
-	uint16_t port = (uint16_t)op->number[1];
-	const char *address = op->text[0];
-	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(port) };
-	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
-	bool is_v6 = strchr(address, ':') != NULL;
-	if (inet_pton(is_v6 ? AF_INET6 : AF_INET, address, is_v6 ? (void *)&v6.sin6_addr : (void *)&v4.sin_addr) != 1)
-		return fail(failure, op->name, EINVAL, "%s", address);
-	int fd = socket(is_v6 ? AF_INET6 : AF_INET, (protocol == IPPROTO_UDP ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, protocol);
-	/* Without SCTP in the kernel nobody can have the port either. */
-	if (fd < 0 && protocol == IPPROTO_SCTP && (errno == EPROTONOSUPPORT || errno == ESOCKTNOSUPPORT)) return true;
-	if (fd < 0) return fail(failure, op->name, errno, is_v6 ? "[%s]:%u" : "%s:%u", address, port);
-	if (is_v6) (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
-	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
-	bool room = prepared->port_count < PORTS, tcp = protocol == IPPROTO_TCP;
-	if (tcp) (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-	if (room && bind(fd, is_v6 ? (struct sockaddr *)&v6 : (struct sockaddr *)&v4, is_v6 ? sizeof v6 : sizeof v4) == 0 &&
-	    (!tcp || listen(fd, 1) == 0)) {
-		prepared->ports[prepared->port_count++] = fd;
-		return true;
-	}
-	int error = room ? errno : E2BIG;
-	close(fd);
-	return fail(failure, op->name, error, is_v6 ? "[%s]:%u" : "%s:%u", address, port);
-}
-
-/* Before anybody is told of the end: who hears of it may want the same ports at once. */
-void release_ports(struct prepared *prepared)
-{
-	while (prepared->port_count > 0) close(prepared->ports[--prepared->port_count]);
-}
-
 static bool open_slot(const struct op *op, struct prepared *prepared, struct failure *failure)
 {
 	uint64_t slot = op->number[0];
@@ -207,7 +165,7 @@ bool run_host_op(const struct op *op, struct prepared *prepared, struct failure 
 	case OP_MOUNT_AT: return mount_at(op, failure);
 	case OP_UNMOUNT_AT: return unmount_at(op, failure);
 	case OP_COPY_UP: return copy_image_directory(op, failure);
-	case OP_NETLINK: return run_netlink_op(op, prepared == NULL ? -1 : prepared->network, failure);
+	case OP_NETLINK: return run_netlink_op(op, prepared == NULL ? -1 : prepared->network, true, failure);
 	default: return run_container_op(op, prepared, failure);
 	}
 }

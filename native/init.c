@@ -50,12 +50,15 @@ static void use_standard_files(const struct init_context *context, const int sta
 		if (standard[i] >= 0 && dup2(standard[i], i) < 0) give_up_at(context, "stdio", errno, "cannot set up standard files");
 }
 
-static int open_proc(const struct init_context *context)
+/* @returns -1, with errno, where /proc is no procfs */
+int open_proc(void)
 {
 	struct statfs where;
 	int fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || fstatfs(fd, &where) != 0 || where.f_type != PROC_SUPER_MAGIC) give_up_at(context, "proc", fd < 0 ? errno : EXDEV, "/proc");
-	return fd;
+	if (fd < 0 || (fstatfs(fd, &where) == 0 && where.f_type == PROC_SUPER_MAGIC)) return fd;
+	close(fd);
+	errno = EXDEV;
+	return -1;
 }
 
 static void enter_namespaces(struct init_context *context, const struct init_start *start)
@@ -95,7 +98,7 @@ static void place_root(struct init_context *context)
 	if (!our.classic && !place_root_at(context->root, "/root")) give_up_at(context, "root", errno, "cannot attach the root file system");
 }
 
-static bool write_sysctl(const struct init_context *context, const struct op *op, struct failure *failure)
+bool write_sysctl(const struct init_context *context, const struct op *op, struct failure *failure)
 {
 	char path[512];
 	size_t length = strlen(op->text[0]), first = strcspn(op->text[0], "./");
@@ -138,7 +141,7 @@ static bool run_init_op(struct init_context *context, const struct op *op, struc
 {
 	if (op->code >= OP_NEW_SESSION) return run_process_op(context, op, failure);
 	switch (op->code) {
-	case OP_NETLINK: await_network(context); return run_netlink_op(op, -1, failure);
+	case OP_NETLINK: await_network(context); return run_netlink_op(op, -1, true, failure);
 	case OP_SYSCTL: await_network(context); return write_sysctl(context, op, failure);
 	case OP_CONSOLE: return open_console(context, true, failure);
 	case OP_HOSTNAME: return sethostname(op->text[0], strlen(op->text[0])) == 0 || fail(failure, op->name, errno, "%s", op->text[0]);
@@ -187,7 +190,8 @@ static struct init_context begin(int channel, const int standard[3], const int *
 	umask(0);
 	use_standard_files(&context, standard);
 	enter_cgroups(&context, cgroups, cgroup_count);
-	context.proc = open_proc(&context);
+	context.proc = open_proc();
+	if (context.proc < 0) give_up_at(&context, "proc", errno, "/proc");
 	return context;
 }
 

@@ -196,6 +196,8 @@ static bool clone_init(const struct launch_plan *plan, struct openings *openings
 		 */
 		close(openings->ends[0]);
 		close(monitor.listener.fd);
+		/* So that a limit of descriptors leaves room for the operations that come behind it. */
+		release_ports(&monitor.prepared);
 		struct init_start start = { .plan = plan, .prepared = &monitor.prepared, .channel = openings->ends[1],
 			.cgroups = cgroups.tasks, .cgroup_count = cgroups.count, .joins = openings->joins };
 		memcpy(start.standard, openings->standard, sizeof start.standard);
@@ -210,15 +212,12 @@ static bool clone_init(const struct launch_plan *plan, struct openings *openings
 static bool set_up_network(const struct launch_plan *plan, struct failure *failure)
 {
 	char path[64];
-	int opened = -1;
 	if (plan->namespaces & CLONE_NEWNET) {
 		snprintf(path, sizeof path, "/proc/%d/ns/net", (int)monitor.container.pid);
-		monitor.prepared.network = opened = open(path, O_RDONLY | O_CLOEXEC);
-		if (opened < 0) return fail(failure, "network", errno, "%s", path);
+		monitor.prepared.network = monitor.network = open(path, O_RDONLY | O_CLOEXEC);
+		if (monitor.network < 0) return fail(failure, "network", errno, "%s", path);
 	}
-	bool ok = run_host_ops(plan->host_network, &monitor.prepared, false, failure);
-	if (opened >= 0) close(opened);
-	return ok;
+	return run_host_ops(plan->host_network, &monitor.prepared, false, failure);
 }
 
 static bool bring_up(const struct launch_plan *plan, struct openings *openings, struct failure *failure)
@@ -306,6 +305,7 @@ bool start_exec(struct session *session, const struct exec_plan *plan, struct fa
 	if (ok) {
 		session->pid = clone_into(0, cgroups.cgroup2, &session->pidfd);
 		if (session->pid == 0) {
+			release_ports(&monitor.prepared);
 			struct exec_start start = { .plan = plan, .channel = ends[1], .pidfd = monitor.container.pidfd, .cgroups = cgroups.tasks,
 				.cgroup_count = cgroups.count, .oom_score_adj = monitor.oom_score_adj,
 				.namespaces = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP |

@@ -86,9 +86,14 @@ static void kill_and_reap(struct session *session)
 
 static void clean_up(void)
 {
-	struct failure failure;
-	(void)run_host_ops(monitor.plan->cleanup, &monitor.prepared, true, &failure);
+	struct failure ignored;
+	clean_network();
+	(void)run_host_ops(monitor.plan->cleanup, &monitor.prepared, true, &ignored);
 	release_ports(&monitor.prepared);
+}
+
+static void close_listener(void)
+{
 	unwatch(&monitor.listener);
 	(void)unlink(monitor.plan->socket_path);
 }
@@ -117,6 +122,7 @@ static void forget_container(void)
 	monitor.container.pidfd = -1;
 	unwatch(&monitor.container.output);
 	unwatch(&monitor.container.errors);
+	leave_container_network();
 }
 
 /* The launch did not come about: everything is taken back, and the daemon told, if it comes. */
@@ -127,16 +133,13 @@ static _Noreturn void end_failed(const struct failure *failure)
 	forget_container();
 	monitor.state = STATE_FAILED;
 	monitor.failure = *failure;
-	struct failure ignored;
-	(void)run_host_ops(monitor.plan->cleanup, &monitor.prepared, true, &ignored);
-	release_ports(&monitor.prepared);
+	clean_up();
 	if (monitor.control != NULL) report_failed();
 	while (monitor.control == NULL && now_ms() < deadline)
 		if (!turn((int)(deadline - now_ms()))) break;
 	/* Those who have connected meanwhile are told too. */
 	while (turn(0)) continue;
-	unwatch(&monitor.listener);
-	(void)unlink(monitor.plan->socket_path);
+	close_listener();
 	session_end_clients(&monitor.container);
 	end();
 }
@@ -147,6 +150,7 @@ _Noreturn void undo_launch(void)
 	kill_and_reap(&monitor.container);
 	forget_container();
 	clean_up();
+	close_listener();
 	session_end_clients(&monitor.container);
 	end();
 }
@@ -249,6 +253,7 @@ static _Noreturn void end_container(void)
 	session_end_clients(&monitor.container);
 	monitor.state = STATE_EXITED;
 	clean_up();
+	close_listener();
 	failpoint("exit.cleaned");
 	begin_frame(&frame, bytes, sizeof bytes, 0, MSG_EXIT);
 	put_number(&frame, monitor.container.exit_code, 1);
@@ -344,6 +349,7 @@ static void prepare_monitor(const struct launch_plan *plan, int listener, struct
 	const char *slash = strrchr(plan->exit_path, '/');
 	monitor.plan = plan;
 	monitor.prepared.root = monitor.prepared.network = -1;
+	begin_network(plan);
 	for (int i = 0; i < SLOTS; i++) monitor.prepared.slots[i] = -1;
 	monitor.container.is_container = true;
 	monitor.container.pidfd = monitor.container.process.fd = monitor.container.channel.fd = -1;

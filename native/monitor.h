@@ -1,4 +1,7 @@
-/* The parts of a monitor: monitor.c life cycle, launch.c start, streams.c stdio, connections.c clients, log.c the log. */
+/*
+ * The parts of a monitor: monitor.c life cycle, launch.c start, streams.c stdio, connections.c clients, log.c the log,
+ * network-change.c the network.
+ */
 #pragma once
 #include "native.h"
 #include "protocol.h"
@@ -70,6 +73,7 @@ extern struct monitor {
 	uint32_t lingering;           /* clients that are still being sent what they have not taken */
 	uint64_t oom_count;
 	int own_pid_namespace;
+	int network;                  /* the container's network namespace, if it has one of its own, or -1 */
 	char exit_directory[4096];
 	char oom_score_adj[16];       /* of the container's processes */
 } monitor;
@@ -100,6 +104,12 @@ void send_event(const struct writer *frame);
 void answer_client(struct client *client, uint32_t id, const struct failure *failure, uint32_t pid);
 void report_failed(void);
 void report_rotation(void);
+
+/* network-change.c */
+void begin_network(const struct launch_plan *plan);
+bool change_network(struct reader *from, struct failure *failure);
+void leave_container_network(void);
+void clean_network(void);
 
 /* monitor.c */
 void container_started(void);

@@ -91,7 +91,9 @@ uint32_t list_layers(struct writer *to);
 
 /* netlink.c */
 bool send_netlink(int protocol, bool keep, uint8_t *message, size_t length, const struct words *ignore, struct writer *answers, struct failure *failure);
-bool run_netlink_op(const struct op *op, int network_namespace, struct failure *failure);
+bool run_netlink_op(const struct op *op, int network_namespace, bool keep, struct failure *failure);
+bool enter_network(int namespace);
+void leave_network(void);
 bool netlink_in(pid_t pid, int protocol, uint8_t *message, size_t length, struct writer *answers, struct failure *failure);
 
 /* file-operations.c */
@@ -103,20 +105,31 @@ bool copy_range(int from, off_t from_at, int to, off_t to_at, uint64_t length);
 bool copy_tree(int from, int to);
 
 /* host-operations.c */
-enum { SLOTS = 512, PORTS = 4096, OOM_TEXT = 512 };
+enum { SLOTS = 512, OOM_TEXT = 512 };
+struct held_port {
+	int fd;
+	uint16_t port;
+	uint8_t protocol;     /* IPPROTO_* */
+	bool is_v6;
+	uint8_t address[16];
+};
 /* What `prepare` has made for a container and init or the end need. */
 struct prepared {
 	int root;             /* detached mount */
 	int slots[SLOTS];     /* detached trees, -1 where none */
 	int network;          /* the container's network namespace */
-	int ports[PORTS];     /* sockets that hold ports of the host */
-	uint32_t port_count;
+	struct held_port *ports;
+	uint32_t port_count, port_room;
 	char oom_path[OOM_TEXT], oom_key[64];
 };
 bool run_host_op(const struct op *op, struct prepared *prepared, struct failure *failure);
 bool run_host_ops(struct ops ops, struct prepared *prepared, bool all, struct failure *failure);
-void release_ports(struct prepared *prepared);
 uint64_t read_oom_count(const struct prepared *prepared);
+
+/* ports.c */
+bool bind_port(const struct op *op, struct prepared *prepared, struct failure *failure);
+bool release_port(struct prepared *prepared, uint64_t protocol, const char *address, uint64_t port);
+void release_ports(struct prepared *prepared);
 
 /* root-mounts.c: detached trees for the container's root and its binds */
 bool open_stage(struct failure *failure);
@@ -189,6 +202,8 @@ struct exec_start {
 _Noreturn void run_init(const struct init_start *start);
 _Noreturn void run_exec_child(const struct exec_start *start);
 _Noreturn void become_reaper(pid_t child);
+int open_proc(void);
+bool write_sysctl(const struct init_context *context, const struct op *op, struct failure *failure);
 
 /* init-mounts.c */
 bool run_mount_op(struct init_context *context, const struct op *op, struct failure *failure);

@@ -120,8 +120,8 @@ bool send_netlink(int protocol, bool keep, uint8_t *message, size_t length, cons
 	return ok;
 }
 
-/* Sends an operation's message, with `network_namespace` written where the message wants a descriptor of it. */
-bool run_netlink_op(const struct op *op, int network_namespace, struct failure *failure)
+/* Sends an operation's message, with `network_namespace` written where the message wants a descriptor of it. `keep`: see send_netlink. */
+bool run_netlink_op(const struct op *op, int network_namespace, bool keep, struct failure *failure)
 {
 	for (uint32_t i = 0; i < op->words[0].count; i++) {
 		uint32_t at = word_at(&op->words[0], i);
@@ -130,7 +130,16 @@ bool run_netlink_op(const struct op *op, int network_namespace, struct failure *
 			return fail(failure, op->name, EINVAL, "no place or no namespace for a descriptor at %u", at);
 		memcpy(op->data.bytes + at, &descriptor, sizeof descriptor);
 	}
-	return send_netlink((int)op->number[0], true, op->data.bytes, op->data.length, &op->words[1], NULL, failure);
+	return send_netlink((int)op->number[0], keep, op->data.bytes, op->data.length, &op->words[1], NULL, failure);
+}
+
+/* For the sockets and the /proc/sys/net of another network namespace; what is open stays in its own. */
+bool enter_network(int namespace) { return setns(namespace, CLONE_NEWNET) == 0; }
+
+/* To serve the next request in somebody else's namespace would be worse than to end. */
+void leave_network(void)
+{
+	if (setns(our.host_network, CLONE_NEWNET) != 0) abort();
 }
 
 /* In the network namespace of `pid`, 0: ours. */
@@ -140,14 +149,13 @@ bool netlink_in(pid_t pid, int protocol, uint8_t *message, size_t length, struct
 	if (pid == 0) return send_netlink(protocol, true, message, length, NULL, answers, failure);
 	snprintf(path, sizeof path, "/proc/%d/ns/net", (int)pid);
 	int there = open(path, O_RDONLY | O_CLOEXEC);
-	if (there < 0 || setns(there, CLONE_NEWNET) != 0) {
+	if (there < 0 || !enter_network(there)) {
 		int error = errno;
 		if (there >= 0) close(there);
 		return fail(failure, "netlink", error, "%s", path);
 	}
 	close(there);
 	bool ok = send_netlink(protocol, false, message, length, NULL, answers, failure);
-	/* To serve the next request in somebody else's namespace would be worse than to end. */
-	if (setns(our.host_network, CLONE_NEWNET) != 0) abort();
+	leave_network();
 	return ok;
 }

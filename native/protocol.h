@@ -62,6 +62,7 @@ enum message {
 	MSG_EXEC_RESIZE,  /* str exec id, u16 rows, u16 columns */
 	MSG_EXEC_SIGNAL,  /* str exec id, u32 signal */
 	MSG_LOG_REPLACE,  /* u64 inode of an older log file, str its packed form, or "" to remove it */
+	MSG_CHANGE_NETWORK, /* the change plan */
 	/* answers */
 	MSG_OK = 64,
 	MSG_FAILURE,      /* str stage, u32 errno, str message */

@@ -24,6 +24,7 @@ export const message = {
   execResize: 27,
   execSignal: 28,
   logReplace: 29,
+  changeNetwork: 30,
   ok: 64,
   failure: 65,
   ready: 80,

@@ -4,7 +4,7 @@ import { systemError } from "../base/base.ts";
 import { encodeFrame, type Frame, FrameDecoder, failureError, message, PayloadReader, readFailure } from "./frames.ts";
 import type { ExecSession, Monitor } from "./kernel.ts";
 import type { DnsQuery, ExecPlan, ExitRecord, NetworkChangePlan } from "./plan.ts";
-import { ByteWriter, encodeExecPlan } from "./plan-encoding.ts";
+import { ByteWriter, encodeExecPlan, encodeNetworkChange } from "./plan-encoding.ts";
 import { connectUnix, openStream } from "./unix-socket.ts";
 
 const state = { launching: 0, launched: 1, running: 2, failed: 3, exited: 4 } as const;
@@ -243,8 +243,8 @@ export class LinuxMonitor implements Monitor {
     await this.#request(message.resize, new ByteWriter(4).u16(rows).u16(columns).bytes());
   }
 
-  async changeNetwork(_plan: NetworkChangePlan): Promise<void> {
-    throw systemError("the network of a running container cannot be changed");
+  async changeNetwork(plan: NetworkChangePlan): Promise<void> {
+    await this.#request(message.changeNetwork, encodeNetworkChange(plan));
   }
 
   onDnsQuery(_listener: (query: DnsQuery) => void): void {}

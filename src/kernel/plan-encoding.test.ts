@@ -6,8 +6,8 @@ import { resolve } from "node:path";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { encodeFrame, FrameDecoder, headerBytes, maxPayloadBytes, message, PayloadReader, readFailure } from "./frames.ts";
-import type { ExecPlan, HostOp, InitOp, LaunchPlan, NetlinkOp, ProcessOp } from "./plan.ts";
-import { ByteWriter, encodeExecPlan, encodeHostOps, encodeLaunchPlan } from "./plan-encoding.ts";
+import type { ExecPlan, HostOp, InitOp, LaunchPlan, NetlinkOp, NetworkChangePlan, ProcessOp } from "./plan.ts";
+import { ByteWriter, encodeExecPlan, encodeHostOps, encodeLaunchPlan, encodeNetworkChange } from "./plan-encoding.ts";
 
 const netlink: NetlinkOp = { op: "netlink", protocol: 0, message: Uint8Array.of(1, 2, 3, 4), netnsFdAt: [0], ignore: [17, 95] };
 const hostOps: readonly HostOp[] = [
@@ -17,6 +17,7 @@ const hostOps: readonly HostOp[] = [
   { op: "unlink", path: "/a" },
   { op: "device-program", cgroup: "/c", instructions: new Uint8Array(16) },
   { op: "bind-port", protocol: "udp", address: "::1", port: 53 },
+  { op: "bind-port", protocol: "tcp", address: "::", port: 80, relay: { address: "172.17.0.2", port: 8080 } },
   { op: "overlay", lower: ["/l1", "/l2"], upper: "/u", work: "/w", options: ["index=off"] },
   { op: "root-directory", path: "/" },
   { op: "open-tree", slot: 1, source: "/s", subpath: "a/b", recursive: true, engineOnly: true },
@@ -97,8 +98,19 @@ const launchPlan: LaunchPlan = {
   hostNetwork: [netlink],
   init: initOps,
   cleanup: hostOps,
-  dns: false,
-  networkCleanup: [],
+  dns: true,
+  networkCleanup: hostOps,
+};
+const networkChange: NetworkChangePlan = {
+  prepare: hostOps,
+  hostNetwork: [netlink],
+  containerNetwork: [netlink, { op: "sysctl", key: "net.ipv4.ip_forward", value: "1" }],
+  dns: true,
+  release: [
+    { protocol: "tcp", address: "0.0.0.0", port: 80 },
+    { protocol: "sctp", address: "::1", port: 65_535 },
+  ],
+  networkCleanup: hostOps,
 };
 const execPlan: ExecPlan = {
   execId: "e",
@@ -129,18 +141,28 @@ function decodeInC(frames: readonly Uint8Array[]): { frames: number; plans: numb
 describe("plan encoding", () => {
   const launch = encodeFrame(1, message.launch, encodeLaunchPlan(launchPlan));
   const exec = encodeFrame(2, message.exec, encodeExecPlan(execPlan));
+  const change = encodeFrame(3, message.changeNetwork, encodeNetworkChange(networkChange));
 
   test("a name with a NUL is refused", () => {
     assert.throws(() => encodeHostOps([{ op: "unlink", path: "/a\0b" }]), RangeError);
     assert.throws(() => new ByteWriter(1).text("a\0"), RangeError);
   });
 
+  test("no byte is lost where the memory grows", () => {
+    for (let sizeBytes = 1; sizeBytes < 64; sizeBytes++) {
+      const small = new ByteWriter(sizeBytes);
+      const large = new ByteWriter(4096);
+      for (const to of [small, large]) for (let value = 1; value < 40; value++) to.u8(value).u16(value).u8(true).u32(value).text("ab");
+      assert.deepEqual(small.bytes(), large.bytes());
+    }
+  });
+
   test("C reads every operation", { skip: !existsSync(fuzzer) && "make -C native test has not been run" }, () => {
-    assert.deepEqual(decodeInC([launch, exec]), { frames: 2, plans: 2 });
+    assert.deepEqual(decodeInC([launch, exec, change]), { frames: 3, plans: 3 });
   });
 
   test("C refuses each cut plan and survives any change", { skip: !existsSync(fuzzer) && "make -C native test has not been run" }, () => {
-    for (const whole of [launch, exec]) {
+    for (const whole of [launch, exec, change]) {
       const payload = whole.subarray(headerBytes);
       const cut = Array.from(payload, (_, length) => encodeFrame(1, 3, payload.subarray(0, length)));
       assert.deepEqual(decodeInC(cut), { frames: cut.length, plans: 0 });
@@ -154,7 +176,7 @@ describe("plan encoding", () => {
       decodeInC(changed);
     }
     const seeds = fc.sample(
-      fc.tuple(fc.constantFrom(launch, exec), fc.array(fc.tuple(fc.nat(), fc.nat(255), fc.boolean()), { maxLength: 12 })),
+      fc.tuple(fc.constantFrom(launch, exec, change), fc.array(fc.tuple(fc.nat(), fc.nat(255), fc.boolean()), { maxLength: 12 })),
       4000,
     );
     decodeInC(

@@ -1,6 +1,6 @@
 /** Writes plans and requests as the bytes that native/protocol.h describes. */
 import type { FileMeta, FileOp } from "./kernel.ts";
-import type { ExecPlan, HostOp, InitOp, LaunchPlan, NetlinkOp, ProcessOp } from "./plan.ts";
+import type { ExecPlan, HostOp, InitOp, LaunchPlan, NetlinkOp, NetworkChangePlan, ProcessOp } from "./plan.ts";
 
 const utf8 = new TextEncoder();
 
@@ -29,7 +29,8 @@ export class ByteWriter {
   }
 
   u8(value: number | boolean): this {
-    this.#bytes[this.#reserve(1)] = Number(value);
+    const at = this.#reserve(1);
+    this.#bytes[at] = Number(value);
     return this;
   }
 
@@ -116,6 +117,7 @@ function encodeHostOp(to: ByteWriter, op: HostOp): void {
       return;
     case "bind-port":
       to.u8(6).u8(ipProtocols[op.protocol]).text(op.address).u16(op.port);
+      to.text(op.relay?.address ?? "").u16(op.relay?.port ?? 0);
       return;
     case "overlay":
       to.u8(7).list(op.lower).text(op.upper).text(op.work).list(op.options);
@@ -329,8 +331,21 @@ export function encodeLaunchPlan(plan: LaunchPlan): Buffer {
   for (const { path, flag } of clone.join) to.text(path).u32(flag);
   to.text(clone.uidMap).text(clone.gidMap).text(clone.timeOffsets).text(clone.cgroup2).list(clone.cgroup1);
   encodeAll(to, plan.hostNetwork, encodeNetlink);
+  to.u8(plan.dns);
   encodeAll(to, plan.init, encodeInitOp);
-  encodeAll(to, [...plan.networkCleanup, ...plan.cleanup], encodeHostOp);
+  encodeAll(to, plan.cleanup, encodeHostOp);
+  encodeAll(to, plan.networkCleanup, encodeHostOp);
+  return to.bytes();
+}
+
+export function encodeNetworkChange(plan: NetworkChangePlan): Buffer {
+  const to = new ByteWriter(8192);
+  encodeAll(to, plan.prepare, encodeHostOp);
+  encodeAll(to, plan.hostNetwork, encodeNetlink);
+  encodeAll(to, plan.containerNetwork, encodeInitOp);
+  to.u8(plan.dns).u32(plan.release.length);
+  for (const { protocol, address, port } of plan.release) to.u8(ipProtocols[protocol]).text(address).u16(port);
+  encodeAll(to, plan.networkCleanup, encodeHostOp);
   return to.bytes();
 }
 
