@@ -90,6 +90,18 @@ export class NetlinkWriter {
     return start + 4;
   }
 
+  /** One attribute of parts, each of which begins at a multiple of four bytes. */
+  padded(type: number, parts: readonly Uint8Array[]): void {
+    const start = this.#take(4);
+    for (const part of parts) {
+      // What is written to may grow meanwhile.
+      const at = this.#take(align(part.length));
+      this.#bytes.set(part, at);
+    }
+    this.#view.setUint16(start, this.#length - start, true);
+    this.#view.setUint16(start + 2, type, true);
+  }
+
   u8(type: number, value: number): void {
     this.attribute(type, [value]);
   }

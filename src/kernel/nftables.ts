@@ -151,12 +151,9 @@ export function addSet(table: TableName, set: SetDescription, id: number): Netfi
 }
 
 function writeDatum(writer: NetlinkWriter, datum: Datum): void {
-  writer.attribute(
-    1,
-    datum.length === 1
-      ? (datum[0] ?? [])
-      : datum.flatMap((part) => [...part, ...new Array<number>(padded(part.length) - part.length).fill(0)]),
-  );
+  const [only] = datum;
+  if (only !== undefined && datum.length === 1) writer.attribute(1, only);
+  else writer.padded(1, datum);
 }
 
 function elementMessage(table: TableName, type: number, flags: number, set: string, elements: readonly Element[]): NetfilterChange {

@@ -14,7 +14,6 @@ import { bitsOf, lastOf, numberAddress, type Subnet } from "./addresses.ts";
 import { chains, type Family, families, sets, setsOf, type TableShape, tableContents } from "./firewall-table.ts";
 
 export type Protocol = "tcp" | "udp" | "sctp";
-const protocolNumber: Readonly<Record<Protocol, number>> = { tcp: 6, udp: 17, sctp: 132 };
 
 /**
  * How one IP version of a network is reached from outside of it, `com.docker.network.bridge.gateway_mode_ipv4/6`:
@@ -84,15 +83,23 @@ export interface Link {
 
 type Entry = readonly [set: string, element: Element];
 const portBytes = (port: number): Uint8Array => Uint8Array.of(port >>> 8, port & 255);
-const protocolBytes = (protocol: Protocol): Uint8Array => Uint8Array.of(protocolNumber[protocol]);
+const protocolBytes: Readonly<Record<Protocol, Uint8Array>> = { tcp: Uint8Array.of(6), udp: Uint8Array.of(17), sctp: Uint8Array.of(132) };
 const familyOfAddress = (address: string): Family => (address.includes(":") ? 6 : 4);
 
-/** Elements as changes: one message a set, and each key once. */
+/** Elements as changes: one message a set. */
 function changesOf(table: TableName, entries: readonly Entry[], make: typeof addElements): NetfilterChange[] {
-  const bySet = Map.groupBy(entries, ([set]) => set);
-  return [...bySet].flatMap(([set, group]) =>
-    make(table, set, [...new Map(group.map(([, element]) => [keyText(element), element])).values()]),
-  );
+  const bySet = new Map<string, Element[]>();
+  for (const [set, element] of entries) {
+    const elements = bySet.get(set);
+    if (elements === undefined) bySet.set(set, [element]);
+    else elements.push(element);
+  }
+  return [...bySet].flatMap(([set, elements]) => make(table, set, elements));
+}
+
+/** Each key of a set once. */
+function distinct(entries: readonly Entry[]): Entry[] {
+  return [...new Map(entries.map((entry) => [`${entry[0]} ${keyText(entry[1])}`, entry])).values()];
 }
 
 const keyText = (element: Element): string =>
@@ -143,30 +150,50 @@ function networkEntries(rules: NetworkRules): Entry[] {
   ];
 }
 
+type ToBytes = (address: string) => Uint8Array;
+
+/** A container with a thousand ports has one address for all of them. */
+function addressReader(): ToBytes {
+  const known = new Map<string, Uint8Array>();
+  return (address) => {
+    const bytes = known.get(address) ?? addressBytes(address);
+    known.set(address, bytes);
+    return bytes;
+  };
+}
+
+function allPortEntries(ports: readonly PublishedPort[]): Entry[] {
+  const toBytes = addressReader();
+  const entries: Entry[] = [];
+  for (const port of ports) if (inTable(port)) entries.push(...portEntries(port, toBytes));
+  return entries;
+}
+
 /** In which sets a published port is, and as what. The first entry tells whether it is there. */
-function portEntries(port: PublishedPort): Entry[] {
-  if (!inTable(port)) return [];
+function portEntries(port: PublishedPort, toBytes: ToBytes): Entry[] {
   const names = setsOf(familyOfAddress(port.containerAddress));
-  const protocol = protocolBytes(port.protocol);
-  const value = [addressBytes(port.containerAddress), portBytes(port.containerPort)];
-  const opened: Entry = [names.open, { key: [addressBytes(port.containerAddress), protocol, portBytes(port.containerPort)] }];
-  if (port.routed === true) return [opened];
-  const target = [protocol, portBytes(port.hostPort)];
+  const address = toBytes(port.containerAddress);
+  const protocol = protocolBytes[port.protocol];
+  const containerPort = portBytes(port.containerPort);
+  const opened = (): Entry => [names.open, { key: [address, protocol, containerPort] }];
+  if (port.routed === true) return [opened()];
+  const hostPort = portBytes(port.hostPort);
+  const value = [address, containerPort];
   const any = port.hostAddress === "0.0.0.0" || port.hostAddress === "::";
   const entry: Entry = any
-    ? [names.ports, { key: target, value }]
-    : [names.addressPorts, { key: [addressBytes(port.hostAddress), ...target], value }];
-  return port.direct === true ? [entry, opened] : [entry];
+    ? [names.ports, { key: [protocol, hostPort], value }]
+    : [names.addressPorts, { key: [toBytes(port.hostAddress), protocol, hostPort], value }];
+  return port.direct === true ? [entry, opened()] : [entry];
 }
 
 function linkEntry(link: Link): Entry {
-  const key = [addressBytes(link.from), addressBytes(link.to), protocolBytes(link.protocol), portBytes(link.port)];
+  const key = [addressBytes(link.from), addressBytes(link.to), protocolBytes[link.protocol], portBytes(link.port)];
   return [setsOf(familyOfAddress(link.from)).links, { key }];
 }
 
 /** The whole table anew, in place of what is there under its name, as one transaction: no packet sees anything between. */
 export function replaceTable(table: TableName, state: FirewallState): Uint8Array {
-  const entries = [...state.networks.flatMap(networkEntries), ...state.ports.flatMap(portEntries)];
+  const entries = [...distinct(state.networks.flatMap(networkEntries)), ...allPortEntries(state.ports)];
   return encodeTransaction([
     // Adding finds what is there, so that the deletion cannot fail.
     addTable(table),
@@ -183,12 +210,12 @@ export function removeTable(table: TableName): Uint8Array {
 
 /** EEXIST when its subnets are another network's. */
 export function addNetwork(table: TableName, rules: NetworkRules): Uint8Array {
-  return encodeTransaction(changesOf(table, networkEntries(rules), addElements));
+  return encodeTransaction(changesOf(table, distinct(networkEntries(rules)), addElements));
 }
 
 /** `rules` as they were added. ENOENT when it is not there; then nothing is removed. */
 export function removeNetwork(table: TableName, rules: NetworkRules): Uint8Array {
-  return encodeTransaction(changesOf(table, networkEntries(rules), deleteElements));
+  return encodeTransaction(changesOf(table, distinct(networkEntries(rules)), deleteElements));
 }
 
 /** Whether the table has an element for it: {@link publish} and {@link unpublish} need at least one such port. */
@@ -203,17 +230,17 @@ export const isRelayed = (port: PublishedPort): boolean =>
 
 /** EEXIST when one is there. Ports that are not {@link inTable} are passed over. */
 export function publish(table: TableName, ports: readonly PublishedPort[]): Uint8Array {
-  return encodeTransaction(changesOf(table, ports.flatMap(portEntries), addElements));
+  return encodeTransaction(changesOf(table, allPortEntries(ports), addElements));
 }
 
 /** ENOENT when one is not there; then none is removed. Ports that are not {@link inTable} are passed over. */
 export function unpublish(table: TableName, ports: readonly PublishedPort[]): Uint8Array {
-  return encodeTransaction(changesOf(table, ports.flatMap(portEntries), deleteElements));
+  return encodeTransaction(changesOf(table, allPortEntries(ports), deleteElements));
 }
 
 /** Asks for one published port that is {@link inTable}. ENOENT when it is not there. */
 export function findPublished(table: TableName, port: PublishedPort): Uint8Array {
-  const [entry] = portEntries(port);
+  const [entry] = inTable(port) ? portEntries(port, addressBytes) : [];
   if (entry === undefined) throw new RangeError(`port ${port.hostPort} is not in the table`);
   return getElement(table, ...entry);
 }

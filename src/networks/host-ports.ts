@@ -76,7 +76,9 @@ export class HostPorts {
       const port = first + ((start - first + step) % count);
       if (this.takeAll(protocol, addresses, port) !== undefined) continue;
       if (within === undefined) this.#next.set(protocol, port === last ? first : port + 1);
-      if (!(await inUse(protocol, addresses, port))) return port;
+      const used = inUse(protocol, addresses, port);
+      // Nothing is waited for where it is known: with a thousand ports that counts.
+      if (!(typeof used === "boolean" ? used : await used)) return port;
       for (const address of addresses) this.release(protocol, address, port);
     }
     return undefined;

@@ -1,6 +1,6 @@
 /** A step from one set of published ports to another. */
 import type { HostOp, HostPort } from "../kernel/kernel.ts";
-import type { PublishedPort } from "./firewall.ts";
+import { isRelayed, type PublishedPort } from "./firewall.ts";
 import type { HostPorts } from "./host-ports.ts";
 import { isFixed, type PortWish } from "./port-bindings.ts";
 import type { PortInUse } from "./port-probe.ts";
@@ -90,8 +90,8 @@ const hostPortOf = ({ protocol, hostAddress, hostPort }: PublishedPort): HostPor
 /** Those of `ports` whose sockets are not as they are for `others`. What is not passed on needs the same socket whatever it leads to. */
 function without(ports: readonly PublishedPort[], others: readonly PublishedPort[]): PublishedPort[] {
   const key = (port: PublishedPort): string => `${port.protocol} ${port.hostAddress} ${port.hostPort}`;
-  const held = new Set(others.filter((port) => port.relay !== true).map(key));
-  return ports.filter((port) => port.routed !== true && (port.relay === true || !held.has(key(port))));
+  const held = new Set(others.filter((port) => !isRelayed(port)).map(key));
+  return ports.filter((port) => port.routed !== true && (isRelayed(port) || !held.has(key(port))));
 }
 
 interface Comparison {

@@ -1,6 +1,6 @@
 import { invalidParameter } from "../base/base.ts";
 import type { HostOp } from "../kernel/kernel.ts";
-import type { PublishedPort } from "./firewall.ts";
+import { isRelayed, type PublishedPort } from "./firewall.ts";
 import type { HostPorts } from "./host-ports.ts";
 import { isFixed, type PortWish } from "./port-bindings.ts";
 import { type PortInUse, portInUseFor } from "./port-probe.ts";
@@ -138,7 +138,7 @@ export function holdPorts(ports: readonly PublishedPort[]): HostOp[] {
   for (const port of ports) {
     if (port.routed === true) continue;
     const hold = { op: "bind-port", protocol: port.protocol, address: port.hostAddress, port: port.hostPort } as const;
-    ops.push(port.relay === true ? { ...hold, relay: { address: port.containerAddress, port: port.containerPort } } : hold);
+    ops.push(isRelayed(port) ? { ...hold, relay: { address: port.containerAddress, port: port.containerPort } } : hold);
   }
   return ops;
 }
