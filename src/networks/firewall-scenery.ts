@@ -77,7 +77,7 @@ while True:
 const client = `${kinds}
 waiting = {}
 answers = {}
-source = sys.argv[3]
+source = int(sys.argv[3])
 for target in json.loads(sys.argv[1]):
     proto, address, port = target.split()
     v6 = ":" in address
@@ -85,7 +85,8 @@ for target in json.loads(sys.argv[1]):
     s.setblocking(False)
     answers[target] = "failed"
     try:
-        if source and (":" in source) == v6: s.bind((source, 0))
+        if v6: s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        if source: s.bind(("", source))
         s.connect((address, int(port)))
     except BlockingIOError: pass
     except OSError: continue
@@ -244,9 +245,9 @@ export class Scene implements AsyncDisposable {
   async ask(
     place: Place,
     targets: readonly string[],
-    options: { readonly seconds?: number; readonly source?: string } = {},
+    options: { readonly seconds?: number; readonly sourcePort?: number } = {},
   ): Promise<string[]> {
-    const asked = [JSON.stringify(targets), String(options.seconds ?? 0.6), options.source ?? ""];
+    const asked = [JSON.stringify(targets), String(options.seconds ?? 0.6), String(options.sourcePort ?? 0)];
     const [file = "", ...args] = [...prefix(place), "python3", "-c", client, ...asked];
     const answers = JSON.parse((await execute(file, args)).stdout) as Record<string, string>;
     return targets.map((target) => answers[target] ?? "");

@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import { allowLinks, denyLinks, type NetworkRules, type PublishedPort, publish, unpublish } from "./firewall.ts";
 import { noState, type Place, portTo, rulesOf, run, Scene, table, within } from "./firewall-scenery.ts";
+import { forgetFlows } from "./stale-flows.ts";
 
 const inside = "BERTH_TEST_NAMESPACE";
 const failed = "failed";
@@ -19,9 +20,9 @@ function inNamespace(): void {
   const protocols: readonly PublishedPort["protocol"][] = sctp ? ["tcp", "udp", "sctp"] : ["tcp", "udp"];
   const everything = (...ports: number[]): string => protocols.flatMap((protocol) => ports.map((port) => `${protocol}/${port}`)).join(" ");
   /** Asks each address with each protocol; what is seen must be the same for all of them. */
-  const seen = async (from: Place, addresses: readonly string[], port: number, source?: string): Promise<string[]> => {
+  const seen = async (from: Place, addresses: readonly string[], port: number): Promise<string[]> => {
     const targets = addresses.flatMap((address) => protocols.map((protocol) => `${protocol} ${address} ${port}`));
-    const answers = await scene.ask(from, targets, source === undefined ? {} : { source });
+    const answers = await scene.ask(from, targets);
     return addresses.map((_, index) => [...new Set(answers.slice(index * protocols.length, (index + 1) * protocols.length))].join("|"));
   };
   /** That none of the ports is reached at any address of these places with any protocol. */
@@ -205,6 +206,43 @@ function inNamespace(): void {
         within(place, "ip", "route", "add", "local", "127.0.0.0/8", "dev", "lo", "src", "127.0.0.1", "table", "local");
       }
       run("sysctl", "-qw", "net.ipv4.conf.wan0.route_localnet=0");
+    });
+
+    test("flows of UDP follow a port that is published, moved and taken back", async () => {
+      const [one, two] = [await network("br1", 1), await network("br2", 2)];
+      const [a, c] = [await scene.container(one), await scene.container(two)];
+      for (const place of [a, c]) await scene.serve(place, "udp/80");
+      const targets = [`udp ${scene.host.address} 8080`, `udp ${scene.host.address6} 8080`];
+      const ask = (from: Place) => scene.ask(from, targets, { sourcePort: 40_000 });
+      const portsOf = (place: Place, count: number) =>
+        Array.from({ length: count }, (_, index) =>
+          both(place).map((address) => portTo(address, { protocol: "udp", hostPort: 8080 + index })),
+        ).flat();
+      await scene.serve(scene.host, "udp/8080");
+      for (const count of [1, 20]) {
+        assert.equal((await ask(outside))[0], outside.address, "the host's own program");
+        const flows = (): string[] =>
+          run("cat", "/proc/net/nf_conntrack")
+            .split("\n")
+            .filter((line) => line.includes("sport=40000 dport=8080"));
+        assert.ok(flows().length === 2 && flows().every((line) => !line.includes("sport=80 ")));
+        await scene.send(publish(table, portsOf(a, count)));
+        await forgetFlows(scene.kernel, portsOf(a, count));
+        assert.deepEqual(flows(), []);
+        assert.deepEqual(await ask(outside), both(outside), flows().join("\n"));
+        assert.ok(flows().length === 2 && flows().every((line) => line.includes("sport=80 ")), "the container");
+        await scene.send(unpublish(table, portsOf(a, count)));
+        await scene.send(publish(table, portsOf(c, count)));
+        await forgetFlows(scene.kernel, portsOf(c, count));
+        await ask(outside);
+        assert.ok(
+          flows().every((line) => line.includes(`src=${c.address} `) || line.includes("src=fd00:0002:")),
+          flows().join("\n"),
+        );
+        await scene.send(unpublish(table, portsOf(c, count)));
+        await forgetFlows(scene.kernel, portsOf(c, count));
+        assert.deepEqual(flows(), []);
+      }
     });
 
     test("the host does not become a router for others, unless it was one", async () => {
