@@ -6,7 +6,7 @@ import { ContainerLog, logPlanOf, resumeLog } from "./container-log.ts";
 import type { EngineContext } from "./context.ts";
 import { startHealthChecks } from "./health-checks.ts";
 import type { LiveContainer } from "./live-container.ts";
-import { settleNetwork } from "./network-change.ts";
+import { finishNetworkChange, settleNetwork } from "./network-change.ts";
 import { networkRequest } from "./network-request.ts";
 import { settleLimits } from "./update-container.ts";
 
@@ -43,7 +43,9 @@ async function settleNetworks(
   await context.networks.reconcile(running);
   for (const id of running) {
     const live = context.liveOf(id);
-    settleNetwork(context, live, context.networks.settingsOf(networkRequest(context, live.record)));
+    const request = networkRequest(context, live.record);
+    if (live.run !== undefined) await finishNetworkChange(context, live, live.run, request);
+    settleNetwork(context, live, context.networks.settingsOf(request));
   }
 }
 

@@ -157,7 +157,14 @@ export class FakeNetworks implements Networks {
       if (this.attached.has(request.containerId)) end();
     };
     const abandon = once(undo);
-    return { plan: blankPlan, settings: this.#settings(after), files: this.files, commit: once(settle), abandon: async () => abandon() };
+    return {
+      plan: blankPlan,
+      undo: blankPlan,
+      settings: this.#settings(after),
+      files: this.files,
+      commit: once(settle),
+      abandon: async () => abandon(),
+    };
   }
 
   async connect(request: AttachRequest, network: string): Promise<NetworkChange> {
@@ -196,6 +203,9 @@ export class FakeNetworks implements Networks {
     const nothing = (): void => undefined;
     return this.#change(request, this.attached.get(request.containerId) ?? [], nothing, nothing);
   }
+
+  /** The room drops unsettled endpoints by itself here. */
+  async takeBack(): Promise<undefined> {}
 
   rename(id: ContainerId, name: string): void {
     this.names.set(id, name);

@@ -1,8 +1,9 @@
 /** A change to the network of a container that runs, so that a crash at any point leaves the old state or the new one (ADR 13). */
+import { log } from "../base/base.ts";
 import { failpoint } from "../base/failpoint.ts";
 import { isActive } from "../containers/containers.ts";
 import { launchFailureOf } from "../kernel/launch-failure.ts";
-import type { NetworkChange } from "../networks/networks.ts";
+import type { AttachRequest, NetworkChange } from "../networks/networks.ts";
 import type { EndpointSettings, HostConfig, NetworkSettings } from "../spec/spec.ts";
 import type { EngineContext } from "./context.ts";
 import { explain } from "./explain-launch.ts";
@@ -36,7 +37,7 @@ export async function changeNetwork(context: EngineContext, live: LiveContainer,
     try {
       await run.running.monitor.changeNetwork(change.plan);
     } catch (error) {
-      await change.abandon();
+      await takeBack(live, run, change);
       // A port that is taken says nothing of the container: no need to wait for its last word.
       if (launchFailureOf(error)?.stage !== "bind-port" && (await hasEnded(live, run))) return false;
       throw explain(explainPort(error, live.record.name, change.settings), 0).error;
@@ -49,6 +50,25 @@ export async function changeNetwork(context: EngineContext, live: LiveContainer,
     live.networkChange = undefined;
     resolve();
   }
+}
+
+/** What has come about of a change that failed goes again; where the container has ended, all of it has. */
+async function takeBack(live: LiveContainer, run: Run, change: NetworkChange): Promise<void> {
+  await run.running.monitor
+    .changeNetwork(change.undo)
+    .catch((error: unknown) => log.debug("a change of a network was not undone", { container: live.id, error }));
+  await change.abandon();
+}
+
+/** At the daemon's start: what the last daemon had begun with a container that still runs is taken back. */
+export async function finishNetworkChange(context: EngineContext, live: LiveContainer, run: Run, request: AttachRequest): Promise<void> {
+  const change = await context.networks.takeBack(request);
+  if (change === undefined) return;
+  await run.running.monitor
+    .changeNetwork(change.plan)
+    .catch((error: unknown) => log.warn("a change of a network was not taken back", { container: live.id, error }));
+  change.commit();
+  await changeNameFiles(context, live, change.files);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import type { HostOp } from "./plan.ts";
 
 /** The file of a setting below net, named by its parts: an interface's name may have dots in it. */
@@ -15,6 +15,11 @@ export async function readNetworkSetting(...parts: readonly string[]): Promise<s
   } catch {
     return undefined;
   }
+}
+
+/** Whose settings there are: interfaces, and `all` and `default`. */
+export async function listInterfaceSettings(family: "ipv4" | "ipv6"): Promise<string[]> {
+  return await readdir(`/proc/sys/net/${family}/conf`).catch(() => []);
 }
 
 /** As a host operation. `optional`: a kernel without it is fine. */

@@ -25,7 +25,7 @@ describe("rtnetlink requests", () => {
   });
 
   test("bytes of a bridge", () => {
-    const message = addBridge({ name: "berth0", mac: "02:42:ac:11:00:01", mtu: 1500 });
+    const message = addBridge({ name: "berth0", index: 0, mac: "02:42:ac:11:00:01", mtu: 1500 });
     assert.equal(
       hex(message),
       `5000000010000506${"0100000000000000"}${"00".repeat(16)}0b000300${Buffer.from("berth0\0\0").toString("hex")}08000400dc0500000a0001000242ac1100010000` +

@@ -195,10 +195,15 @@ export function addLoosePair(name: string, peer: string): Uint8Array {
   });
 }
 
-/** Makes a bridge device, down. EEXIST when the name is taken. */
-export function addBridge(bridge: { readonly name: string; readonly mac: string; readonly mtu: number }): Uint8Array {
+/** Makes a bridge device, down; its index is the caller's choice. EEXIST when the name or the index is taken. */
+export function addBridge(bridge: {
+  readonly name: string;
+  readonly index: number;
+  readonly mac: string;
+  readonly mtu: number;
+}): Uint8Array {
   return encode(types.newLink, requestFlags.create | requestFlags.exclusive, (writer) => {
-    linkHeader(writer, 0);
+    linkHeader(writer, bridge.index);
     writer.text(attributes.name, bridge.name);
     writer.u32(attributes.mtu, bridge.mtu);
     writer.attribute(attributes.address, macBytes(bridge.mac));
@@ -261,6 +266,14 @@ export function deleteLink(index: number): Uint8Array {
   return encode(types.deleteLink, 0, (writer) => linkHeader(writer, index));
 }
 
+/** ENODEV when there is none of that name. */
+export function deleteLinkNamed(name: string): Uint8Array {
+  return encode(types.deleteLink, 0, (writer) => {
+    linkHeader(writer, 0);
+    writer.text(attributes.name, name);
+  });
+}
+
 export interface InterfaceAddress {
   readonly index: number;
   readonly address: string;
@@ -297,19 +310,25 @@ export interface RouteRequest {
   readonly destination?: { readonly address: string; readonly prefixLength: number };
   readonly gateway?: string;
   readonly index: number;
+  /** In place of one to the same destination. */
+  readonly replace?: boolean;
 }
 
-/** A route in the main table. EEXIST when there is the same one. */
+/** A route in the main table. Unless it replaces, EEXIST when there is the same one. */
 export function addRoute(route: RouteRequest): Uint8Array {
   const [mainTable, bootProtocol, universe, onLink, unicast] = [254, 3, 0, 253, 1];
-  return encode(types.newRoute, requestFlags.create | requestFlags.exclusive, (writer) => {
-    const scope = route.gateway === undefined && route.family === 4 ? onLink : universe;
-    writer.raw([route.family === 4 ? inet4 : inet6, route.destination?.prefixLength ?? 0, 0, 0, mainTable, bootProtocol, scope, unicast]);
-    writer.rawU32(0);
-    if (route.destination !== undefined) writer.attribute(1, addressBytes(route.destination.address));
-    if (route.gateway !== undefined) writer.attribute(5, addressBytes(route.gateway));
-    writer.u32(4, route.index);
-  });
+  return encode(
+    types.newRoute,
+    requestFlags.create | (route.replace === true ? requestFlags.replace : requestFlags.exclusive),
+    (writer) => {
+      const scope = route.gateway === undefined && route.family === 4 ? onLink : universe;
+      writer.raw([route.family === 4 ? inet4 : inet6, route.destination?.prefixLength ?? 0, 0, 0, mainTable, bootProtocol, scope, unicast]);
+      writer.rawU32(0);
+      if (route.destination !== undefined) writer.attribute(1, addressBytes(route.destination.address));
+      if (route.gateway !== undefined) writer.attribute(5, addressBytes(route.gateway));
+      writer.u32(4, route.index);
+    },
+  );
 }
 
 /** Answered as by {@link dumpLinks}. ENODEV when there is none of that name. */

@@ -1,322 +1,194 @@
-import {
-  type ContainerId,
-  type EngineError,
-  isEngineError,
-  log,
-  messageOf,
-  newId,
-  notFound,
-  notImplemented,
-  systemError,
-} from "../base/base.ts";
-import type { NetworkInspect, NetworkSettings } from "../spec/spec.ts";
-import type { NetworkRows } from "../state/state.ts";
-import { macFor } from "./addresses.ts";
-import { deleteStalePorts } from "./bridge.ts";
-import type { Catalogue } from "./catalogue.ts";
-import type { DefaultBridge } from "./default-bridge.ts";
-import { bridgePlan, type EndpointPlan, lonePlan, sharedPlan } from "./endpoint.ts";
-import type { PublishedPort } from "./firewall.ts";
-import type { HostPorts } from "./host-ports.ts";
-import { hostHostsText, hostsText, readHostResolver, resolverText } from "./name-files.ts";
-import type { Attachment, AttachRequest, Networks } from "./networks.ts";
-import type { NetworkOptions } from "./options.ts";
-import { publishAddresses } from "./port-address.ts";
-import { portWishes } from "./port-bindings.ts";
-import { claimPorts, releasePorts, takePorts } from "./port-taking.ts";
-import type { Endpoint, Network, NetworkKernel } from "./records.ts";
-import { checkRequest, joinsContainer, macOf, resolverOf, settingsAsked } from "./request.ts";
-import { blankSettings, containerSettings, networkInspect } from "./settings.ts";
+/** Attaching containers that start, and letting go of those that have ended. */
+import { type ContainerId, newId } from "../base/base.ts";
+import { addressNumber, macFor, numberAddress } from "./addresses.ts";
+import { type Arrangement, arrange } from "./arrange.ts";
+import { makeInterface } from "./attach-plan.ts";
+import { filesOf } from "./container-files.ts";
+import { closePorts, defaultRoutes, loopbackUp, openPorts } from "./endpoint.ts";
+import { routesOf } from "./gateways.ts";
+import type { Ground } from "./ground.ts";
+import { readHostResolver, setsNdots } from "./name-files.ts";
+import { addNames, deleteNames, namesOf } from "./names.ts";
+import type { Attachment, AttachRequest } from "./networks.ts";
+import type { OpenNetwork } from "./open-network.ts";
+import { holdPorts, releasePorts } from "./port-taking.ts";
+import type { Endpoint, EndpointLink, EndpointResolver, Network, Reservation } from "./records.ts";
+import { type AskedPlace, addressesAsked, macAsked, nameAsked, placesAsked, resolverOf } from "./request.ts";
+import { portsOf, type Sandbox } from "./sandbox.ts";
+import { blankSettings } from "./settings.ts";
+import { settingsOf } from "./shown.ts";
+import { vlanIndex } from "./vlan.ts";
 
-/** How long a dying namespace may take for its end of a pair before we take it. */
-const lingerMs = 500;
-const anyAddress = "0.0.0.0";
-const unavailable = "user-defined networks are not available in this version";
-/** Addresses remembered for containers that are not attached. */
-const rememberedAddresses = 4096;
+/** The container's first interface. Above what a kernel may put into every new namespace by itself (tunl0, sit0, …). */
+const firstIndex = 100;
 
-interface Parts {
-  readonly rows: NetworkRows;
-  readonly catalogue: Catalogue;
-  readonly ports: HostPorts;
-  readonly options: NetworkOptions;
-  readonly kernel: NetworkKernel;
-  /** Undefined: the daemon has no default bridge. */
-  readonly bridge?: DefaultBridge;
-  /** A program of the host can listen at ::1. */
-  readonly hostHasIpv6: boolean;
+const sharedPlan = { dns: false, prepare: [], hostNetwork: [], containerNetwork: [], cleanup: [] } as const;
+
+const isPlain = ({ record }: Network): boolean => record.driver === "host" || record.driver === "null";
+
+function plainEndpoint(request: AttachRequest, network: Network, sandboxId: string): Omit<Endpoint, "link"> {
+  return {
+    containerId: request.containerId,
+    networkId: network.id,
+    endpointId: newId<"EndpointId">(),
+    sandboxId,
+    name: request.containerName || request.hostname,
+    dnsNames: [],
+    links: [],
+    resolver: { servers: [], ndotsSet: false },
+    ports: [],
+  };
 }
 
-const deviceOf = (endpointId: string): string => `veth${endpointId.slice(0, 11)}`;
-const isDevice = (name: string): boolean => /^veth[0-9a-f]{11}$/.test(name);
-
-/** The room's interface on one default bridge. */
-export class BerthNetworks implements Networks {
-  readonly #parts: Parts;
-  readonly #endpoints = new Map<string, Endpoint>();
-  /** The last address of each container, so that it finds it again. */
-  readonly #lastAddress = new Map<string, string>();
-  #sweep: NodeJS.Timeout | undefined;
-
-  constructor(parts: Parts) {
-    this.#parts = parts;
-    for (const row of parts.rows.endpoints()) {
-      const endpoint = JSON.parse(row.record) as Endpoint;
-      this.#endpoints.set(row.containerId, endpoint);
-      if (endpoint.link !== undefined) parts.bridge?.pool.claim(endpoint.link.address);
-      claimPorts(parts.ports, endpoint.ports);
-    }
-  }
-
-  publishedPorts(): PublishedPort[] {
-    return [...this.#endpoints.values()].flatMap((endpoint) => endpoint.ports);
-  }
-
-  /** The network that a mode means; undefined: another container's. @throws NotFound */
-  #network(mode: string): Network | undefined {
-    const { catalogue, bridge } = this.#parts;
-    if (joinsContainer(mode)) return undefined;
-    if (mode === "" || mode === "default") return catalogue.builtIn(bridge === undefined ? "none" : "bridge");
-    const network = catalogue.find(mode);
-    if (network.record.driver === "bridge" && bridge === undefined) throw notFound(`network ${mode} not found`);
-    return network;
-  }
-
-  validate(request: AttachRequest): void {
-    const network = this.#network(request.networkMode);
-    for (const name of Object.keys(request.endpoints)) this.#network(name);
-    checkRequest(request, network);
-    portWishes(request, this.#publishAddresses);
-  }
-
-  async attach(request: AttachRequest): Promise<Attachment> {
-    this.validate(request);
-    await this.detach(request.containerId);
-    const network = this.#network(request.networkMode);
-    if (network === undefined) {
-      return { namespace: "container", dns: false, ...sharedPlan, settings: blankSettings, hosts: "", resolvConf: "" };
-    }
-    switch (network.record.driver) {
-      case "host":
-        return this.#attachPlain(request, network, "host", sharedPlan);
-      case "null":
-        return this.#attachPlain(request, network, "private", lonePlan);
-      case "bridge":
-        return this.#attachBridge(request, network);
-    }
-  }
-
-  #newEndpoint(request: AttachRequest, network: Network): Omit<Endpoint, "link" | "ports"> {
-    return {
-      containerId: request.containerId,
-      networkId: network.id,
-      endpointId: newId<"EndpointId">(),
-      sandboxId: newId<"SandboxId">(),
-      name: request.containerName ?? request.hostname,
-    };
-  }
-
-  #record(endpoint: Endpoint): void {
-    this.#parts.rows.putEndpoint({ containerId: endpoint.containerId, networkId: endpoint.networkId, record: JSON.stringify(endpoint) });
-    this.#endpoints.set(endpoint.containerId, endpoint);
-  }
-
-  get #publishAddresses(): readonly string[] {
-    return publishAddresses(this.#parts.options, { isDefault: true, options: {} }, this.#parts.hostHasIpv6);
-  }
-
-  get #hostGateways(): readonly string[] {
-    const own = this.#parts.bridge?.record.address;
-    return this.#parts.options.hostGateways ?? (own === undefined ? [] : [own]);
-  }
-
-  async #attachPlain(request: AttachRequest, network: Network, namespace: "host" | "private", plan: EndpointPlan): Promise<Attachment> {
-    const { extraHosts, hostname } = request;
-    const gateways = this.#hostGateways;
-    const kind = namespace === "private" ? "direct" : "host";
-    const resolvConf = resolverText(await readHostResolver(kind), resolverOf(request, this.#parts.options), kind);
-    const hosts =
-      namespace === "host"
-        ? await hostHostsText(extraHosts, gateways)
-        : hostsText({ extraHosts, hostname, gateways, addresses: [], ipv6: true });
-    const endpoint: Endpoint = { ...this.#newEndpoint(request, network), ports: [] };
-    this.#record(endpoint);
-    return { namespace, dns: false, ...plan, settings: this.#settings(request, network, endpoint), hosts, resolvConf };
-  }
-
-  async #attachBridge(request: AttachRequest, network: Network): Promise<Attachment> {
-    const { bridge, ports: hostPorts, options } = this.#parts;
-    if (bridge === undefined) throw notFound(`network ${network.name} not found`);
-    const base = this.#newEndpoint(request, network);
-    const resolvConf = resolverText(await readHostResolver("direct"), resolverOf(request, options), "direct");
-    const address = bridge.pool.allocate(this.#lastAddress.get(request.containerId));
-    if (address === undefined) throw setUpFailed(`no available IPv4 addresses on this network's address pools: bridge (${network.id})`);
-    let endpoint: Endpoint;
-    try {
-      const ports = await takePorts(hostPorts, portWishes(request, this.#publishAddresses), {
-        ipv4: { address, bridge: bridge.record.device },
-        relayAll: options.publishMode === "input",
-      });
-      endpoint = { ...base, link: { address, mac: macOf(request) ?? macFor(address), device: deviceOf(base.endpointId) }, ports };
-    } catch (error) {
-      bridge.pool.release(address);
-      const where = `driver failed programming external connectivity on endpoint ${base.name} (${base.endpointId})`;
-      throw isEngineError(error) ? error : setUpFailed(`${where}: ${messageOf(error)}`);
-    }
-    this.#record(endpoint);
-    const gateways = this.#hostGateways;
-    const { extraHosts, hostname } = request;
-    return {
-      namespace: "private",
-      dns: false,
-      ...planOf(bridge, endpoint),
-      settings: this.#settings(request, network, endpoint),
-      hosts: hostsText({ extraHosts, hostname, gateways, addresses: [address], ipv6: true }),
-      resolvConf,
-    };
-  }
-
-  #settings(request: AttachRequest, network: Network, endpoint: Endpoint): NetworkSettings {
-    const asked = settingsAsked(request);
-    const { bridge } = this.#parts;
-    return containerSettings({
-      network,
-      endpoint,
-      exposedPorts: request.exposedPorts,
-      ...(asked === undefined ? {} : { asked }),
-      ...(bridge === undefined || endpoint.link === undefined
-        ? {}
-        : { bridge: { gateway: bridge.gateway, prefixLength: bridge.subnet.prefixLength } }),
-    });
-  }
-
-  async detach(containerId: ContainerId): Promise<void> {
-    const endpoint = this.#endpoints.get(containerId);
-    if (endpoint === undefined) return;
-    this.#endpoints.delete(containerId);
-    const { bridge, ports, rows } = this.#parts;
-    // Only when nothing leads to them any more may others have the ports and the address.
-    await bridge?.unpublish(endpoint.ports);
-    releasePorts(ports, endpoint.ports);
-    if (endpoint.link !== undefined) {
-      bridge?.pool.release(endpoint.link.address);
-      this.#remember(containerId, endpoint.link.address);
-      this.#sweepSoon();
-    }
-    // Unless the container has been attached again meanwhile.
-    if (!this.#endpoints.has(containerId)) rows.deleteEndpoints(containerId);
-  }
-
-  #remember(containerId: string, address: string): void {
-    this.#lastAddress.delete(containerId);
-    this.#lastAddress.set(containerId, address);
-    const [oldest] = this.#lastAddress.keys();
-    if (this.#lastAddress.size > rememberedAddresses && oldest !== undefined) this.#lastAddress.delete(oldest);
-  }
-
-  /** A namespace that someone still sits in (a container that joined) would keep its pair, and answer for its address. */
-  #sweepSoon(): void {
-    this.#sweep ??= setTimeout(() => {
-      this.#sweep = undefined;
-      this.#deleteStale().catch((error: unknown) => log.warn("stale links were not removed", { error: messageOf(error) }));
-    }, lingerMs).unref();
-  }
-
-  async #deleteStale(): Promise<void> {
-    const { bridge, kernel } = this.#parts;
-    if (bridge === undefined) return;
-    await bridge.refresh();
-    await deleteStalePorts(
-      kernel,
-      bridge.index,
-      isDevice,
-      () => new Set([...this.#endpoints.values()].map((endpoint) => endpoint.link?.device ?? "")),
-    );
-  }
-
-  async reconcile(running: ReadonlySet<ContainerId>): Promise<void> {
-    const ended = [...this.#endpoints.keys()].filter((id) => !running.has(id as ContainerId));
-    for (const id of ended) await this.detach(id as ContainerId);
-    await this.#deleteStale();
-  }
-
-  #inspect(network: Network, endpoints: readonly Endpoint[]): NetworkInspect {
-    const { options } = this.#parts;
-    return networkInspect(network, endpoints, {
-      masquerade: options.ipMasq ?? true,
-      publishAddress: options.publishAddress ?? anyAddress,
-      mtu: options.mtu ?? 1500,
-    });
-  }
-
-  /** Without the default bridge's network where the daemon has none. */
-  list(): NetworkInspect[] {
-    const { catalogue, bridge } = this.#parts;
-    return catalogue
-      .all()
-      .filter((network) => network.record.driver !== "bridge" || bridge !== undefined)
-      .map((network) => this.#inspect(network, []));
-  }
-
-  inspect(reference: string): NetworkInspect {
-    const network = this.#parts.catalogue.find(reference);
-    if (network.record.driver === "bridge" && this.#parts.bridge === undefined) throw notFound(`network ${reference} not found`);
-    return this.#inspect(
-      network,
-      [...this.#endpoints.values()].filter((endpoint) => endpoint.networkId === network.id),
-    );
-  }
-
-  reserve(): void {}
-
-  forget(): void {}
-
-  async connect(): Promise<never> {
-    throw notImplemented(unavailable);
-  }
-
-  async disconnect(): Promise<never> {
-    throw notImplemented(unavailable);
-  }
-
-  async changePorts(): Promise<never> {
-    throw notImplemented(unavailable);
-  }
-
-  rename(): void {}
-
-  async answer(): Promise<undefined> {}
-
-  async create(): Promise<never> {
-    throw notImplemented(unavailable);
-  }
-
-  async remove(): Promise<never> {
-    throw notImplemented(unavailable);
-  }
-
-  settingsOf(): undefined {}
-
-  async close(): Promise<void> {
-    clearTimeout(this.#sweep);
-    this.#sweep = undefined;
-    if (this.#endpoints.size === 0) await this.#parts.bridge?.close();
-  }
+/** An endpoint beside those that there are, with addresses taken for it. @throws NotFound, Forbidden, System in Docker's wording */
+export function newEndpoint(
+  ground: Ground,
+  request: AttachRequest,
+  place: AskedPlace,
+  sandbox: Sandbox,
+  resolver: EndpointResolver,
+): Endpoint {
+  const { network, asked } = place;
+  const base = plainEndpoint(request, network, sandbox.id);
+  if (isPlain(network)) return base;
+  const open = ground.open(network);
+  const addresses = open.allocate(request.containerId, addressesAsked(place));
+  const first = sandbox.endpoints.length === 0;
+  return {
+    ...base,
+    dnsNames: open.zone === undefined ? [] : namesOf(request, asked),
+    links: [...(asked.Links ?? []), ...(first ? (request.links ?? []) : [])],
+    resolver,
+    link: {
+      ...interfaceOf(open, place, sandbox.endpoints),
+      device: network.record.driver === "bridge" ? `veth${base.endpointId.slice(0, 11)}` : "",
+      mac: macAsked(request, place, first) ?? macFor(addresses[4] ?? fourOf(addresses[6] ?? "")),
+      ...(addresses[4] === undefined ? {} : { address: addresses[4] }),
+      ...(addresses[6] === undefined ? {} : { address6: addresses[6] }),
+      gatewayPriority: asked.GwPriority ?? 0,
+    },
+  };
 }
 
-const setUpFailed = (why: string): EngineError => systemError(`failed to set up container networking: ${why}`);
+/** Whom the container's questions that no network answers go to. */
+export async function resolverFor(ground: Ground, request: AttachRequest): Promise<EndpointResolver> {
+  const options = resolverOf(request, ground.options);
+  return { servers: options.dns, ndotsSet: setsNdots(await readHostResolver("embedded"), options) };
+}
 
-function planOf(bridge: DefaultBridge, endpoint: Endpoint): EndpointPlan {
-  if (endpoint.link === undefined) return lonePlan;
-  return bridgePlan({
-    ...endpoint.link,
-    bridgeIndex: bridge.index,
-    subnet: bridge.subnet,
-    gateway: bridge.gateway,
-    mtu: bridge.mtu,
-    ports: endpoint.ports,
-    table: bridge.table,
-    disableIpv6: bridge.disableIpv6,
-    hairpin: bridge.hairpin,
+/** Named by the first number that no interface of the container has. */
+function interfaceOf(open: OpenNetwork, place: AskedPlace, others: readonly Endpoint[]): Pick<EndpointLink, "name" | "index"> {
+  const taken = new Set(others.flatMap(({ link }) => [link?.index, link?.name]));
+  let number = 0;
+  while (taken.has(firstIndex + number) || taken.has(`${open.options.interfacePrefix}${number}`)) number++;
+  const index = open.record.driver === "bridge" ? firstIndex + number : vlanIndex();
+  return { index, name: nameAsked(place) ?? `${open.options.interfacePrefix}${number}` };
+}
+
+/** Four bytes that tell IPv6 addresses apart as well as four can: its last ones. */
+const fourOf = (address6: string): string => numberAddress(4, addressNumber(address6) & 0xffff_ffffn);
+
+/** Addresses and host ports of an endpoint are free again. */
+export function releaseEndpoint(ground: Ground, endpoint: Endpoint): void {
+  const { link } = endpoint;
+  if (link === undefined) return;
+  ground.opened(endpoint.networkId)?.release({
+    ...(link.address === undefined ? {} : { 4: link.address }),
+    ...(link.address6 === undefined ? {} : { 6: link.address6 }),
   });
+}
+
+/** @throws NotFound, InvalidParameter, Forbidden, System in Docker's wording; then nothing is taken */
+export async function attach(ground: Ground, request: AttachRequest): Promise<Attachment> {
+  const asked = placesAsked(request, ground.catalogue, ground.hasBridge);
+  const [first] = asked;
+  if (first === undefined) return { namespace: "container", ...sharedPlan, settings: blankSettings, hosts: "", resolvConf: "" };
+  const empty: Sandbox = { id: newId<"SandboxId">(), containerId: request.containerId, endpoints: [] };
+  if (isPlain(first.network)) return await attachPlain(ground, request, first, empty);
+  const resolver = await resolverFor(ground, request);
+  let sandbox = empty;
+  try {
+    for (const place of asked)
+      sandbox = { ...sandbox, endpoints: [...sandbox.endpoints, newEndpoint(ground, request, place, sandbox, resolver)] };
+    // Nobody else gets these while host ports are looked for, and no network of them is removed.
+    ground.sandboxes.hold(sandbox);
+    const [hosts, resolvConf] = await filesOf(ground, request, ground.places(sandbox.endpoints));
+    const arranged = await arrange(ground, request, empty, sandbox.endpoints);
+    try {
+      ground.sandboxes.put(arranged.sandbox, empty);
+    } catch (error) {
+      arranged.change.abandon();
+      throw error;
+    }
+    arranged.change.commit();
+    return { ...plan(ground, request, asked, arranged), hosts, resolvConf };
+  } catch (error) {
+    for (const endpoint of sandbox.endpoints) releaseEndpoint(ground, endpoint);
+    ground.sandboxes.release(request.containerId);
+    throw error;
+  }
+}
+
+function plan(
+  ground: Ground,
+  request: AttachRequest,
+  asked: readonly AskedPlace[],
+  { sandbox, gateways }: Arrangement,
+): Omit<Attachment, "hosts" | "resolvConf"> {
+  const places = ground.places(sandbox.endpoints);
+  const interfaces = places.map((place, index) => makeInterface(ground, place, asked[index]));
+  for (const place of places) addNames(place);
+  const ports = portsOf(sandbox);
+  const { table } = ground.host;
+  return {
+    namespace: "private",
+    dns: places.some(({ open }) => open.zone !== undefined),
+    prepare: holdPorts(ports),
+    hostNetwork: [...interfaces.flatMap(({ hostNetwork }) => hostNetwork), ...openPorts(table, ports)],
+    containerNetwork: [loopbackUp, ...interfaces.flatMap(({ containerNetwork }) => containerNetwork), ...defaultRoutes(routesOf(gateways))],
+    // The pairs go with the container's namespace: deleting them here would make the end wait for the kernel's grace periods.
+    cleanup: closePorts(table, ports),
+    settings: settingsOf(ground, request, sandbox),
+  };
+}
+
+async function attachPlain(ground: Ground, request: AttachRequest, place: AskedPlace, empty: Sandbox): Promise<Attachment> {
+  const sandbox = { ...empty, endpoints: [plainEndpoint(request, place.network, empty.id)] };
+  const ofHost = place.network.record.driver === "host";
+  const [hosts, resolvConf] = await filesOf(ground, request, [], ofHost);
+  ground.sandboxes.put(sandbox);
+  return {
+    ...sharedPlan,
+    namespace: ofHost ? "host" : "private",
+    containerNetwork: ofHost ? [] : [loopbackUp],
+    settings: settingsOf(ground, request, sandbox),
+    hosts,
+    resolvConf,
+  };
+}
+
+/** What the container had is free again; its addresses are kept for it as long as there are others. Idempotent. */
+export async function detach(ground: Ground, containerId: ContainerId): Promise<void> {
+  const sandbox = ground.sandboxes.release(containerId);
+  if (sandbox === undefined) return;
+  for (const place of ground.places(sandbox.endpoints)) deleteNames(place);
+  const ports = portsOf(sandbox);
+  await ground.host.unpublish(ports);
+  releasePorts(ground.ports, ports);
+  for (const endpoint of sandbox.endpoints) {
+    keepAddresses(ground, endpoint);
+    releaseEndpoint(ground, endpoint);
+  }
+  // Unless the container has been attached again meanwhile.
+  ground.sandboxes.forget(containerId);
+}
+
+/** A container that comes back finds its addresses, also when the daemon has been restarted meanwhile. */
+function keepAddresses(ground: Ground, { link, containerId, networkId }: Endpoint): void {
+  const open = ground.opened(networkId);
+  if (open === undefined || link === undefined) return;
+  const addresses = [link.address, link.address6].filter((address) => address !== undefined);
+  if (!open.reserve(containerId, addresses, false)) return;
+  const record: Reservation = { addresses };
+  ground.rows.reservations.put({ containerId, networkId, record: JSON.stringify(record) });
 }

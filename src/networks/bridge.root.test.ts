@@ -145,6 +145,12 @@ class Host implements AsyncDisposable {
     this.containers.splice(this.containers.indexOf(container), 1);
   }
 
+  /** Its addresses are not kept for it any more. */
+  async remove(container: Container): Promise<void> {
+    await this.stop(container);
+    this.networks.forget(container.id);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const container of [...this.containers]) await this.stop(container);
     await this.networks.close();
@@ -289,7 +295,7 @@ function inNamespace(): void {
       });
       const free = await host.start();
       assert.equal(free.address, "172.17.0.3", "the refused one holds no address");
-      await host.stop(first);
+      await host.remove(first);
       const second = await host.start({ portBindings: bindings });
       assert.equal(second.address, "172.17.0.2");
     });
@@ -371,6 +377,8 @@ function inNamespace(): void {
       await host.stop(first);
       await host.stop(second);
       assert.equal((await host.start({ containerId: second.id })).address, "172.17.0.3");
+      assert.equal((await host.start()).address, "172.17.0.4", "the first one's is kept for it");
+      host.networks.forget(first.id);
       assert.equal((await host.start()).address, "172.17.0.2");
     });
 
@@ -455,7 +463,7 @@ function inNamespace(): void {
         assert.equal(box.address, "172.17.0.2");
         await using _ = await serve(box.place, "tcp", 80);
         assert.equal(await seenFrom(undefined, box.address, 80, "tcp", 0.5), "172.17.0.1", `round ${round}`);
-        await host.stop(box);
+        await host.remove(box);
       }
     });
   });

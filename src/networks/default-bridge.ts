@@ -1,142 +1,118 @@
-/** The default network on the host: bridge, addresses, firewall table, forwarding. */
-import { log, messageOf } from "../base/base.ts";
-import { dumpChains, type TableName } from "../kernel/nftables.ts";
-import { parseChains } from "../kernel/nftables-dump.ts";
-import { deleteLink } from "../kernel/rtnetlink.ts";
-import { readBootId, readNetworkSetting, writeNetworkSetting } from "../kernel/rtnetlink-settings.ts";
-import { AddressPool } from "./address-pool.ts";
-import { parseCidr, type Subnet } from "./addresses.ts";
-import { type OpenBridge, openBridge } from "./bridge.ts";
-import {
-  findPublished,
-  foreignForwardDrops,
-  inTable,
-  type NetworkRules,
-  type PublishedPort,
-  removeTable,
-  replaceTable,
-  unpublish,
-} from "./firewall.ts";
+/** Which subnets and addresses the default network gets: as the flags say, as its bridge has them, as it had them, or new ones. */
+import { invalidParameter } from "../base/base.ts";
+import { contains, makeSubnet, numberAddress, overlap, parseCidr, type Subnet, subnetText } from "./addresses.ts";
+import { findBridge, type HostNetwork, takenSubnets } from "./bridge.ts";
 import type { NetworkOptions } from "./options.ts";
-import type { BridgeRecord, NetworkKernel } from "./records.ts";
+import type { Family, NetworkRecord, PoolRecord } from "./records.ts";
+import { chooseSubnet, type SubnetSource } from "./subnets.ts";
 
-export class DefaultBridge {
-  readonly #kernel: NetworkKernel;
-  readonly #open: OpenBridge;
-  readonly #rules: NetworkRules;
-  readonly table: TableName;
-  readonly pool: AddressPool;
+interface Layout {
+  readonly address: string;
   readonly subnet: Subnet;
-  readonly gateway: string;
-  readonly mtu: number;
-  /** The kernel has IPv6, so that it is to be turned off where a network has none. */
-  readonly disableIpv6: boolean;
-  #hairpin = false;
-
-  constructor(kernel: NetworkKernel, open: OpenBridge, options: NetworkOptions, disableIpv6: boolean) {
-    this.#kernel = kernel;
-    this.#open = open;
-    this.subnet = parseCidr(open.record.subnet).subnet;
-    this.gateway = options.defaultGateway ?? open.record.address;
-    this.mtu = options.mtu ?? 1500;
-    this.disableIpv6 = disableIpv6;
-    // A second daemon on the host has another bridge, and so another table.
-    this.table = { family: "inet", name: open.record.device === "berth0" ? "berth" : `berth-${open.record.device}` };
-    this.#rules = {
-      bridge: open.record.device,
-      subnets: [this.subnet],
-      masquerade: options.ipMasq ?? true,
-      sourceAddress: {},
-      internal: false,
-      icc: true,
-      gatewayMode: { 4: "nat", 6: "nat" },
-      trustedInterfaces: [],
-    };
-    this.pool = new AddressPool(this.subnet, {
-      reserved: [open.record.address, this.gateway],
-      ...(open.record.range === undefined ? {} : { range: parseCidr(open.record.range).subnet }),
-    });
-  }
-
-  /** The device's index. */
-  get index(): number {
-    return this.#open.index;
-  }
-
-  /** The kernel shows bridged frames to the firewall, as of the last {@link refresh}. */
-  get hairpin(): boolean {
-    return this.#hairpin;
-  }
-
-  /** Looks again at what others may change on the host: a Docker beside us loads br_netfilter. */
-  async refresh(): Promise<void> {
-    this.#hairpin = (await readNetworkSetting("bridge", "bridge-nf-call-iptables")) === "1";
-  }
-
-  get record(): BridgeRecord {
-    return this.#open.record;
-  }
-
-  static async open(
-    kernel: NetworkKernel,
-    device: string,
-    record: BridgeRecord | undefined,
-    options: NetworkOptions,
-  ): Promise<DefaultBridge> {
-    const open = await openBridge(kernel, device, record, options);
-    const forwardingSince = options.ipForward === false ? undefined : await turnForwardingOn(kernel, record?.forwardingSince);
-    const { forwardingSince: _, ...kept } = open.record;
-    const ipv6 = (await readNetworkSetting("ipv6", "conf", "all", "disable_ipv6")) !== undefined;
-    const renewed = { ...kept, ...(forwardingSince === undefined ? {} : { forwardingSince }) };
-    const bridge = new DefaultBridge(kernel, { ...open, record: renewed }, options, ipv6);
-    await bridge.refresh();
-    return bridge;
-  }
-
-  /** Puts the whole table in place, whatever was there. */
-  async install(ports: readonly PublishedPort[]): Promise<void> {
-    const dropForeign = { 4: this.record.forwardingSince !== undefined, 6: false };
-    await this.#kernel.netlink(12, replaceTable(this.table, { networks: [this.#rules], ports, dropForeign, publishMode: "forward" }));
-    for (const chain of foreignForwardDrops(this.table, parseChains(await this.#kernel.netlink(12, dumpChains())))) {
-      log.warn("another firewall drops what is forwarded unless it has a rule for it: containers may not reach other hosts", {
-        table: chain.table,
-        chain: chain.name,
-        bridge: this.record.device,
-      });
-    }
-  }
-
-  /**
-   * Removes an endpoint's ports from the table, if they are there. As a rule the container's monitor has done it. They come
-   * and go in one transaction, so one of them tells for all; to try and fail would cost the kernel's grace period.
-   */
-  async unpublish(ports: readonly PublishedPort[]): Promise<void> {
-    const first = ports.find(inTable);
-    if (first === undefined) return;
-    const present = await this.#kernel.netlink(12, findPublished(this.table, first)).then(
-      () => true,
-      () => false,
-    );
-    if (!present) return;
-    await this.#kernel
-      .netlink(12, unpublish(this.table, ports))
-      .catch((error: unknown) => log.warn("published ports were not removed", { error: messageOf(error) }));
-  }
-
-  /** Takes down what was made. Failures are logged: whoever ends cannot do more. */
-  async close(): Promise<void> {
-    const steps: (() => Promise<unknown>)[] = [() => this.#kernel.netlink(12, removeTable(this.table))];
-    if (this.record.made) steps.push(() => this.#kernel.netlink(0, deleteLink(this.index)));
-    else steps.push(() => this.#kernel.run([writeNetworkSetting(["ipv4", "conf", this.record.device, "route_localnet"], "0", true)]));
-    if (this.record.forwardingSince !== undefined) steps.push(() => this.#kernel.run([writeNetworkSetting(["ipv4", "ip_forward"], "0")]));
-    for (const step of steps) await step().catch((error: unknown) => log.warn("network was not taken down", { error: messageOf(error) }));
-  }
 }
 
-/** @returns the boot id if it is we who turned it on, now or earlier in this boot */
-async function turnForwardingOn(kernel: NetworkKernel, since: string | undefined): Promise<string | undefined> {
-  const boot = await readBootId();
-  if ((await readNetworkSetting("ipv4", "ip_forward")) === "1") return since === boot ? boot : undefined;
-  await kernel.run([writeNetworkSetting(["ipv4", "ip_forward"], "1")]);
-  return boot;
+const firstHost = (subnet: Subnet): string => numberAddress(subnet.family, subnet.base + 1n);
+
+/** What there is to decide by, for one IP version. */
+interface Question {
+  readonly family: Family;
+  readonly asked?: string;
+  /** `--fixed-cidr-v6` alone gives an IPv6 subnet, too. */
+  readonly range?: string;
+  /** As the device has it now. */
+  readonly present?: Layout;
+  /** We made the device. */
+  readonly ours: boolean;
+  readonly before?: PoolRecord;
+  /** Of others. */
+  readonly taken: readonly Subnet[];
+  readonly sources: readonly SubnetSource[];
+}
+
+function layOut(question: Question): Layout {
+  const { family, asked, present, before, taken, range } = question;
+  if (asked !== undefined) return layOutAsAsked(question, asked);
+  if (present !== undefined) return present;
+  if (family === 6 && range !== undefined) {
+    const { subnet } = parseCidr(range);
+    return { address: firstHost(subnet), subnet };
+  }
+  if (before?.gateway !== undefined) {
+    const { subnet } = parseCidr(before.subnet);
+    if (!taken.some((other) => overlap(other, subnet))) return { address: before.gateway, subnet };
+  }
+  const sources = question.sources.filter((source) => source.base.family === family);
+  const subnet = chooseSubnet(sources, taken);
+  if (subnet === undefined)
+    throw invalidParameter(`could not find an available, non-overlapping IPv${family} address pool among the defaults`);
+  return { address: firstHost(subnet), subnet };
+}
+
+function layOutAsAsked({ family, present, ours, taken }: Question, asked: string): Layout {
+  const { address, subnet } = parseCidr(asked);
+  if (subnet.family !== family || (family === 4 && subnet.prefixLength > 30)) throw invalidParameter(`invalid bridge address: ${asked}`);
+  if (!ours && present !== undefined && (present.address !== address || present.subnet.prefixLength !== subnet.prefixLength))
+    throw invalidParameter(
+      `bridge IP (${asked}) does not match existing bridge configuration ${present.address}/${present.subnet.prefixLength}`,
+    );
+  if (taken.some((other) => overlap(other, subnet)))
+    throw invalidParameter(`bridge network ${asked} overlaps with an address or a route of this host`);
+  return { address, subnet };
+}
+
+function rangeOf(flag: string, text: string | undefined, subnet: Subnet): string | undefined {
+  if (text === undefined) return undefined;
+  const range = parseCidr(text).subnet;
+  if (!contains(subnet, firstHost(range)) || range.prefixLength < subnet.prefixLength)
+    throw invalidParameter(`${flag} ${text} is not part of the bridge's subnet ${subnetText(subnet)}`);
+  return subnetText(range);
+}
+
+export interface DefaultFacts {
+  readonly host: HostNetwork;
+  readonly device: string;
+  readonly options: NetworkOptions;
+  /** Of the user-defined networks. */
+  readonly others: readonly Subnet[];
+  readonly sources: readonly SubnetSource[];
+}
+
+/** The record that the default network has from now on. @throws InvalidParameter when an option cannot be honoured */
+export function defaultNetwork(before: NetworkRecord, facts: DefaultFacts): NetworkRecord {
+  const { host, device, options } = facts;
+  const found = findBridge(host, device);
+  const known = before.bridge?.device === device ? before : undefined;
+  const ours = known?.bridge?.made === true;
+  const taken = [...takenSubnets(host, found?.index), ...facts.others];
+  const pool = (family: Family, asked: string | undefined, range: string | undefined, flag: string): PoolRecord => {
+    const entry = host.addresses.find((each) => each.index === found?.index && each.family === family && !each.address.startsWith("fe80:"));
+    const earlier = known?.pools.find((each) => parseCidr(each.subnet).subnet.family === family);
+    const { address, subnet } = layOut({
+      family,
+      ours,
+      taken,
+      sources: facts.sources,
+      ...(asked === undefined ? {} : { asked }),
+      ...(range === undefined ? {} : { range }),
+      ...(entry === undefined ? {} : { present: { address: entry.address, subnet: makeSubnet(entry.address, entry.prefixLength) } }),
+      ...(earlier === undefined ? {} : { before: earlier }),
+    });
+    const part = rangeOf(flag, range, subnet);
+    return { subnet: subnetText(subnet), gateway: address, auxiliary: {}, automatic: true, ...(part === undefined ? {} : { range: part }) };
+  };
+  const pools = [pool(4, options.bip, options.fixedCidr, "fixed-cidr")];
+  if (options.ipv6 === true) pools.push(pool(6, options.bip6, options.fixedCidrV6, "fixed-cidr-v6"));
+  const made = found === undefined || ours;
+  return { ...before, enableIPv6: options.ipv6 === true, pools, options: driverOptions(device, options), bridge: { device, made } };
+}
+
+function driverOptions(device: string, options: NetworkOptions): Record<string, string> {
+  return {
+    "com.docker.network.bridge.default_bridge": "true",
+    "com.docker.network.bridge.enable_icc": String(options.icc ?? true),
+    "com.docker.network.bridge.enable_ip_masquerade": String(options.ipMasq ?? true),
+    "com.docker.network.bridge.host_binding_ipv4": options.publishAddress ?? "0.0.0.0",
+    "com.docker.network.bridge.name": device,
+    "com.docker.network.driver.mtu": String(options.mtu ?? 1500),
+  };
 }

@@ -1,86 +1,135 @@
-/** An endpoint's part of the launch plan: everything that the kernel is to be told, as bytes made beforehand. */
+/** An endpoint's part of a plan: everything that the kernel is to be told, as bytes made beforehand. */
 import { randomInt } from "node:crypto";
-import type { HostOp, InitOp, NetlinkOp } from "../kernel/kernel.ts";
+import type { InitOp, NetlinkOp } from "../kernel/kernel.ts";
 import type { TableName } from "../kernel/nftables.ts";
-import { addAddress, addBridgeForwarding, addRoute, addVethPair, setBridgePort, setLink } from "../kernel/rtnetlink.ts";
+import {
+  addAddress,
+  addBridgeForwarding,
+  addRoute,
+  addVethPair,
+  deleteLink,
+  deleteLinkNamed,
+  setBridgePort,
+  setLink,
+} from "../kernel/rtnetlink.ts";
 import { lastOf, numberAddress, type Subnet } from "./addresses.ts";
 import { inTable, type PublishedPort, publish, unpublish } from "./firewall.ts";
-import { holdPorts } from "./port-taking.ts";
+import { type EndpointLink, type Family, families } from "./records.ts";
 
-const noEntry = 2;
-const exists = 17;
+export type SettingOp = Extract<InitOp, { op: "sysctl" }>;
+/** What is done inside the container's namespace. */
+export type InsideOp = NetlinkOp | SettingOp;
+
+const [noEntry, noDevice, exists, unreachable] = [2, 19, 17, 101];
 const loopbackIndex = 1;
-/** The container's first interface. Above what a kernel may put into every new namespace by itself (tunl0, sit0, …). */
-const interfaceIndex = 100;
 
-export interface EndpointPlan {
-  readonly prepare: readonly HostOp[];
-  readonly hostNetwork: readonly NetlinkOp[];
-  readonly containerNetwork: readonly InitOp[];
-  readonly cleanup: readonly HostOp[];
-}
-
-function netlink(protocol: 0 | 12, message: Uint8Array, netnsFdAt: readonly number[] = [], ignore: readonly number[] = []): NetlinkOp {
+export function netlink(
+  protocol: 0 | 12,
+  message: Uint8Array,
+  ignore: readonly number[] = [],
+  netnsFdAt: readonly number[] = [],
+): NetlinkOp {
   return { op: "netlink", protocol, message, netnsFdAt, ignore };
 }
 
-const loopbackUp = netlink(0, setLink(loopbackIndex, { up: true }));
+export const loopbackUp: NetlinkOp = netlink(0, setLink(loopbackIndex, { up: true }));
 
-/** A namespace with nothing but its loopback. */
-export const lonePlan: EndpointPlan = { prepare: [], hostNetwork: [], containerNetwork: [loopbackUp], cleanup: [] };
-/** A namespace that is somebody else's. */
-export const sharedPlan: EndpointPlan = { prepare: [], hostNetwork: [], containerNetwork: [], cleanup: [] };
+/** Interface indexes that we choose lie above those that the kernel counts up to, at random: no two daemons agree on one. */
+export const hostIndex = (): number => randomInt(1 << 24, 1 << 30);
 
-export interface BridgeEndpoint {
-  /** The host's end of the pair. */
-  readonly device: string;
+export interface BridgePort {
+  readonly link: EndpointLink;
   readonly bridgeIndex: number;
-  readonly address: string;
-  readonly mac: string;
-  readonly subnet: Subnet;
-  readonly gateway: string;
   readonly mtu: number;
-  readonly ports: readonly PublishedPort[];
-  readonly table: TableName;
-  /** The kernel has IPv6, which is turned off on the interface: no router of the neighbours' making is believed (CVE-2020-13401). */
-  readonly disableIpv6: boolean;
   /**
    * The kernel shows bridged frames to the firewall (net.bridge.bridge-nf-call-iptables). Then it sends a published port's
    * frames on within the bridge, and those of a container to itself need a port that sends back what came from it.
    */
   readonly hairpin: boolean;
+  /** Its fellows on the bridge are not to be reached: enable_icc is off. */
+  readonly isolated: boolean;
 }
 
-/** Interface indexes that we choose lie above those that the kernel counts up to, at random: no two daemons agree on one. */
-const hostIndex = (): number => randomInt(1 << 24, 1 << 30);
-
-export function bridgePlan(endpoint: BridgeEndpoint): EndpointPlan {
-  const { mac, mtu, subnet, address, ports, table } = endpoint;
+/** The pair between the bridge and the container, its far end born inside. */
+export function bridgePort(port: BridgePort): NetlinkOp[] {
+  const { link, mtu, hairpin, isolated } = port;
   const index = hostIndex();
   const pair = addVethPair({
-    host: { name: endpoint.device, index, master: endpoint.bridgeIndex },
-    peer: { name: "eth0", index: interfaceIndex, mac },
+    host: { name: link.device, index, master: port.bridgeIndex },
+    peer: { name: link.name, index: link.index, mac: link.mac },
     mtu,
   });
-  const broadcast = numberAddress(subnet.family, lastOf(subnet));
-  const published = ports.some(inTable);
-  return {
-    prepare: holdPorts(ports),
-    hostNetwork: [
-      netlink(0, pair.message, pair.netnsFdAt),
-      // The address may have been another container's a moment ago, whose end is still being taken down.
-      netlink(0, addBridgeForwarding(index, mac)),
-      ...(endpoint.hairpin ? [netlink(0, setBridgePort(index, { hairpin: true }))] : []),
-      ...(published ? [netlink(12, publish(table, ports))] : []),
-    ],
-    containerNetwork: [
-      loopbackUp,
-      ...(endpoint.disableIpv6 ? [{ op: "sysctl", key: "net.ipv6.conf.eth0.disable_ipv6", value: "1" } as const] : []),
-      netlink(0, addAddress({ index: interfaceIndex, address, prefixLength: subnet.prefixLength, broadcast })),
-      netlink(0, setLink(interfaceIndex, { up: true })),
-      netlink(0, addRoute({ family: 4, gateway: endpoint.gateway, index: interfaceIndex }), [], [exists]),
-    ],
-    // The pair goes with the container's namespace: deleting it here would make the end wait for the kernel's grace periods.
-    cleanup: published ? [netlink(12, unpublish(table, ports), [], [noEntry])] : [],
-  };
+  return [
+    netlink(0, pair.message, [], pair.netnsFdAt),
+    // The address may have been another container's a moment ago, whose end is still being taken down.
+    netlink(0, addBridgeForwarding(index, link.mac)),
+    ...(hairpin || isolated ? [netlink(0, setBridgePort(index, { hairpin, isolated }))] : []),
+  ];
+}
+
+/** Takes the host's end away, wherever the container has moved its own. */
+export const removeBridgePort = (device: string): NetlinkOp => netlink(0, deleteLinkNamed(device), [noDevice]);
+
+/** Inside: an interface by its index there, whatever the container calls it. */
+export const removeLink = (index: number): NetlinkOp => netlink(0, deleteLink(index), [noDevice]);
+
+export interface Interface {
+  readonly link: EndpointLink;
+  readonly subnets: { readonly [family in Family]?: Subnet };
+  /** The kernel has IPv6: it is turned off where the network has none. */
+  readonly ipv6Kernel: boolean;
+  /** The user chose the MAC address, so neighbours may know the IP address by another one. */
+  readonly announce: boolean;
+  /** More settings of the interface, by `IFNAME` in their names. */
+  readonly settings: readonly (readonly [key: string, value: string])[];
+}
+
+const setting = (key: string, value: string): SettingOp => ({ op: "sysctl", key, value });
+
+/** As users give them: IFNAME stands for the interface. */
+export const interfaceSettings = (name: string, settings: Interface["settings"]): SettingOp[] =>
+  settings.map(([key, value]) => setting(key.replaceAll("IFNAME", name), value));
+
+function settingsOf({ link, subnets, ipv6Kernel, announce, settings }: Interface): SettingOp[] {
+  const of = (family: "ipv4" | "ipv6", key: string, value: string): SettingOp => setting(`net.${family}.conf.${link.name}.${key}`, value);
+  // Without IPv6 it is off; with it, a neighbour that poses as a router is not believed (CVE-2020-13401).
+  const ipv6 = subnets[6] === undefined ? of("ipv6", "disable_ipv6", "1") : of("ipv6", "accept_ra", "0");
+  return [...(ipv6Kernel ? [ipv6] : []), ...(announce ? [of("ipv4", "arp_notify", "1")] : []), ...interfaceSettings(link.name, settings)];
+}
+
+/** Inside, when the interface is there: settings, addresses, up. */
+export function setUpInterface(it: Interface): InsideOp[] {
+  const { link, subnets } = it;
+  const addresses: InsideOp[] = [];
+  if (link.address !== undefined && subnets[4] !== undefined) {
+    const broadcast = numberAddress(4, lastOf(subnets[4]));
+    addresses.push(netlink(0, addAddress({ index: link.index, address: link.address, prefixLength: subnets[4].prefixLength, broadcast })));
+  }
+  if (link.address6 !== undefined && subnets[6] !== undefined)
+    addresses.push(netlink(0, addAddress({ index: link.index, address: link.address6, prefixLength: subnets[6].prefixLength })));
+  return [...settingsOf(it), ...addresses, netlink(0, setLink(link.index, { up: true }))];
+}
+
+/** Where what is for elsewhere goes: through an interface, by way of a router unless the network needs none. */
+export interface DefaultRoute {
+  readonly index: number;
+  readonly gateway?: string;
+}
+
+/** In place of those that are there. */
+export function defaultRoutes(routes: { readonly [family in Family]?: DefaultRoute }): NetlinkOp[] {
+  return families.flatMap((family) => {
+    const route = routes[family];
+    if (route === undefined) return [];
+    return [netlink(0, addRoute({ family, ...route, replace: true }), [exists, unreachable])];
+  });
+}
+
+/** The firewall's part of published ports, when it has one. What is there already stays. */
+export function openPorts(table: TableName, ports: readonly PublishedPort[]): NetlinkOp[] {
+  return ports.some(inTable) ? [netlink(12, publish(table, ports), [exists])] : [];
+}
+
+export function closePorts(table: TableName, ports: readonly PublishedPort[]): NetlinkOp[] {
+  return ports.some(inTable) ? [netlink(12, unpublish(table, ports), [noEntry])] : [];
 }

@@ -44,11 +44,13 @@ export interface Networks {
   rename(containerId: ContainerId, name: string): void;
   /** A question from a container's resolver. @returns the answer, at once where it is known; undefined: none is due */
   answer(containerId: ContainerId, query: DnsQuery): Uint8Array | undefined | Promise<Uint8Array | undefined>;
-  /**
-   * After the daemon's restart: allocations of containers that no longer run are released, and whatever of a running
-   * container's network was under way when the last daemon ended is taken away.
-   */
+  /** After the daemon's restart: allocations of containers that no longer run are released. */
   reconcile(running: ReadonlySet<ContainerId>): Promise<void>;
+  /**
+   * A change to a running container that was under way when the last daemon ended, taken back: an endpoint that was being made
+   * or removed is gone afterwards (`request` still has it or not), ports are as they were. Undefined: there is none.
+   */
+  takeBack(request: AttachRequest): Promise<NetworkChange | undefined>;
   /** @throws InvalidParameter, Conflict, Forbidden in Docker's wording */
   create(request: NetworkCreateRequest): Promise<NetworkCreateResponse>;
   /** @throws NotFound, Forbidden (`error while removing network: … has active endpoints`) */
@@ -69,6 +71,8 @@ export interface Networks {
 export interface NetworkChange {
   /** For `Monitor.changeNetwork`. */
   readonly plan: NetworkChangePlan;
+  /** Its opposite, for `Monitor.changeNetwork` when the plan has failed halfway; then `abandon`. */
+  readonly undo: NetworkChangePlan;
   /** As `docker inspect` shows it afterwards. */
   readonly settings: NetworkSettings;
   readonly files: FileChanges;

@@ -4,24 +4,56 @@ import type { PublishedPort } from "./firewall.ts";
 
 export type NetworkKernel = Pick<Kernel, "run" | "netlink">;
 
+export type Driver = "bridge" | "host" | "null" | "macvlan" | "ipvlan";
+
+export type Family = 4 | 6;
+/** What there may be one of for each IP version. */
+export type ByFamily<T> = { readonly [family in Family]?: T };
+export const families: readonly Family[] = [4, 6];
+
+/** One subnet of a network, as `docker network create` fixed it. */
+export interface PoolRecord {
+  /** `172.18.0.0/16` */
+  readonly subnet: string;
+  /** `--ip-range`: unasked, containers get addresses of this part only. */
+  readonly range?: string;
+  /** The containers' default gateway; the bridge's own address with driver bridge. Undefined: none is wanted. */
+  readonly gateway?: string;
+  /** `--aux-address`: names and addresses that no container gets. */
+  readonly auxiliary: Readonly<Record<string, string>>;
+  /** Chosen by us: then users do not name addresses in it. */
+  readonly automatic?: true;
+}
+
 export interface NetworkRecord {
-  readonly driver: "bridge" | "host" | "null";
-  /** With driver bridge. */
+  readonly driver: Driver;
+  readonly enableIPv4: boolean;
+  readonly enableIPv6: boolean;
+  readonly internal: boolean;
+  readonly attachable: boolean;
+  readonly labels: Readonly<Record<string, string>>;
+  /** `--opt`, as given. */
+  readonly options: Readonly<Record<string, string>>;
+  readonly ipamOptions: Readonly<Record<string, string>>;
+  /** IPv4 before IPv6. */
+  readonly pools: readonly PoolRecord[];
+  readonly configOnly?: true;
+  /** The name of the configuration-only network whose settings these are. */
+  readonly configFrom?: string;
+  /** With driver bridge: its device. */
   readonly bridge?: BridgeRecord;
+  /** With drivers macvlan and ipvlan: the host's interface below, and whether it is one that we made. */
+  readonly parent?: { readonly device: string; readonly made: boolean };
+  /** Of the built-in bridge network: the boot during which we turned IP forwarding on; it was off before. */
+  readonly forwardingSince?: ByFamily<string>;
+  /** Its removal has begun: nobody can use it any more, and the next start finishes it. */
+  readonly removing?: true;
 }
 
 export interface BridgeRecord {
   readonly device: string;
   /** False: it was there before us, and stays. */
   readonly made: boolean;
-  /** `172.17.0.0/16` */
-  readonly subnet: string;
-  /** The bridge's own address. */
-  readonly address: string;
-  /** `--fixed-cidr` */
-  readonly range?: string;
-  /** The boot during which we turned IP forwarding on; it was off before. */
-  readonly forwardingSince?: string;
 }
 
 /** A network that the daemon knows, in memory. */
@@ -32,7 +64,7 @@ export interface Network {
   readonly record: NetworkRecord;
 }
 
-/** A container's place in a network, from attach to detach. */
+/** A container's place in a network. */
 export interface Endpoint {
   readonly containerId: string;
   readonly networkId: string;
@@ -40,7 +72,47 @@ export interface Endpoint {
   readonly sandboxId: string;
   /** The container's name, or what stands for it. */
   readonly name: string;
-  /** Only on bridges: */
-  readonly link?: { readonly address: string; readonly mac: string; readonly device: string };
+  /** What its fellows on a user-defined network find it by: name, aliases, short id, hostname. */
+  readonly dnsNames: readonly string[];
+  /** Names that this container alone has for others: `name:alias`. */
+  readonly links: readonly string[];
+  readonly resolver: EndpointResolver;
+  /** Not with host and none. */
+  readonly link?: EndpointLink;
+  /** Published for this container here, since its default gateway of that family is here. */
   readonly ports: readonly PublishedPort[];
+  /** A change to a running container that is under way: a daemon that finds one takes it back. */
+  readonly pending?: PendingChange;
+}
+
+/** What the container asks of names that no network knows. */
+export interface EndpointResolver {
+  /** `--dns`, or the daemon's; none: the host's. */
+  readonly servers: readonly string[];
+  /** `--dns-option ndots:…` */
+  readonly ndotsSet: boolean;
+}
+
+export type PendingChange =
+  | { readonly kind: "link" }
+  | { readonly kind: "ports"; readonly added: readonly PublishedPort[]; readonly removed: readonly PublishedPort[] };
+
+/** The container's interface. */
+export interface EndpointLink {
+  /** The host's end; "" with macvlan and ipvlan. */
+  readonly device: string;
+  /** Inside: `eth0`. */
+  readonly name: string;
+  /** Inside. */
+  readonly index: number;
+  readonly mac: string;
+  readonly address?: string;
+  readonly address6?: string;
+  /** `--gw-priority` */
+  readonly gatewayPriority: number;
+}
+
+/** Addresses that a container which does not run had; others get them only when no more are left. */
+export interface Reservation {
+  readonly addresses: readonly string[];
 }

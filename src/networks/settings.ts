@@ -1,14 +1,11 @@
-/** What `docker inspect` shows of a container's network, and `docker network inspect` of a network. */
+/** What `docker inspect` shows of a container's networks, and `docker network inspect` of a network. */
 import { formatNanos } from "../base/base.ts";
 import type { EndpointSettings, NetworkInspect, NetworkSettings } from "../spec/spec.ts";
-import { parseCidr } from "./addresses.ts";
+import { isBuiltIn } from "./catalogue.ts";
+import type { PublishedPort } from "./firewall.ts";
+import type { Place } from "./gateways.ts";
 import { portSettings } from "./port-settings.ts";
-import type { Endpoint, Network } from "./records.ts";
-
-export interface BridgeFacts {
-  readonly gateway: string;
-  readonly prefixLength: number;
-}
+import type { ByFamily, Endpoint, Network, PoolRecord } from "./records.ts";
 
 /** An endpoint that has no address: what was asked for, the rest blank. The SDK's types leave out the nulls that Docker sends. */
 export function blankEndpoint(asked: EndpointSettings = {}): EndpointSettings {
@@ -31,16 +28,25 @@ export function blankEndpoint(asked: EndpointSettings = {}): EndpointSettings {
   } as unknown as EndpointSettings;
 }
 
-function endpointSettings(endpoint: Endpoint, bridge: BridgeFacts | undefined, asked: EndpointSettings | undefined): EndpointSettings {
+/** What an endpoint has got: with the host's network and with none, nothing. */
+function endpointSettings(endpoint: Endpoint, place: Place | undefined, asked: EndpointSettings): EndpointSettings {
+  const { link } = endpoint;
+  const gateways: ByFamily<string> = place?.open.gateways ?? {};
+  const prefix = (family: 4 | 6, address: string | undefined): number =>
+    address === undefined ? 0 : (place?.open.subnets[family]?.prefixLength ?? 0);
   return {
     ...blankEndpoint(asked),
-    MacAddress: endpoint.link?.mac ?? "",
+    MacAddress: link?.mac ?? "",
     NetworkID: endpoint.networkId,
     EndpointID: endpoint.endpointId,
-    Gateway: bridge?.gateway ?? "",
-    IPAddress: endpoint.link?.address ?? "",
-    IPPrefixLen: bridge?.prefixLength ?? 0,
-  };
+    Gateway: gateways[4] ?? "",
+    IPAddress: link?.address ?? "",
+    IPPrefixLen: prefix(4, link?.address),
+    IPv6Gateway: gateways[6] ?? "",
+    GlobalIPv6Address: link?.address6 ?? "",
+    GlobalIPv6PrefixLen: prefix(6, link?.address6),
+    DNSNames: endpoint.dnsNames.length === 0 ? null : [...endpoint.dnsNames],
+  } as unknown as EndpointSettings;
 }
 
 /** Of a container that has no network of its own (it joins another's), or none now. */
@@ -65,85 +71,90 @@ export const blankSettings: NetworkSettings = {
   Networks: {},
 } as unknown as NetworkSettings;
 
-/** The fields beside `Networks` are the default bridge's, kept by Docker for old clients. */
-export function containerSettings(options: {
+/** The default bridge's, which Docker keeps beside `Networks` for old clients. */
+const legacyFields = [
+  "EndpointID",
+  "Gateway",
+  "GlobalIPv6Address",
+  "GlobalIPv6PrefixLen",
+  "IPAddress",
+  "IPPrefixLen",
+  "IPv6Gateway",
+  "MacAddress",
+] as const;
+
+export interface ShownEndpoint {
   readonly network: Network;
   readonly endpoint: Endpoint;
-  readonly bridge?: BridgeFacts;
-  readonly asked?: EndpointSettings;
-  readonly exposedPorts: readonly string[];
-}): NetworkSettings {
-  const { network, endpoint, bridge } = options;
-  const own = endpointSettings(endpoint, bridge, options.asked);
+  /** Not with host and none. */
+  readonly place?: Place;
+  readonly asked: EndpointSettings;
+}
+
+export function containerSettings(
+  sandboxId: string,
+  shown: readonly ShownEndpoint[],
+  ports: readonly PublishedPort[],
+  exposedPorts: readonly string[],
+): NetworkSettings {
+  const networks = shown.map(({ network, endpoint, place, asked }) => [network.name, endpointSettings(endpoint, place, asked)] as const);
+  const [, onBridge] = networks.find(([name]) => name === "bridge") ?? [];
   return {
     ...blankSettings,
-    SandboxID: endpoint.sandboxId,
-    Ports: network.record.driver !== "bridge" ? {} : portSettings(endpoint.ports, options.exposedPorts),
-    ...(network.name === "bridge"
-      ? {
-          EndpointID: endpoint.endpointId,
-          Gateway: own.Gateway,
-          IPAddress: own.IPAddress,
-          IPPrefixLen: own.IPPrefixLen,
-          MacAddress: own.MacAddress,
-        }
-      : {}),
-    Networks: { [network.name]: own },
+    SandboxID: sandboxId,
+    Ports: shown.some(({ place }) => place !== undefined) ? portSettings(ports, exposedPorts) : {},
+    ...Object.fromEntries(onBridge === undefined ? [] : legacyFields.map((field) => [field, onBridge[field]])),
+    Networks: Object.fromEntries(networks),
   } as unknown as NetworkSettings;
 }
 
-export interface BridgeOptionFacts {
-  readonly masquerade: boolean;
-  readonly publishAddress: string;
-  readonly mtu: number;
-}
-
-function bridgeOptions(device: string, facts: BridgeOptionFacts): Record<string, string> {
+function poolConfig(pool: PoolRecord): Record<string, unknown> {
   return {
-    "com.docker.network.bridge.default_bridge": "true",
-    "com.docker.network.bridge.enable_icc": "true",
-    "com.docker.network.bridge.enable_ip_masquerade": String(facts.masquerade),
-    "com.docker.network.bridge.host_binding_ipv4": facts.publishAddress,
-    "com.docker.network.bridge.name": device,
-    "com.docker.network.driver.mtu": String(facts.mtu),
+    Subnet: pool.subnet,
+    ...(pool.range === undefined ? {} : { IPRange: pool.range }),
+    ...(pool.gateway === undefined ? {} : { Gateway: pool.gateway }),
+    ...(Object.keys(pool.auxiliary).length === 0 ? {} : { AuxiliaryAddresses: pool.auxiliary }),
   };
 }
 
 /** `endpoints`: those to be listed under `Containers`. */
-export function networkInspect(network: Network, endpoints: readonly Endpoint[], facts: BridgeOptionFacts): NetworkInspect {
-  const bridge = network.record.bridge;
-  const prefixLength = bridge === undefined ? 0 : parseCidr(bridge.subnet).subnet.prefixLength;
+export function networkInspect(network: Network, endpoints: readonly Endpoint[]): NetworkInspect {
+  const { record } = network;
+  const withPrefix = (address: string | undefined): string => {
+    if (address === undefined) return "";
+    const pool = record.pools.find(({ subnet }) => subnet.includes(":") === address.includes(":"));
+    return `${address}/${pool?.subnet.split("/")[1] ?? ""}`;
+  };
   const containers = endpoints.map((endpoint) => [
     endpoint.containerId,
     {
       Name: endpoint.name,
       EndpointID: endpoint.endpointId,
       MacAddress: endpoint.link?.mac ?? "",
-      IPv4Address: endpoint.link === undefined ? "" : `${endpoint.link.address}/${prefixLength}`,
-      IPv6Address: "",
+      IPv4Address: withPrefix(endpoint.link?.address),
+      IPv6Address: withPrefix(endpoint.link?.address6),
     },
   ]);
-  const range = bridge?.range === undefined ? {} : { IPRange: bridge.range };
   return {
     Name: network.name,
     Id: network.id,
     Created: formatNanos(network.createdNanos),
     Scope: "local",
-    Driver: network.record.driver,
-    EnableIPv4: true,
-    EnableIPv6: false,
+    Driver: record.driver,
+    EnableIPv4: record.enableIPv4,
+    EnableIPv6: record.enableIPv6,
     IPAM: {
       Driver: "default",
-      Options: null,
-      Config: bridge === undefined ? null : [{ Subnet: bridge.subnet, ...range, Gateway: bridge.address }],
+      Options: isBuiltIn(network.name) ? null : record.ipamOptions,
+      Config: record.pools.length === 0 && isBuiltIn(network.name) ? null : record.pools.map(poolConfig),
     },
-    Internal: false,
-    Attachable: false,
+    Internal: record.internal,
+    Attachable: record.attachable,
     Ingress: false,
-    ConfigFrom: { Network: "" },
-    ConfigOnly: false,
+    ConfigFrom: { Network: record.configFrom ?? "" },
+    ConfigOnly: record.configOnly ?? false,
     Containers: Object.fromEntries(containers),
-    Options: bridge === undefined ? {} : bridgeOptions(bridge.device, facts),
-    Labels: {},
+    Options: record.options,
+    Labels: record.labels,
   } as unknown as NetworkInspect;
 }

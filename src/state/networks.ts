@@ -1,4 +1,4 @@
-/** Network and endpoint rows. The records are JSON owned by `networks/`; columns are what is looked up by. */
+/** Network, endpoint and reservation rows. The records are JSON owned by `networks/`; columns are what is looked up by. */
 import type { Database } from "./database.ts";
 
 export const schema = `
@@ -14,6 +14,12 @@ CREATE TABLE endpoints (
   record TEXT NOT NULL,
   PRIMARY KEY (container_id, network_id)
 ) STRICT;
+CREATE TABLE reservations (
+  container_id TEXT NOT NULL,
+  network_id TEXT NOT NULL REFERENCES networks(id) ON DELETE CASCADE,
+  record TEXT NOT NULL,
+  PRIMARY KEY (container_id, network_id)
+) STRICT;
 `;
 
 export interface NetworkRow {
@@ -24,19 +30,48 @@ export interface NetworkRow {
   readonly record: string;
 }
 
-export interface EndpointRow {
+/** Of a container in a network: its endpoint, or the addresses that are kept for it. */
+export interface PlaceRow {
   readonly containerId: string;
   readonly networkId: string;
   readonly record: string;
 }
 
-/** The queries of both tables, prepared once. */
+/** Rows by container and network. */
+export interface PlaceRows {
+  list(): PlaceRow[];
+  put(row: PlaceRow): void;
+  /** Without a network: all of the container's. */
+  delete(containerId: string, networkId?: string): void;
+}
+
+/** The queries of the three tables, prepared once. */
 export interface NetworkRows {
   networks(): NetworkRow[];
   putNetwork(row: NetworkRow): void;
-  endpoints(): EndpointRow[];
-  putEndpoint(row: EndpointRow): void;
-  deleteEndpoints(containerId: string): void;
+  /** With its reservations. It has no endpoints. */
+  deleteNetwork(id: string): void;
+  readonly endpoints: PlaceRows;
+  readonly reservations: PlaceRows;
+}
+
+function placeRows(database: Database, table: "endpoints" | "reservations"): PlaceRows {
+  const list = database.prepare(`SELECT container_id, network_id, record FROM ${table} ORDER BY rowid`);
+  const put = database.prepare(
+    `INSERT INTO ${table} VALUES (?, ?, ?) ON CONFLICT(container_id, network_id) DO UPDATE SET record = excluded.record`,
+  );
+  const deleteAll = database.prepare(`DELETE FROM ${table} WHERE container_id = ?`);
+  const deleteOne = database.prepare(`DELETE FROM ${table} WHERE container_id = ? AND network_id = ?`);
+  return {
+    list: () =>
+      list.all().map((row) => ({
+        containerId: String(row["container_id"]),
+        networkId: String(row["network_id"]),
+        record: String(row["record"]),
+      })),
+    put: (row) => void put.run(row.containerId, row.networkId, row.record),
+    delete: (containerId, networkId) => void (networkId === undefined ? deleteAll.run(containerId) : deleteOne.run(containerId, networkId)),
+  };
 }
 
 export function networkRows(database: Database): NetworkRows {
@@ -45,11 +80,7 @@ export function networkRows(database: Database): NetworkRows {
   const putNetwork = database.prepare(
     "INSERT INTO networks VALUES (?, ?, ?, ?) ON CONFLICT(id) DO UPDATE SET name = excluded.name, record = excluded.record",
   );
-  const listEndpoints = database.prepare("SELECT container_id, network_id, record FROM endpoints ORDER BY container_id, network_id");
-  const putEndpoint = database.prepare(
-    "INSERT INTO endpoints VALUES (?, ?, ?) ON CONFLICT(container_id, network_id) DO UPDATE SET record = excluded.record",
-  );
-  const deleteEndpoints = database.prepare("DELETE FROM endpoints WHERE container_id = ?");
+  const deleteNetwork = database.prepare("DELETE FROM networks WHERE id = ?");
   return {
     networks: () =>
       listNetworks.all().map((row) => ({
@@ -59,13 +90,8 @@ export function networkRows(database: Database): NetworkRows {
         record: String(row["record"]),
       })),
     putNetwork: (row) => void putNetwork.run(row.id, row.name, row.createdNanos, row.record),
-    endpoints: () =>
-      listEndpoints.all().map((row) => ({
-        containerId: String(row["container_id"]),
-        networkId: String(row["network_id"]),
-        record: String(row["record"]),
-      })),
-    putEndpoint: (row) => void putEndpoint.run(row.containerId, row.networkId, row.record),
-    deleteEndpoints: (containerId) => void deleteEndpoints.run(containerId),
+    deleteNetwork: (id) => void deleteNetwork.run(id),
+    endpoints: placeRows(database, "endpoints"),
+    reservations: placeRows(database, "reservations"),
   };
 }

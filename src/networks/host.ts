@@ -1,0 +1,111 @@
+/** The host's side of all networks: its firewall table, forwarding, and what its kernel can. */
+import { isEngineError, log, messageOf } from "../base/base.ts";
+import { dumpChains, type TableName } from "../kernel/nftables.ts";
+import { parseChains } from "../kernel/nftables-dump.ts";
+import { readNetworkSetting } from "../kernel/rtnetlink-settings.ts";
+import {
+  addNetwork,
+  findPublished,
+  foreignForwardDrops,
+  inTable,
+  type NetworkRules,
+  type PublishedPort,
+  removeNetwork,
+  removeTable,
+  replaceTable,
+  unpublish,
+} from "./firewall.ts";
+import { Forwarding } from "./forwarding.ts";
+import type { ByFamily, Family, NetworkKernel } from "./records.ts";
+
+/** What the firewall is to let through, now. */
+export interface FirewallContents {
+  readonly networks: readonly NetworkRules[];
+  readonly ports: readonly PublishedPort[];
+}
+
+export class Host {
+  readonly kernel: NetworkKernel;
+  readonly table: TableName;
+  readonly forwarding: Forwarding;
+  /** The kernel has IPv6, so that it is to be turned off where a network has none. */
+  readonly ipv6: boolean;
+  readonly #contents: () => FirewallContents;
+  readonly #publishMode: "forward" | "input";
+  #hairpin = false;
+
+  constructor(parts: {
+    kernel: NetworkKernel;
+    table: TableName;
+    since: ByFamily<string>;
+    ipv6: boolean;
+    publishMode: "forward" | "input";
+    contents: () => FirewallContents;
+  }) {
+    this.kernel = parts.kernel;
+    this.table = parts.table;
+    this.ipv6 = parts.ipv6;
+    this.forwarding = new Forwarding(parts.kernel, parts.since);
+    this.#contents = parts.contents;
+    this.#publishMode = parts.publishMode;
+  }
+
+  /** The kernel shows bridged frames to the firewall, as of the last {@link refresh}. */
+  get hairpin(): boolean {
+    return this.#hairpin;
+  }
+
+  /** Looks again at what others may change on the host: a Docker beside us loads br_netfilter. */
+  async refresh(): Promise<void> {
+    this.#hairpin = (await readNetworkSetting("bridge", "bridge-nf-call-iptables")) === "1";
+  }
+
+  async forward(family: Family): Promise<void> {
+    await this.forwarding.turnOn(family);
+  }
+
+  /** Puts the whole table in place, whatever was there. */
+  async install(): Promise<void> {
+    await this.kernel.netlink(
+      12,
+      replaceTable(this.table, { ...this.#contents(), dropForeign: this.forwarding.ours, publishMode: this.#publishMode }),
+    );
+    for (const chain of foreignForwardDrops(this.table, parseChains(await this.kernel.netlink(12, dumpChains())))) {
+      log.warn("another firewall drops what is forwarded unless it has a rule for it: containers may not reach other hosts", {
+        table: chain.table,
+        chain: chain.name,
+      });
+    }
+  }
+
+  async addRules(rules: NetworkRules): Promise<void> {
+    await this.kernel.netlink(12, addNetwork(this.table, rules));
+  }
+
+  async removeRules(rules: NetworkRules): Promise<void> {
+    await this.kernel.netlink(12, removeNetwork(this.table, rules));
+  }
+
+  /**
+   * Removes an endpoint's ports from the table, if they are there. As a rule the container's monitor has done it. They come
+   * and go in one transaction, so one of them tells for all; to try and fail would cost the kernel's grace period.
+   */
+  async unpublish(ports: readonly PublishedPort[]): Promise<void> {
+    const first = ports.find(inTable);
+    if (first === undefined) return;
+    try {
+      await this.kernel.netlink(12, findPublished(this.table, first));
+    } catch (error) {
+      if (isEngineError(error)) return;
+      throw error;
+    }
+    await this.kernel
+      .netlink(12, unpublish(this.table, ports))
+      .catch((error: unknown) => log.warn("published ports were not removed", { error: messageOf(error) }));
+  }
+
+  async close(): Promise<void> {
+    await this.kernel.netlink(12, removeTable(this.table));
+    await this.forwarding.restore();
+  }
+}

@@ -1,0 +1,245 @@
+/**
+ * Changes to the networks of a container that runs. Each is recorded as pending before anything is done, so that a
+ * daemon that starts finds what was under way, and takes it back.
+ */
+import { type EngineError, forbidden, invalidParameter } from "../base/base.ts";
+import { type Arrangement, arrange } from "./arrange.ts";
+import { type InterfacePlan, makeInterface, removeInterface } from "./attach-plan.ts";
+import { newEndpoint, releaseEndpoint, resolverFor } from "./attaching.ts";
+import { fileChanges } from "./container-files.ts";
+import { closePorts, defaultRoutes, openPorts } from "./endpoint.ts";
+import { type DefaultRoutes, gatewaysOf, routesOf } from "./gateways.ts";
+import type { Ground } from "./ground.ts";
+import { addNames, deleteNames } from "./names.ts";
+import type { AttachRequest, NetworkChange } from "./networks.ts";
+import { undoSockets } from "./port-change.ts";
+import type { Endpoint, PendingChange } from "./records.ts";
+import { checkRequest, placesAsked } from "./request.ts";
+import { portsOf, type Sandbox } from "./sandbox.ts";
+import { settingsOf } from "./shown.ts";
+
+const nothing: InterfacePlan = { hostNetwork: [], containerNetwork: [] };
+const pendingLink: PendingChange = { kind: "link" };
+
+/** A sandbox's way to another, with what is recorded meanwhile. */
+interface Step {
+  readonly request: AttachRequest;
+  readonly before: Sandbox;
+  readonly meanwhile: Sandbox;
+  readonly after: Sandbox;
+  readonly arranged: Arrangement;
+  /** What makes or removes an interface, and the opposite. */
+  readonly forth: InterfacePlan;
+  readonly back: InterfacePlan;
+  readonly done: () => void;
+  readonly undone: () => void;
+}
+
+function settled(sandbox: Sandbox): Sandbox {
+  return {
+    ...sandbox,
+    endpoints: sandbox.endpoints.map((endpoint) => {
+      const { pending, ...kept } = endpoint;
+      return pending === undefined ? endpoint : kept;
+    }),
+  };
+}
+
+export class LiveChanges {
+  readonly #ground: Ground;
+
+  constructor(ground: Ground) {
+    this.#ground = ground;
+  }
+
+  /** @throws NotFound, InvalidParameter, Forbidden in Docker's wording */
+  async connect(request: AttachRequest, reference: string): Promise<NetworkChange> {
+    const ground = this.#ground;
+    const network = ground.catalogue.find(reference);
+    const before = this.#sandbox(request);
+    const asked = placesAsked(request, ground.catalogue, ground.hasBridge);
+    const place = asked.find((each) => each.network.id === network.id);
+    if (place === undefined) throw invalidParameter(`network ${network.name} is not among those of the container`);
+    if (before.endpoints.some(({ networkId }) => networkId === network.id))
+      throw forbidden(`endpoint with name ${request.containerName} already exists in network ${network.name}`);
+    checkRequest(request, asked);
+    const resolver = await resolverFor(ground, request);
+    const endpoint: Endpoint = { ...newEndpoint(ground, request, place, before, resolver), pending: pendingLink };
+    const endpoints = [...before.endpoints, endpoint];
+    ground.sandboxes.hold({ ...before, endpoints });
+    try {
+      const arranged = await arrange(ground, request, before, endpoints);
+      const [added] = ground.places(arranged.sandbox.endpoints.slice(-1));
+      if (added === undefined) throw gone(network.name);
+      return await this.#change({
+        request,
+        before,
+        meanwhile: arranged.sandbox,
+        after: settled(arranged.sandbox),
+        arranged,
+        forth: makeInterface(ground, added, place),
+        back: removeInterface(added),
+        done: () => addNames(added),
+        undone: () => releaseEndpoint(ground, endpoint),
+      });
+    } catch (error) {
+      releaseEndpoint(ground, endpoint);
+      ground.sandboxes.hold(before);
+      throw error;
+    }
+  }
+
+  /** @throws NotFound, Forbidden in Docker's wording */
+  async disconnect(request: AttachRequest, reference: string): Promise<NetworkChange> {
+    const ground = this.#ground;
+    const network = ground.catalogue.find(reference);
+    const before = this.#sandbox(request);
+    const leaving = before.endpoints.find(({ networkId }) => networkId === network.id);
+    if (leaving === undefined) throw forbidden(`container ${request.containerId} is not connected to network ${network.name}`);
+    const meanwhile = {
+      ...before,
+      endpoints: before.endpoints.map((each) => (each === leaving ? { ...each, pending: pendingLink } : each)),
+    };
+    const arranged = await arrange(
+      ground,
+      request,
+      before,
+      before.endpoints.filter((endpoint) => endpoint !== leaving),
+    );
+    const [place] = ground.places([leaving]);
+    if (place === undefined) throw gone(network.name);
+    deleteNames(place);
+    return await this.#change({
+      request,
+      before,
+      meanwhile,
+      after: arranged.sandbox,
+      arranged,
+      forth: removeInterface(place),
+      // What has been taken away is not made again: whoever failed here tries once more.
+      back: nothing,
+      done: () => releaseEndpoint(ground, leaving),
+      undone: () => addNames(place),
+    });
+  }
+
+  /** @throws InvalidParameter, System in Docker's wording */
+  async changePorts(request: AttachRequest): Promise<NetworkChange> {
+    const before = this.#sandbox(request);
+    const arranged = await arrange(this.#ground, request, before, before.endpoints);
+    const pending: PendingChange = { kind: "ports", added: arranged.change.added, removed: arranged.change.removed };
+    const meanwhile = { ...before, endpoints: before.endpoints.map((each, index) => (index === 0 ? { ...each, pending } : each)) };
+    const ignore = (): void => undefined;
+    return await this.#change({
+      request,
+      before,
+      meanwhile,
+      after: arranged.sandbox,
+      arranged,
+      forth: nothing,
+      back: nothing,
+      done: ignore,
+      undone: ignore,
+    });
+  }
+
+  /**
+   * What a daemon that has gone left half done, taken back: an endpoint that was being made or removed goes, and ports are
+   * as they were. Undefined where there is nothing of the kind.
+   */
+  async takeBack(request: AttachRequest): Promise<NetworkChange | undefined> {
+    const sandbox = this.#ground.sandboxes.get(request.containerId);
+    const endpoint = sandbox?.endpoints.find(({ pending }) => pending !== undefined);
+    if (sandbox === undefined || endpoint?.pending === undefined) return undefined;
+    if (endpoint.pending.kind === "link") return await this.disconnect(request, endpoint.networkId);
+    const { added, removed } = endpoint.pending;
+    const gateways = gatewaysOf(this.#ground.places(sandbox.endpoints));
+    const ignore = (): void => undefined;
+    const sockets = undoSockets(added, removed);
+    const change = { after: portsOf(sandbox), added: removed, removed: added, sockets, undo: sockets, commit: ignore, abandon: ignore };
+    return await this.#change({
+      request,
+      before: sandbox,
+      meanwhile: sandbox,
+      after: settled(sandbox),
+      arranged: { sandbox, gateways, change },
+      forth: nothing,
+      back: nothing,
+      done: ignore,
+      undone: ignore,
+    });
+  }
+
+  #sandbox(request: AttachRequest): Sandbox {
+    const sandbox = this.#ground.sandboxes.get(request.containerId);
+    if (sandbox !== undefined && !sandbox.endpoints.some(({ networkId }) => this.#ground.opened(networkId) === undefined)) return sandbox;
+    throw forbidden("container sharing network namespace with another container or host cannot be connected to any other network");
+  }
+
+  async #change(step: Step): Promise<NetworkChange> {
+    const ground = this.#ground;
+    const { request, before, meanwhile, after } = step;
+    const { change, gateways } = step.arranged;
+    const { table } = ground.host;
+    const [routesBefore, routesAfter] = [this.#routes(before), routesOf(gateways)];
+    const files = await fileChanges(ground, request, ground.places(before.endpoints), ground.places(after.endpoints));
+    const [hadNames, hasNames] = [this.#hasNames(before), this.#hasNames(after)];
+    ground.sandboxes.put(meanwhile, before);
+    let open = true;
+    const finish = (): void => {
+      if (!open) throw new Error("a change is finished once");
+      open = false;
+    };
+    return {
+      plan: {
+        release: change.sockets.release,
+        prepare: change.sockets.hold,
+        hostNetwork: [...closePorts(table, change.removed), ...step.forth.hostNetwork, ...openPorts(table, change.added)],
+        containerNetwork: [...step.forth.containerNetwork, ...changedRoutes(routesBefore, routesAfter)],
+        dns: hasNames && !hadNames,
+        networkCleanup: closePorts(table, portsOf(after)),
+      },
+      undo: {
+        release: change.undo.release,
+        prepare: change.undo.hold,
+        hostNetwork: [...closePorts(table, change.added), ...step.back.hostNetwork, ...openPorts(table, change.removed)],
+        containerNetwork: [...step.back.containerNetwork, ...changedRoutes(routesAfter, routesBefore)],
+        dns: false,
+        networkCleanup: closePorts(table, portsOf(before)),
+      },
+      settings: settingsOf(ground, request, after),
+      files,
+      commit: () => {
+        finish();
+        ground.sandboxes.put(after, meanwhile);
+        change.commit();
+        step.done();
+      },
+      abandon: async () => {
+        finish();
+        ground.sandboxes.put(before, meanwhile);
+        change.abandon();
+        step.undone();
+      },
+    };
+  }
+
+  #routes(sandbox: Sandbox): DefaultRoutes {
+    return routesOf(gatewaysOf(this.#ground.places(sandbox.endpoints)));
+  }
+
+  #hasNames(sandbox: Sandbox): boolean {
+    return this.#ground.places(sandbox.endpoints).some(({ open }) => open.zone !== undefined);
+  }
+}
+
+const gone = (name: string): EngineError => forbidden(`network ${name} is being removed`);
+
+/** Those that lead by another interface or router than before. */
+function changedRoutes(before: DefaultRoutes, after: DefaultRoutes): ReturnType<typeof defaultRoutes> {
+  const changed = (family: 4 | 6): DefaultRoutes => {
+    const [old, wanted] = [before[family], after[family]];
+    return wanted === undefined || (old?.index === wanted.index && old.gateway === wanted.gateway) ? {} : { [family]: wanted };
+  };
+  return defaultRoutes({ ...changed(4), ...changed(6) });
+}

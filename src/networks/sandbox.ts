@@ -1,0 +1,86 @@
+/**
+ * A sandbox is what a container has of networks while it runs: its endpoints, in the order of their interfaces. The
+ * sandboxes are rows of the database, an endpoint each, so that a daemon that starts knows what running containers have.
+ */
+import type { ContainerId } from "../base/base.ts";
+import { type Database, type NetworkRows, transaction } from "../state/state.ts";
+import type { PublishedPort } from "./firewall.ts";
+import type { Endpoint } from "./records.ts";
+
+export interface Sandbox {
+  readonly id: string;
+  readonly containerId: ContainerId;
+  readonly endpoints: readonly Endpoint[];
+}
+
+export const portsOf = (sandbox: Sandbox): PublishedPort[] => sandbox.endpoints.flatMap((endpoint) => endpoint.ports);
+
+export class Sandboxes {
+  readonly #database: Database;
+  readonly #rows: NetworkRows["endpoints"];
+  readonly #byContainer = new Map<string, Sandbox>();
+
+  constructor(database: Database, rows: NetworkRows) {
+    this.#database = database;
+    this.#rows = rows.endpoints;
+    for (const row of this.#rows.list()) {
+      const endpoint = JSON.parse(row.record) as Endpoint;
+      const before = this.#byContainer.get(row.containerId);
+      this.#byContainer.set(row.containerId, {
+        id: endpoint.sandboxId,
+        containerId: row.containerId as ContainerId,
+        endpoints: [...(before?.endpoints ?? []), endpoint],
+      });
+    }
+  }
+
+  get(containerId: string): Sandbox | undefined {
+    return this.#byContainer.get(containerId);
+  }
+
+  all(): Sandbox[] {
+    return [...this.#byContainer.values()];
+  }
+
+  get count(): number {
+    return this.#byContainer.size;
+  }
+
+  endpointsIn(networkId: string): Endpoint[] {
+    const found: Endpoint[] = [];
+    for (const { endpoints } of this.#byContainer.values())
+      for (const endpoint of endpoints) if (endpoint.networkId === networkId) found.push(endpoint);
+    return found;
+  }
+
+  /** In memory only, until `put`: nobody else takes what it has meanwhile. */
+  hold(sandbox: Sandbox): void {
+    this.#byContainer.set(sandbox.containerId, sandbox);
+  }
+
+  /** Writes what differs from `written`, or all of it. */
+  put(sandbox: Sandbox, written?: Sandbox): void {
+    const before = new Set(written?.endpoints ?? []);
+    const gone = [...before].filter((old) => sandbox.endpoints.every((endpoint) => endpoint.networkId !== old.networkId));
+    const changed = sandbox.endpoints.filter((endpoint) => !before.has(endpoint));
+    const write = (): void => {
+      for (const endpoint of gone) this.#rows.delete(sandbox.containerId, endpoint.networkId);
+      for (const endpoint of changed)
+        this.#rows.put({ containerId: sandbox.containerId, networkId: endpoint.networkId, record: JSON.stringify(endpoint) });
+    };
+    if (gone.length + changed.length > 1) transaction(this.#database, write);
+    else write();
+    this.#byContainer.set(sandbox.containerId, sandbox);
+  }
+
+  /** From memory; the rows are deleted by `forget` when nothing of it is left. */
+  release(containerId: string): Sandbox | undefined {
+    const sandbox = this.#byContainer.get(containerId);
+    this.#byContainer.delete(containerId);
+    return sandbox;
+  }
+
+  forget(containerId: string): void {
+    if (!this.#byContainer.has(containerId)) this.#rows.delete(containerId);
+  }
+}
