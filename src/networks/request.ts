@@ -118,7 +118,7 @@ function addressFaults(network: Network, asked: EndpointSettings): string[] {
 }
 
 /** @throws InvalidParameter */
-export function checkPlace({ network, asked }: AskedPlace): void {
+function checkPlace({ network, asked }: AskedPlace): void {
   checkMac(asked.MacAddress || undefined);
   const faults = addressFaults(network, asked);
   if (!isUserDefined(network) && (asked.Aliases ?? []).length > 0)
