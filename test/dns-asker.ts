@@ -16,48 +16,51 @@ const dnsPort = 53;
 
 interface Order {
   readonly id: number;
-  /** Hexadecimal. */
-  readonly message: string;
+  /** Hexadecimal. Several go over one TCP connection, none waiting for another's answer, as glibc asks for both families. */
+  readonly messages: readonly string[];
   readonly overTcp: boolean;
   readonly timeoutMs: number;
 }
 
 interface Outcome {
   readonly id: number;
-  readonly answer?: string;
+  readonly answers: readonly string[];
   readonly ms: number;
 }
 
-async function overUdp(message: Buffer, timeoutMs: number): Promise<Buffer | undefined> {
+async function overUdp(messages: readonly Buffer[], timeoutMs: number): Promise<Buffer[]> {
   const socket = createSocket("udp4");
   try {
     socket.connect(dnsPort, resolver);
     await once(socket, "connect");
-    socket.send(message);
-    const [answer] = (await once(socket, "message", { signal: AbortSignal.timeout(timeoutMs) })) as [Buffer];
-    return answer;
+    for (const message of messages) socket.send(message);
+    return (await once(socket, "message", { signal: AbortSignal.timeout(timeoutMs) })) as [Buffer];
   } catch {
-    return undefined;
+    return [];
   } finally {
     socket.close();
   }
 }
 
-async function overTcp(message: Buffer, timeoutMs: number): Promise<Buffer | undefined> {
+async function overTcp(messages: readonly Buffer[], timeoutMs: number): Promise<Buffer[]> {
   const socket = connect(dnsPort, resolver);
+  const answers: Buffer[] = [];
   try {
     const end = AbortSignal.timeout(timeoutMs);
     await once(socket, "connect", { signal: end });
-    const length = Buffer.of(message.length >> 8, message.length & 255);
-    socket.write(Buffer.concat([length, message]));
+    socket.write(Buffer.concat(messages.flatMap((message) => [Buffer.of(message.length >> 8, message.length & 255), message])));
     let all = Buffer.alloc(0);
-    while (all.length < 2 || all.length < 2 + all.readUInt16BE(0)) {
+    while (answers.length < messages.length) {
       const [part] = (await once(socket, "data", { signal: end })) as [Buffer];
       all = Buffer.concat([all, part]);
+      for (let length = 0; all.length >= 2 && all.length >= 2 + all.readUInt16BE(0); all = all.subarray(length)) {
+        length = 2 + all.readUInt16BE(0);
+        answers.push(all.subarray(2, length));
+      }
     }
-    return all.subarray(2);
+    return answers;
   } catch {
-    return undefined;
+    return answers;
   } finally {
     socket.destroy();
   }
@@ -65,12 +68,9 @@ async function overTcp(message: Buffer, timeoutMs: number): Promise<Buffer | und
 
 async function carryOut(order: Order): Promise<void> {
   const since = performance.now();
-  const answer = await (order.overTcp ? overTcp : overUdp)(Buffer.from(order.message, "hex"), order.timeoutMs);
-  const outcome: Outcome = {
-    id: order.id,
-    ms: performance.now() - since,
-    ...(answer === undefined ? {} : { answer: answer.toString("hex") }),
-  };
+  const messages = order.messages.map((message) => Buffer.from(message, "hex"));
+  const answers = await (order.overTcp ? overTcp : overUdp)(messages, order.timeoutMs);
+  const outcome: Outcome = { id: order.id, ms: performance.now() - since, answers: answers.map((answer) => answer.toString("hex")) };
   process.stdout.write(`${JSON.stringify(outcome)}\n`);
 }
 
@@ -98,23 +98,24 @@ export class DnsAsker {
     return new DnsAsker(Number(await daemon.ok("inspect", "-f", "{{.State.Pid}}", container)));
   }
 
-  /** Any bytes. @returns what came back, if anything did in time */
+  /** Any bytes. @returns what came back in time */
   async send(
-    message: Uint8Array,
+    messages: readonly Uint8Array[],
     overTcp = false,
     timeoutMs = 6000,
-  ): Promise<{ readonly answer: Buffer | undefined; readonly ms: number }> {
+  ): Promise<{ readonly answers: Buffer[]; readonly ms: number }> {
     const id = ++this.#last;
-    const order: Order = { id, message: Buffer.from(message).toString("hex"), overTcp, timeoutMs };
+    const order: Order = { id, messages: messages.map((message) => Buffer.from(message).toString("hex")), overTcp, timeoutMs };
     const { promise, resolve } = Promise.withResolvers<Outcome>();
     this.#waiting.set(id, resolve);
     this.#child.stdin.write(`${JSON.stringify(order)}\n`);
-    const { answer, ms } = await promise;
-    return { answer: answer === undefined ? undefined : Buffer.from(answer, "hex"), ms };
+    const { answers, ms } = await promise;
+    return { answers: answers.map((answer) => Buffer.from(answer, "hex")), ms };
   }
 
   async ask(name: string, type: Asked["type"] = "A", more: Partial<Asked> = {}, overTcp = false): Promise<TimedReply> {
-    const { answer, ms } = await this.send(ask({ name, type, ...more }), overTcp);
+    const { answers, ms } = await this.send([ask({ name, type, ...more })], overTcp);
+    const [answer] = answers;
     assert.ok(answer !== undefined, `${name} ${type} is not answered`);
     return { ...readReply(answer), ms };
   }

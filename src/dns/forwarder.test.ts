@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
+import { readdirSync } from "node:fs";
 import { mkdtemp, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -332,6 +333,21 @@ describe("limits", () => {
     assert.equal(rest.filter((code) => code === 0).length, 768);
     // All places are free again.
     assert.equal((await asks(all.resolver, client(upstreams, "a"))).code, 0);
+  });
+
+  test("no socket stays open: of answered questions, of unanswered ones, of those over TCP", async () => {
+    const open = (): number => readdirSync("/proc/self/fd").length;
+    // Over TCP only the connection comes about.
+    const cutting: Behaviour = ({ packet, overTcp }) => (overTcp ? undefined : answerTo(packet, { truncated: true }));
+    await using all = await setting(dead, right, cutting);
+    const before = open();
+    const [first, second, third] = all.servers.map(({ upstream }) => client([upstream]));
+    assert.ok(first && second && third);
+    const asking = [all.of, first, second, third].flatMap((of) => [asks(all.resolver, of), asks(all.resolver, of, {}, true)]);
+    await Promise.all(asking);
+    await sleep(1200);
+    // The connection that the sample server holds goes a moment after ours.
+    assert.ok(open() <= before, `${open()} ${before}`);
   });
 
   test("closing ends what is under way", async () => {

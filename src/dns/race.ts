@@ -82,8 +82,8 @@ export class Race {
     for (const timer of [this.#hedge, this.#hold, this.#deadline]) clearTimeout(timer);
     clearInterval(this.#resend);
     for (const attempt of this.#attempts) {
-      if (!attempt.pending || attempt.silence === undefined) continue;
-      if (attempt.server.watched) this.#end(attempt);
+      if (!attempt.pending) continue;
+      if (attempt.silence === undefined || attempt.server.watched) this.#end(attempt);
       else attempt.server.watched = true;
     }
     this.#done.resolve(answer);

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { ask, readReply } from "../../src/dns/sample-message.ts";
 import { answerTo, SampleServer } from "../../src/dns/sample-server.ts";
 import { Daemon, eventually, importBusybox } from "../daemon.ts";
 import { DnsAsker } from "../dns-asker.ts";
@@ -88,6 +89,23 @@ describe("names", () => {
     const reverse = `${nibbles}${tail.padStart(24, "0")}`.split("").reverse().join(".");
     assert.deepEqual((await asker.ask(`${reverse}.ip6.arpa`, "PTR")).data, ["db.both"]);
     assert.deepEqual((await asker.ask(`${four.split(".").reverse().join(".")}.in-addr.arpa`, "PTR")).data, ["db.both"]);
+  });
+
+  test("several questions over one TCP connection, each in its own time", async () => {
+    await using asker = await DnsAsker.in(daemon, "db");
+    const questions = [ask({ name: "slow.example.test", type: "A", id: 1 }), ask({ name: "db", type: "A", id: 2 })];
+    for (const type of ["AAAA", "PTR"] as const) questions.push(ask({ name: "web", type, id: questions.length + 1 }));
+    const { answers } = await asker.send(questions, true);
+    const replies = answers.map(readReply).sort((a, b) => a.id - b.id);
+    assert.deepEqual(
+      replies.map(({ id, data }) => [id, data]),
+      [
+        [1, [outside]],
+        [2, [await addressOf("db", "both")]],
+        [3, []],
+        [4, []],
+      ],
+    );
   });
 
   test("an alias of many: another one first each time; more than fits over UDP come over TCP", async () => {
@@ -177,7 +195,7 @@ describe("names", () => {
     await using asker = await DnsAsker.in(daemon, "web");
     for (let length = 0; length < 40; length++) {
       const noise = Buffer.from(Array.from({ length }, (_, index) => (index * 151 + length * 31) & 255));
-      await asker.send(noise, length % 4 === 0, 20);
+      await asker.send([noise], length % 4 === 0, 20);
     }
     assert.equal((await asker.ask("a.test", "AXFR", {}, true)).code, 5);
     assert.deepEqual((await asker.ask("web")).data, [await addressOf("web", "front")]);
