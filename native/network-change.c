@@ -47,15 +47,16 @@ bool change_network(struct reader *from, struct failure *failure)
 	if (!read_network_change(from, &change)) return fail(failure, "plan", EINVAL, "malformed change of the network");
 	if (monitor.state != STATE_RUNNING) return fail(failure, "network", ESRCH, "the container is not running");
 	if (monitor.network < 0) return fail(failure, "network", EINVAL, "the container has no network of its own");
-	monitor.prepared.network = monitor.network;
-	bool ok = run_host_ops(change.prepare, &monitor.prepared, false, failure) && run_host_ops(change.host_network, &monitor.prepared, false, failure);
-	monitor.prepared.network = -1;
-	if (!ok || !run_inside(change.container_network, failure)) return false;
+	/* First, since a port may be wanted again for something else. */
 	for (uint32_t i = 0; i < change.release_count; i++) {
 		uint64_t protocol = read_number(&change.releases, 1);
 		const char *address = read_text(&change.releases);
 		if (!release_port(&monitor.prepared, protocol, address, read_number(&change.releases, 2))) return fail(failure, "release", EINVAL, "%s", address);
 	}
+	monitor.prepared.network = monitor.network;
+	bool ok = run_host_ops(change.prepare, &monitor.prepared, false, failure) && run_host_ops(change.host_network, &monitor.prepared, false, failure);
+	monitor.prepared.network = -1;
+	if (!ok || !run_inside(change.container_network, failure)) return false;
 	return replace_cleanup(change.cleanup, failure);
 }
 
