@@ -15,12 +15,13 @@ import {
 import { lastOf, numberAddress, type Subnet } from "./addresses.ts";
 import { inTable, type PublishedPort, publish, unpublish } from "./firewall.ts";
 import { type EndpointLink, type Family, families } from "./records.ts";
+import { flowDeletions } from "./stale-flows.ts";
 
 export type SettingOp = Extract<InitOp, { op: "sysctl" }>;
 /** What is done inside the container's namespace. */
 export type InsideOp = NetlinkOp | SettingOp;
 
-const [noEntry, noDevice, exists, unreachable] = [2, 19, 17, 101];
+const [noEntry, exists, noDevice, invalid, notSupported, unreachable] = [2, 17, 19, 22, 95, 101];
 const loopbackIndex = 1;
 
 export function netlink(
@@ -127,9 +128,13 @@ export function defaultRoutes(routes: { readonly [family in Family]?: DefaultRou
 
 /** The firewall's part of published ports, when it has one. What is there already stays. */
 export function openPorts(table: TableName, ports: readonly PublishedPort[]): NetlinkOp[] {
-  return ports.some(inTable) ? [netlink(12, publish(table, ports), [exists])] : [];
+  return [...(ports.some(inTable) ? [netlink(12, publish(table, ports), [exists])] : []), ...forgetting(ports)];
 }
 
 export function closePorts(table: TableName, ports: readonly PublishedPort[]): NetlinkOp[] {
-  return ports.some(inTable) ? [netlink(12, unpublish(table, ports), [noEntry])] : [];
+  return [...(ports.some(inTable) ? [netlink(12, unpublish(table, ports), [noEntry])] : []), ...forgetting(ports)];
 }
+
+/** No flow of that kind, or a kernel that cannot be asked so: then old flows stay until they are quiet. */
+const forgetting = (ports: readonly PublishedPort[]): NetlinkOp[] =>
+  flowDeletions(ports).map((message) => netlink(12, message, [noEntry, invalid, notSupported]));

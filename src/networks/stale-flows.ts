@@ -17,9 +17,18 @@ function filterOf(port: PublishedPort): FlowFilter {
   return { family, ...(any ? {} : { destination: port.hostAddress }), destinationPort: port.hostPort };
 }
 
+/** The same as messages for a plan, behind those that change the table. Empty where there are so many that {@link forgetFlows} is better. */
+export function flowDeletions(ports: readonly PublishedPort[]): Uint8Array[] {
+  const filters = filtersOf(ports);
+  return filters.length < manyPorts ? filters.map(deleteFlows) : [];
+}
+
+const filtersOf = (ports: readonly PublishedPort[]): FlowFilter[] =>
+  ports.filter((port) => port.protocol === "udp" && port.routed !== true).map(filterOf);
+
 /** Call it when the firewall's table has been changed, for ports that have been published or taken back. */
 export async function forgetFlows(kernel: Pick<NetworkKernel, "netlink">, ports: readonly PublishedPort[]): Promise<void> {
-  const filters = ports.filter((port) => port.protocol === "udp" && port.routed !== true).map(filterOf);
+  const filters = filtersOf(ports);
   if (filters.length < manyPorts && (await deletedAtOnce(kernel, filters))) return;
   for (const family of [4, 6] as const) {
     const wanted = filters.filter((filter) => filter.family === family);
