@@ -60,7 +60,7 @@ export function checkBridgeAddresses6({ bip6, fixedCidrV6, defaultGatewayV6 }: B
   };
   const bridge = cidr("bip6", bip6)?.subnet;
   const fixed = cidr("fixed-cidr-v6", fixedCidrV6);
-  if (defaultGatewayV6 !== undefined && (defaultGatewayV6.includes("%") || familyOf(defaultGatewayV6) !== 6))
+  if (defaultGatewayV6 !== undefined && familyOf(defaultGatewayV6) !== 6)
     throw new Error(`invalid default-gateway-v6: ${defaultGatewayV6} is not an IPv6 address`);
   if (bridge === undefined) return;
   if (fixed !== undefined && (!contains(bridge, fixed.address) || fixed.subnet.prefixLength < bridge.prefixLength))

@@ -1,4 +1,5 @@
 /** Addresses and subnets as numbers, of both families. */
+import { createHash } from "node:crypto";
 import { isIP } from "node:net";
 import { invalidParameter } from "../base/base.ts";
 import { addressBytes, addressText } from "../kernel/netlink-address.ts";
@@ -23,9 +24,9 @@ export function numberAddress(family: 4 | 6, value: bigint): string {
   return addressText(bytes);
 }
 
-/** Undefined when the text is no address. */
+/** Undefined when the text is no address; one with a zone (`fe80::1%eth0`) is none that two namespaces could share. */
 export function familyOf(text: string): 4 | 6 | undefined {
-  const family = isIP(text);
+  const family = text.includes("%") ? 0 : isIP(text);
   return family === 4 || family === 6 ? family : undefined;
 }
 
@@ -62,7 +63,9 @@ export function overlap(a: Subnet, b: Subnet): boolean {
   return a.family === b.family && a.base <= lastOf(b) && b.base <= lastOf(a);
 }
 
-/** The MAC address that goes with an IPv4 address: the same again whenever the address is, so no neighbour holds a stale one. */
+/** The MAC address that goes with an address: the same again whenever the address is, so no neighbour holds a stale one. */
 export function macFor(address: string): string {
-  return ["02", "42", ...Array.from(addressBytes(address), (byte) => byte.toString(16).padStart(2, "0"))].join(":");
+  const bytes = addressBytes(address);
+  const own = bytes.length === 4 ? [0x42, ...bytes] : createHash("sha256").update(bytes).digest().subarray(0, 5);
+  return [2, ...own].map((byte) => byte.toString(16).padStart(2, "0")).join(":");
 }

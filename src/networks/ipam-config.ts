@@ -16,7 +16,7 @@ const blockName = { 4: "IPv4", 6: "IPv6" } as const;
 
 /** `10.0.0.0/8` as Go's netip takes it: no leading zeros, no zone. Undefined: it is none. */
 function parsePrefix(text: string): Prefix | undefined {
-  const [, address = "", length = ""] = /^([^/%]+)\/(0|[1-9]\d{0,2})$/.exec(text) ?? [];
+  const [, address = "", length = ""] = /^([^/]+)\/(0|[1-9]\d{0,2})$/.exec(text) ?? [];
   const family = familyOf(address);
   if (family === undefined || Number(length) > (family === 4 ? 32 : 128)) return undefined;
   const subnet = makeSubnet(address, Number(length));
@@ -39,7 +39,7 @@ function wrongRange(range: string | undefined, parent: Subnet): string[] {
 
 function wrongAddress(address: string | undefined, parent: Subnet): string | undefined {
   if (address === undefined || address === "") return undefined;
-  const family = address.includes("%") ? undefined : familyOf(address);
+  const family = familyOf(address);
   if (family === undefined) return "invalid address";
   if (family !== parent.family) return `parent subnet is an ${blockName[parent.family]} block`;
   return contains(parent, address) ? undefined : `parent subnet ${subnetText(parent)} doesn't contain this address`;

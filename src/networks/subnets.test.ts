@@ -111,4 +111,9 @@ test("texts and numbers", () => {
     assert.throws(() => parseCidr(wrong), { code: "InvalidParameter" });
 });
 
-test("MAC addresses follow IPv4 addresses", () => assert.equal(macFor("172.17.0.2"), "02:42:ac:11:00:02"));
+test("MAC addresses follow addresses", () => {
+  assert.equal(macFor("172.17.0.2"), "02:42:ac:11:00:02");
+  assert.match(macFor("fd00::2"), /^02(:[0-9a-f]{2}){5}$/);
+  assert.equal(macFor("fd00::2"), macFor("fd00:0::2"));
+  assert.notEqual(macFor("fd00::2"), macFor("fd00::1:0:0:2"));
+});
