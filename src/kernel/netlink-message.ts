@@ -120,6 +120,14 @@ export class NetlinkWriter {
     this.attribute(type, [value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255]);
   }
 
+  /** As {@link u32be}, 64 bits. */
+  u64be(type: number, value: bigint): void {
+    this.attribute(
+      type,
+      Uint8Array.from({ length: 8 }, (_, index) => Number((value >> BigInt(56 - index * 8)) & 255n)),
+    );
+  }
+
   /** With the terminating zero. */
   text(type: number, value: string): void {
     this.attribute(type, encoder.encode(`${value}\0`));
@@ -196,6 +204,10 @@ export function readU32(bytes: Uint8Array | undefined): number | undefined {
 
 export function readU32be(bytes: Uint8Array | undefined): number | undefined {
   return bytes === undefined || bytes.length < 4 ? undefined : viewOf(bytes).getUint32(0, false);
+}
+
+export function readU64be(bytes: Uint8Array | undefined): bigint | undefined {
+  return bytes === undefined || bytes.length < 8 ? undefined : viewOf(bytes).getBigUint64(0, false);
 }
 
 export function readText(bytes: Uint8Array | undefined): string | undefined {

@@ -129,20 +129,43 @@ function compare(operator: 0 | 1, value: ArrayLike<number>, from: number): Expre
   };
 }
 
-/** Goes on only if one of the bits is set in the register (a word in the machine's byte order). */
-export function hasAnyBit(bits: number, from = 0): readonly [Expression, Expression] {
-  const word = [bits & 255, (bits >>> 8) & 255, (bits >>> 16) & 255, bits >>> 24];
-  const mask: Expression = {
+/** A word as a register holds it. */
+const wordBytes = (bits: number): readonly number[] => [bits & 255, (bits >>> 8) & 255, (bits >>> 16) & 255, bits >>> 24];
+
+/** Register = (register & mask) ^ flip. */
+function bitwise(mask: number, flip: number, at: number): Expression {
+  return {
     name: "bitwise",
     write: (writer) => {
-      writer.u32be(1, register(from));
-      writer.u32be(2, register(from));
+      writer.u32be(1, register(at));
+      writer.u32be(2, register(at));
       writer.u32be(3, 4);
-      writer.nest(4, () => writer.attribute(1, word));
-      writer.nest(5, () => writer.attribute(1, [0, 0, 0, 0]));
+      writer.nest(4, () => writer.attribute(1, wordBytes(mask)));
+      writer.nest(5, () => writer.attribute(1, wordBytes(flip)));
     },
   };
-  return [mask, differs([0, 0, 0, 0], from)];
+}
+
+/** Goes on only if one of the bits is set in the register (a word in the machine's byte order). */
+export function hasAnyBit(bits: number, from = 0): readonly [Expression, Expression] {
+  return [bitwise(bits, 0, from), differs([0, 0, 0, 0], from)];
+}
+
+/** Goes on only with packets that have the bit in their mark. */
+export function hasMark(bit: number): readonly Expression[] {
+  return [loadMeta("mark"), bitwise(bit, 0, 0), equals(wordBytes(bit))];
+}
+
+/** Sets the bit in the packet's mark. */
+export function setMark(bit: number): readonly Expression[] {
+  const store: Expression = {
+    name: "meta",
+    write: (writer) => {
+      writer.u32be(2, metaKeys.mark);
+      writer.u32be(3, register(0));
+    },
+  };
+  return [loadMeta("mark"), bitwise(~bit, bit, 0), store];
 }
 
 /** Goes on only if the set has what is in the registers. `into`: a map's value goes there; `verdict`: is carried out. */
@@ -191,6 +214,9 @@ export function interfaceName(name: string): Uint8Array {
   bytes.set(new TextEncoder().encode(name).subarray(0, 15));
   return bytes;
 }
+
+/** Goes on only if the interface's name in the register begins so. */
+export const beginsWith = (text: string): Expression => equals(new TextEncoder().encode(text));
 
 /** Bits of `ct state` and `ct status`. */
 export const connectionBits = { established: 2, related: 4, destinationNat: 0x20 } as const;

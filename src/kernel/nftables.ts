@@ -9,10 +9,13 @@ import { type Expression, type Verdict, writeVerdict } from "./nftables-expressi
 
 const messages = {
   newTable: 0,
+  getTable: 1,
   deleteTable: 2,
   newChain: 3,
   getChain: 4,
   newRule: 6,
+  getRule: 7,
+  deleteRule: 8,
   newSet: 9,
   newElement: 12,
   getElement: 13,
@@ -104,6 +107,16 @@ export function addChain(table: TableName, name: string, hook?: Hook): Netfilter
 
 /** Appends a rule to a chain. */
 export function addRule(table: TableName, chain: string, ...expressions: readonly Expression[]): NetfilterChange {
+  return addCommentedRule(table, chain, undefined, ...expressions);
+}
+
+/** Appends a rule with a comment as nft and iptables keep them, which tells whose it is. */
+export function addCommentedRule(
+  table: TableName,
+  chain: string,
+  comment: string | undefined,
+  ...expressions: readonly Expression[]
+): NetfilterChange {
   return change(table, messages.newRule, create | requestFlags.append, (writer) => {
     writer.text(1, table.name);
     writer.text(2, chain);
@@ -115,6 +128,18 @@ export function addRule(table: TableName, chain: string, ...expressions: readonl
         });
       }
     });
+    if (comment === undefined) return;
+    const text = new TextEncoder().encode(`${comment}\0`);
+    writer.attribute(7, [0, text.length, ...text]);
+  });
+}
+
+/** ENOENT when it is not there. */
+export function deleteRule(table: TableName, chain: string, handle: bigint): NetfilterChange {
+  return change(table, messages.deleteRule, 0, (writer) => {
+    writer.text(1, table.name);
+    writer.text(2, chain);
+    writer.u64be(3, handle);
   });
 }
 
@@ -195,6 +220,19 @@ export function deleteElements(table: TableName, set: string, elements: readonly
 /** All chains of all tables. */
 export function dumpChains(): Uint8Array {
   return encodeQuery(messages.getChain, requestFlags.dump, undefined);
+}
+
+/** A table's number and size. ENOENT when it is not there. */
+export function getTable(table: TableName): Uint8Array {
+  return encodeQuery(messages.getTable, 0, table.family, (writer) => writer.text(1, table.name));
+}
+
+/** All rules of a table, or of one of its chains. None when it is not there. */
+export function dumpRules(table: TableName, chain?: string): Uint8Array {
+  return encodeQuery(messages.getRule, requestFlags.dump, table.family, (writer) => {
+    writer.text(1, table.name);
+    if (chain !== undefined) writer.text(2, chain);
+  });
 }
 
 /** One element, by its key. ENOENT when it is not there. */

@@ -10,10 +10,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { type ContainerId, newId } from "../base/base.ts";
 import { type Namespace, NamespaceKernel, openNamespace } from "../kernel/namespace-kernel.ts";
-import { dumpChains } from "../kernel/nftables.ts";
-import { parseChains } from "../kernel/nftables-dump.ts";
 import { type Database, openDatabase } from "../state/state.ts";
-import { foreignForwardDrops } from "./firewall.ts";
 import type { Attachment, AttachRequest, Networks } from "./networks.ts";
 import { openNetworks } from "./open.ts";
 import type { NetworkOptions } from "./options.ts";
@@ -429,18 +426,6 @@ function inNamespace(): void {
       assert.equal(await setting(undefined, "net.ipv6.conf.berth0.accept_ra"), "0");
       assert.equal(await setting(undefined, "net.ipv6.conf.berth0.disable_ipv6"), "1");
       assert.equal(await setting(box.place, "net.ipv6.conf.eth0.disable_ipv6"), "1");
-    });
-
-    test("another firewall that drops is found", async () => {
-      await run("nft", "add table ip foreign; add chain ip foreign FORWARD { type filter hook forward priority 0; policy drop; }");
-      await using host = await new Host().open();
-      const chains = parseChains(await host.kernel.netlink(12, dumpChains()));
-      const found = foreignForwardDrops({ family: "inet", name: "berth" }, chains);
-      assert.deepEqual(
-        found.map((chain) => [chain.table, chain.name]),
-        [["foreign", "FORWARD"]],
-      );
-      await run("nft", "delete table ip foreign");
     });
 
     test("a thousand ports, and forty containers at once", async () => {

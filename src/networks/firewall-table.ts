@@ -14,6 +14,7 @@ import type { NetfilterChange } from "../kernel/nfnetlink.ts";
 import { addChain, addRule, addSet, type Hook, type SetDescription, type TableName } from "../kernel/nftables.ts";
 import {
   accept,
+  beginsWith,
   comeBack,
   connectionBits,
   destinationNat,
@@ -31,6 +32,7 @@ import {
   lookup,
   masquerade,
   ofFamily,
+  setMark,
   sourceNat,
   verdict,
 } from "../kernel/nftables-expressions.ts";
@@ -44,6 +46,22 @@ export interface TableShape {
   /** `input`: what comes from other hosts is not sent on by the kernel. */
   readonly publishMode: "forward" | "input";
 }
+
+/**
+ * What other programs' tables make of ours. A packet has to pass them too; so where one of them drops what it has no rule for, it is given a
+ * rule for packets with our mark: see `firewall-neighbours.ts`.
+ */
+export interface Neighbours {
+  /** Packets of ours are to carry the mark. */
+  readonly mark: boolean;
+  /** A Docker runs beside us: its bridges are no strangers to be dropped. */
+  readonly docker: boolean;
+}
+
+export const alone: Neighbours = { mark: false, docker: false };
+
+/** In the mark of packets from and to our bridges. The tables of others see it, so it must be one that nobody else uses. */
+export const ourMark = 0x0800_0000;
 
 /** Sets and maps whose elements are interfaces. */
 export const sets = {
@@ -85,8 +103,10 @@ export const setsOf = (family: Family): (typeof familySets)[Family] => familySet
 /** What `same` and `into` send to. */
 export const chains = { apart: "apart", published: "published", opened: "opened" } as const;
 
-const priority = { raw: -300, destinationNat: -100, filter: 0, sourceNat: 100 } as const;
+/** `mark`: before the chains of others, which are at `filter`. */
+const priority = { raw: -300, destinationNat: -100, mark: -10, filter: 0, sourceNat: 100 } as const;
 const loopbackNet = [127];
+const dockerBridges = ["docker", "br-"];
 const icmp: Readonly<Record<Family, number>> = { 4: 1, 6: 58 };
 const linkLocal6 = [0xfe, 0x80];
 const loopback6 = [...new Array<number>(15).fill(0), 1];
@@ -117,7 +137,7 @@ function allSets(table: TableName): NetfilterChange[] {
   return descriptions.map((set, index) => addSet(table, set, index + 1));
 }
 
-function allChains(table: TableName): NetfilterChange[] {
+function allChains(table: TableName, beside: Neighbours): NetfilterChange[] {
   const base = (name: string, type: Hook["type"], hook: Hook["hook"], at: number): NetfilterChange =>
     addChain(table, name, { type, hook, priority: at, policy: "accept" });
   return [
@@ -125,6 +145,7 @@ function allChains(table: TableName): NetfilterChange[] {
     base("prerouting", "nat", "prerouting", priority.destinationNat),
     base("output", "nat", "output", priority.destinationNat),
     base("postrouting", "nat", "postrouting", priority.sourceNat),
+    ...(beside.mark ? [base("mark", "filter", "forward", priority.mark)] : []),
     base("forward", "filter", "forward", priority.filter),
     ...["publish", chains.apart, chains.published, chains.opened].map((name) => addChain(table, name)),
   ];
@@ -196,14 +217,19 @@ function publishRules(rule: AddRule, mode: TableShape["publishMode"]): Netfilter
   ];
 }
 
-function forwardRules(rule: AddRule, shape: TableShape): NetfilterChange[] {
+function forwardRules(rule: AddRule, shape: TableShape, beside: Neighbours): NetfilterChange[] {
   const foreign = families.filter((family) => shape.dropForeign[family]);
+  const ends = [from(), into()];
   return [
+    ...(beside.mark ? ends.map((end) => rule("mark", end, lookup(sets.bridges), ...setMark(ourMark))) : []),
     rule("forward", ...answers, verdict(accept)),
     rule("forward", ...way, lookup(sets.same, { into: "verdict" })),
     rule("forward", from(), lookup(sets.internal), verdict(drop)),
     ...families.map((family) => rule("forward", ...ofFamily(family), into(), lookup(familySets[family].into, { into: "verdict" }))),
     rule("forward", from(), lookup(sets.bridges), verdict(accept)),
+    ...(beside.docker && foreign.length > 0
+      ? dockerBridges.flatMap((name) => ends.map((end) => rule("forward", end, beginsWith(name), verdict(accept))))
+      : []),
     ...foreign.map((family) => rule("forward", ...ofFamily(family), verdict(drop))),
     rule(chains.apart, ...translated, verdict(accept)),
     ...families.map((family) => {
@@ -257,13 +283,13 @@ function postroutingRules(rule: AddRule): NetfilterChange[] {
 }
 
 /** All sets, chains and rules, for a table that has none. */
-export function tableContents(table: TableName, shape: TableShape): NetfilterChange[] {
+export function tableContents(table: TableName, shape: TableShape, beside: Neighbours): NetfilterChange[] {
   const rule: AddRule = (chain, ...expressions) => addRule(table, chain, ...expressions);
   return [
     ...allSets(table),
-    ...allChains(table),
+    ...allChains(table, beside),
     ...publishRules(rule, shape.publishMode),
-    ...forwardRules(rule, shape),
+    ...forwardRules(rule, shape, beside),
     ...postroutingRules(rule),
   ];
 }

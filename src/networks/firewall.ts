@@ -3,15 +3,14 @@
  * comes and goes (networks, published ports, links) as elements of sets and maps. So a packet's path is as long with a thousand
  * networks as with one, and so is the list of rules.
  *
- * What another table drops stays dropped, whatever ours says: see {@link foreignForwardDrops}.
+ * What another table drops stays dropped, whatever ours says: see `firewall-neighbours.ts`.
  */
 import { addressBytes } from "../kernel/netlink-address.ts";
 import { encodeTransaction, type NetfilterChange } from "../kernel/nfnetlink.ts";
 import { addElements, addTable, deleteElements, deleteTable, type Element, getElement, type TableName } from "../kernel/nftables.ts";
-import type { ListedChain } from "../kernel/nftables-dump.ts";
 import { accept, drop, goTo, interfaceName, type Verdict } from "../kernel/nftables-expressions.ts";
 import { bitsOf, lastOf, numberAddress, type Subnet } from "./addresses.ts";
-import { chains, type Family, families, sets, setsOf, type TableShape, tableContents } from "./firewall-table.ts";
+import { alone, chains, type Family, families, type Neighbours, sets, setsOf, type TableShape, tableContents } from "./firewall-table.ts";
 
 export type Protocol = "tcp" | "udp" | "sctp";
 
@@ -192,14 +191,14 @@ function linkEntry(link: Link): Entry {
 }
 
 /** The whole table anew, in place of what is there under its name, as one transaction: no packet sees anything between. */
-export function replaceTable(table: TableName, state: FirewallState): Uint8Array {
+export function replaceTable(table: TableName, state: FirewallState, beside: Neighbours = alone): Uint8Array {
   const entries = [...distinct(state.networks.flatMap(networkEntries)), ...allPortEntries(state.ports)];
   return encodeTransaction([
     // Adding finds what is there, so that the deletion cannot fail.
     addTable(table),
     deleteTable(table),
     addTable(table),
-    ...tableContents(table, state),
+    ...tableContents(table, state, beside),
     ...changesOf(table, entries, addElements),
   ]);
 }
@@ -253,12 +252,4 @@ export function allowLinks(table: TableName, links: readonly Link[]): Uint8Array
 /** ENOENT when one is not there; then none is removed. `links` is not empty. */
 export function denyLinks(table: TableName, links: readonly Link[]): Uint8Array {
   return encodeTransaction(changesOf(table, links.map(linkEntry), deleteElements));
-}
-
-/**
- * Chains of others that drop what is forwarded unless they say otherwise, as Docker's `FORWARD` does. A packet must pass
- * every table, so ours cannot let it through.
- */
-export function foreignForwardDrops(own: TableName, listed: readonly ListedChain[]): ListedChain[] {
-  return listed.filter((chain) => chain.hook === 2 && chain.policy === "drop" && chain.table !== own.name);
 }
