@@ -169,7 +169,10 @@ export class BerthNetworks implements Networks {
     this.#sweep = undefined;
     this.#names.close();
     const ground = this.#ground;
-    if (ground.sandboxes.count > 0 || ground.allOpen().length === 0) return;
+    if (ground.sandboxes.count > 0 || ground.allOpen().length === 0) {
+      ground.host.leave();
+      return;
+    }
     const steps = [() => ground.host.close(), ...ground.allOpen().map((open) => () => this.#set.takeOffHost(open))];
     // Whoever ends cannot do more than tell.
     for (const step of steps) await step().catch((error: unknown) => log.warn("a network was not taken down", { error: messageOf(error) }));

@@ -126,9 +126,12 @@ export function defaultRoutes(routes: { readonly [family in Family]?: DefaultRou
   });
 }
 
-/** The firewall's part of published ports, when it has one. What is there already stays. */
+/**
+ * The firewall's part of published ports, when it has one. What is there already stays; and where somebody has taken the table
+ * away, it comes back with them, since they have been recorded.
+ */
 export function openPorts(table: TableName, ports: readonly PublishedPort[]): NetlinkOp[] {
-  return [...(ports.some(inTable) ? [netlink(12, publish(table, ports), [exists])] : []), ...forgetting(ports)];
+  return [...(ports.some(inTable) ? [netlink(12, publish(table, ports), [exists, noEntry])] : []), ...forgetting(ports)];
 }
 
 export function closePorts(table: TableName, ports: readonly PublishedPort[]): NetlinkOp[] {

@@ -23,6 +23,10 @@ function inNamespace(): void {
     ...(await scene.ask(outside, ["tcp 198.51.100.1 8080", "tcp 2001:db8:51::1 8080"])),
     ...(await scene.ask(web, ["tcp 198.51.100.9 81", "tcp 2001:db8:51::9 81"])),
   ];
+  const newWatch = async (): Promise<void> => {
+    watch = new FirewallWatch({ kernel: scene.kernel, table, state: () => state });
+    await watch.install();
+  };
   const allWorks = ["198.51.100.9", "2001:db8:51::9", "198.51.100.1", "2001:db8:51::1"];
 
   before(async () => {
@@ -37,7 +41,7 @@ function inNamespace(): void {
   beforeEach(async () => {
     nft("flush", "ruleset");
     state = { ...noState, networks: [rules], ports: [portTo(web.address), portTo(web.address6)] };
-    watch = await FirewallWatch.open({ kernel: scene.kernel, table, state: () => state });
+    await newWatch();
   });
   afterEach(async () => {
     await watch.close();
@@ -80,7 +84,7 @@ function inNamespace(): void {
       await sleep(200);
       assert.equal(nft("list", "ruleset"), "");
       assert.equal(await watch.look(), false);
-      watch = await FirewallWatch.open({ kernel: scene.kernel, table, state: () => state });
+      await newWatch();
     });
   });
 
@@ -118,7 +122,7 @@ function inNamespace(): void {
       assert.notEqual(nft("list", "table", "ip", "filter"), before);
       await watch.close();
       assert.equal(nft("list", "table", "ip", "filter"), before);
-      watch = await FirewallWatch.open({ kernel: scene.kernel, table, state: () => state });
+      await newWatch();
     });
 
     test("a table of nft's that drops is not touched", async () => {
@@ -145,7 +149,7 @@ function inNamespace(): void {
       await scene.serve(two, "tcp/80");
       // Its bridge is none of ours in the table's state.
       await watch.close();
-      watch = await FirewallWatch.open({ kernel: scene.kernel, table, state: () => state });
+      await newWatch();
       assert.deepEqual(await scene.ask(one, ["tcp 198.51.100.9 81"]), [failed]);
       nft(
         "add table ip filter; add chain ip filter DOCKER-USER; add table ip nat; add chain ip nat POSTROUTING { type nat hook postrouting priority 100; }",

@@ -2,9 +2,10 @@
  * Keeps the firewall's table as it is to be while others work on theirs: `nft flush ruleset` and reloads of firewalls take ours away or
  * put an old copy in its place, and Docker or ufw change what becomes of forwarded packets.
  *
- * Life cycle: `open` puts the table in place. From then on the network room adds and removes elements itself, and {@link notice} is called
- * whenever the kernel tells that tables, chains or rules have changed (ours or anybody's). A look costs three questions; only when the
- * table is not the one that was made here is it made anew, from the room's own state. `close` takes away what was made.
+ * Life cycle: `install` puts the table in place. From then on the network room adds and removes elements itself, and {@link notice} is
+ * called whenever the kernel tells that tables, chains or rules have changed (ours or anybody's). A look costs three questions; only when
+ * the table is not the one that was made here is it made anew, from the room's own state. `close` takes away what was made;
+ * `stop` leaves it for containers that go on.
  */
 import { log, Mutex, messageOf } from "../base/base.ts";
 import { dumpRules, getTable, type TableName } from "../kernel/nftables.ts";
@@ -39,20 +40,18 @@ export class FirewallWatch {
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
-  private constructor(options: WatchOptions) {
+  constructor(options: WatchOptions) {
     this.#options = options;
   }
 
   /** Puts the whole table in place, whatever was there. */
-  static async open(options: WatchOptions): Promise<FirewallWatch> {
-    const watch = new FirewallWatch(options);
-    await watch.#turn.run(() => watch.#install());
-    return watch;
+  install(): Promise<void> {
+    return this.#turn.run(() => this.#install());
   }
 
   /** Something has changed in the kernel's tables. */
   notice(): void {
-    if (this.#closed) return;
+    if (this.#closed || this.#print === undefined) return;
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
       this.look().catch((error: unknown) => log.warn("the firewall was not looked at", { error: messageOf(error) }));
@@ -62,7 +61,7 @@ export class FirewallWatch {
   /** Looks now, and repairs what is not as it is to be. @returns whether the table was made anew */
   look(): Promise<boolean> {
     return this.#turn.run(async () => {
-      if (this.#closed) return false;
+      if (this.#closed || this.#print === undefined) return false;
       const { kernel, table } = this.#options;
       const found = await findNeighbours(kernel, table);
       const known = this.#neighbours;
@@ -85,7 +84,8 @@ export class FirewallWatch {
       this.#closed = true;
       const { kernel, table } = this.#options;
       await removeMarkRules(kernel, table.name);
-      await kernel.netlink(12, removeTable(table));
+      // Somebody may have been faster.
+      if ((await this.#readPrint()) !== undefined) await kernel.netlink(12, removeTable(table));
     });
   }
 
@@ -100,7 +100,7 @@ export class FirewallWatch {
     const neighbours = found ?? (await findNeighbours(kernel, table));
     this.#neighbours = neighbours;
     await kernel.netlink(12, replaceTable(table, state(), neighbours));
-    this.#print = await this.#readPrint();
+    this.#print = (await this.#readPrint()) ?? nothing;
     await this.#settleNeighbours(neighbours);
   }
 
@@ -125,6 +125,9 @@ export class FirewallWatch {
     return { ...found, rules: parseRules(await kernel.netlink(12, dumpRules(table))).length };
   }
 }
+
+/** Taken away before it could be looked at: the next look finds another one. */
+const nothing: Print = { handle: 0n, parts: 0, rules: 0 };
 
 const samePrint = (a: Print | undefined, b: Print | undefined): boolean =>
   a !== undefined && b !== undefined && a.handle === b.handle && a.parts === b.parts && a.rules === b.rules;

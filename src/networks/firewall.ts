@@ -70,6 +70,7 @@ export interface PublishedPort {
 export interface FirewallState extends TableShape {
   readonly networks: readonly NetworkRules[];
   readonly ports: readonly PublishedPort[];
+  readonly links?: readonly Link[];
 }
 
 /** What `--link` allows between two containers, by their addresses, of a network without icc. */
@@ -192,7 +193,11 @@ function linkEntry(link: Link): Entry {
 
 /** The whole table anew, in place of what is there under its name, as one transaction: no packet sees anything between. */
 export function replaceTable(table: TableName, state: FirewallState, beside: Neighbours = alone): Uint8Array {
-  const entries = [...distinct(state.networks.flatMap(networkEntries)), ...allPortEntries(state.ports)];
+  const entries = [
+    ...distinct(state.networks.flatMap(networkEntries)),
+    ...allPortEntries(state.ports),
+    ...(state.links ?? []).map(linkEntry),
+  ];
   return encodeTransaction([
     // Adding finds what is there, so that the deletion cannot fail.
     addTable(table),

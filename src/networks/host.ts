@@ -1,22 +1,12 @@
 /** The host's side of all networks: its firewall table, forwarding, and what its kernel can. */
 import { isEngineError, log, messageOf } from "../base/base.ts";
-import { dumpChains, type TableName } from "../kernel/nftables.ts";
-import { parseChains } from "../kernel/nftables-dump.ts";
+import type { TableName } from "../kernel/nftables.ts";
 import { readNetworkSetting } from "../kernel/rtnetlink-settings.ts";
-import {
-  addNetwork,
-  findPublished,
-  foreignForwardDrops,
-  inTable,
-  type NetworkRules,
-  type PublishedPort,
-  removeNetwork,
-  removeTable,
-  replaceTable,
-  unpublish,
-} from "./firewall.ts";
+import { addNetwork, findPublished, inTable, type NetworkRules, type PublishedPort, removeNetwork, unpublish } from "./firewall.ts";
+import { FirewallWatch } from "./firewall-watch.ts";
 import { Forwarding } from "./forwarding.ts";
 import type { ByFamily, Family, NetworkKernel } from "./records.ts";
+import { forgetFlows } from "./stale-flows.ts";
 
 /** What the firewall is to let through, now. */
 export interface FirewallContents {
@@ -30,8 +20,7 @@ export class Host {
   readonly forwarding: Forwarding;
   /** The kernel has IPv6, so that it is to be turned off where a network has none. */
   readonly ipv6: boolean;
-  readonly #contents: () => FirewallContents;
-  readonly #publishMode: "forward" | "input";
+  readonly #watch: FirewallWatch;
   #hairpin = false;
 
   constructor(parts: {
@@ -46,8 +35,12 @@ export class Host {
     this.table = parts.table;
     this.ipv6 = parts.ipv6;
     this.forwarding = new Forwarding(parts.kernel, parts.since);
-    this.#contents = parts.contents;
-    this.#publishMode = parts.publishMode;
+    const { kernel, table, publishMode, contents } = parts;
+    this.#watch = new FirewallWatch({
+      kernel,
+      table,
+      state: () => ({ ...contents(), dropForeign: this.forwarding.ours, publishMode }),
+    });
   }
 
   /** The kernel shows bridged frames to the firewall, as of the last {@link refresh}. */
@@ -66,24 +59,24 @@ export class Host {
 
   /** Puts the whole table in place, whatever was there. */
   async install(): Promise<void> {
-    await this.kernel.netlink(
-      12,
-      replaceTable(this.table, { ...this.#contents(), dropForeign: this.forwarding.ours, publishMode: this.#publishMode }),
-    );
-    for (const chain of foreignForwardDrops(this.table, parseChains(await this.kernel.netlink(12, dumpChains())))) {
-      log.warn("another firewall drops what is forwarded unless it has a rule for it: containers may not reach other hosts", {
-        table: chain.table,
-        chain: chain.name,
-      });
-    }
+    await this.#watch.install();
   }
 
+  /** A table that somebody has taken away is made anew, with these rules or without, since they have been recorded. */
   async addRules(rules: NetworkRules): Promise<void> {
-    await this.kernel.netlink(12, addNetwork(this.table, rules));
+    await this.#orAnew(addNetwork(this.table, rules));
   }
 
   async removeRules(rules: NetworkRules): Promise<void> {
-    await this.kernel.netlink(12, removeNetwork(this.table, rules));
+    await this.#orAnew(removeNetwork(this.table, rules));
+  }
+
+  async #orAnew(change: Uint8Array): Promise<void> {
+    try {
+      await this.kernel.netlink(12, change);
+    } catch (error) {
+      if (!(await this.#watch.look())) throw error;
+    }
   }
 
   /**
@@ -91,6 +84,11 @@ export class Host {
    * and go in one transaction, so one of them tells for all; to try and fail would cost the kernel's grace period.
    */
   async unpublish(ports: readonly PublishedPort[]): Promise<void> {
+    await this.#unpublish(ports);
+    await forgetFlows(this.kernel, ports).catch((error: unknown) => log.debug("flows were not forgotten", { error: messageOf(error) }));
+  }
+
+  async #unpublish(ports: readonly PublishedPort[]): Promise<void> {
     const first = ports.find(inTable);
     if (first === undefined) return;
     try {
@@ -104,8 +102,13 @@ export class Host {
       .catch((error: unknown) => log.warn("published ports were not removed", { error: messageOf(error) }));
   }
 
+  /** Leaves everything as it is, for containers that go on. */
+  leave(): void {
+    this.#watch.stop();
+  }
+
   async close(): Promise<void> {
-    await this.kernel.netlink(12, removeTable(this.table));
+    await this.#watch.close();
     await this.forwarding.restore();
   }
 }

@@ -8,7 +8,7 @@ import type { PublishedPort } from "./firewall.ts";
 import type { NetworkKernel } from "./records.ts";
 
 /** Each filter goes through the kernel's whole table. From this many on, the table is read once and looked through here. */
-const manyPorts = 16;
+const manyPorts = 64;
 const anyAddresses = ["0.0.0.0", "::"];
 
 function filterOf(port: PublishedPort): FlowFilter {
