@@ -1,6 +1,6 @@
 import { type ContainerId, conflict, type Digest, invalidParameter, notFound } from "../base/base.ts";
 import type { HostConfig } from "../spec/spec.ts";
-import { ContainerRows, type Database } from "../state/state.ts";
+import { ContainerRows, type Database, transaction } from "../state/state.ts";
 import type { ContainerRecord, ContainerSettings, ContainerStatus } from "./record.ts";
 import { isActive } from "./state.ts";
 
@@ -17,11 +17,13 @@ interface Mutable {
  * be seen; a write that throws changes nothing.
  */
 export class ContainerStore {
+  readonly #database: Database;
   readonly #rows: ContainerRows;
   readonly #byId = new Map<string, Mutable>();
   readonly #byName = new Map<string, Mutable>();
 
   constructor(database: Database) {
+    this.#database = database;
     this.#rows = new ContainerRows(database);
     for (const row of this.#rows.all()) {
       this.#keep({
@@ -121,6 +123,11 @@ export class ContainerStore {
     const mutable = { ...record };
     this.#keep(mutable);
     return mutable;
+  }
+
+  /** What `work` writes, here and in other rooms, a daemon that starts finds all of or nothing of. */
+  together(work: () => void): void {
+    transaction(this.#database, work);
   }
 
   update(record: ContainerRecord, change: Partial<ContainerStatus>): void {

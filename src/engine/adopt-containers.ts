@@ -6,7 +6,7 @@ import { ContainerLog, logPlanOf, resumeLog } from "./container-log.ts";
 import type { EngineContext } from "./context.ts";
 import { startHealthChecks } from "./health-checks.ts";
 import type { LiveContainer } from "./live-container.ts";
-import { finishNetworkChange, settleNetwork } from "./network-change.ts";
+import { settleNetwork } from "./network-change.ts";
 import { networkRequest } from "./network-request.ts";
 import { settleLimits } from "./update-container.ts";
 
@@ -43,9 +43,10 @@ async function settleNetworks(
   await context.networks.reconcile(running);
   for (const id of running) {
     const live = context.liveOf(id);
-    const request = networkRequest(context, live.record);
-    if (live.run !== undefined) await finishNetworkChange(context, live, live.run, request);
-    settleNetwork(context, live, context.networks.settingsOf(request));
+    if (live.run === undefined) continue;
+    await settleNetwork(context, live, live.run).catch((error: unknown) =>
+      log.warn("a container's network is not as its record has it", { container: id, error }),
+    );
   }
 }
 

@@ -21,15 +21,17 @@ export async function createNetwork(context: EngineContext, request: NetworkCrea
   // Old clients call the default network so.
   if ([...predefined, "default"].includes(request.Name))
     throw forbidden(`operation is not permitted on predefined ${request.Name} network `);
-  const made = await context.networks.create(request);
-  failpoint("network.created");
-  publishNetworkEvent(context, context.networks.inspect(made.Id), "create");
-  return made;
+  return await context.networkLock.run(async () => {
+    const made = await context.networks.create(request);
+    failpoint("network.created");
+    publishNetworkEvent(context, context.networks.inspect(made.Id), "create");
+    return made;
+  });
 }
 
 /** `DELETE /networks/x`. @throws NotFound, Forbidden when it is predefined or in use */
 export async function removeNetwork(context: EngineContext, reference: string): Promise<void> {
-  await remove(context, context.networks.inspect(reference));
+  await context.networkLock.run(() => remove(context, context.networks.inspect(reference)));
 }
 
 async function remove(context: EngineContext, network: NetworkInspect): Promise<void> {
@@ -53,7 +55,8 @@ export async function pruneNetworks(context: EngineContext, filters: Filters): P
     for (const network of context.networks.list()) {
       if (isPredefined(network) || network.ConfigOnly === true) continue;
       if (until !== undefined && (parseTime(network.Created ?? "") ?? 0n) > until) continue;
-      if (labelsMatch(filters, network.Labels) && (await removeUnused(context, network))) deleted.push(network.Name ?? "");
+      if (!labelsMatch(filters, network.Labels)) continue;
+      if (await context.networkLock.run(() => removeUnused(context, network))) deleted.push(network.Name ?? "");
     }
   } finally {
     context.pruningNetworks = false;

@@ -59,6 +59,8 @@ export class EngineContext implements EngineRooms {
   stopping = false;
   /** A prune of containers is under way. */
   pruning = false;
+  /** Networks come and go one at a time: nobody removes one that is still being made. */
+  readonly networkLock: Mutex = new Mutex();
   /** A prune of networks is under way. */
   pruningNetworks = false;
   /** Drivers of the networks that events were about, by id. */

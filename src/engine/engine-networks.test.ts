@@ -181,7 +181,8 @@ describe("a container's networks", () => {
       NetworkingConfig: { EndpointsConfig: { a: { Links: ["other:o", "third"] } } },
     });
     await engine.containers.start("bad", {});
-    assert.deepEqual(world.networks.asked?.links, ["other:o", "third:third"]);
+    assert.deepEqual(world.networks.asked?.endpoints["a"]?.Links, ["other:o", "third"]);
+    await assert.rejects(engine.networks.connect("a", "bad", { Links: ["x:y:z"] }), failsWith("InvalidParameter", /bad format for links/));
     await engine.containers.rename("bad", "good");
     assert.deepEqual([...world.networks.names.values()], ["good"]);
     await engine.containers.remove("good", { force: true, volumes: false, link: false });

@@ -3,13 +3,14 @@ import { log } from "../base/base.ts";
 import { failpoint } from "../base/failpoint.ts";
 import { isActive } from "../containers/containers.ts";
 import { launchFailureOf } from "../kernel/launch-failure.ts";
-import type { AttachRequest, NetworkChange } from "../networks/networks.ts";
+import type { NetworkChange } from "../networks/networks.ts";
 import type { EndpointSettings, HostConfig, NetworkSettings } from "../spec/spec.ts";
 import type { EngineContext } from "./context.ts";
 import { explain } from "./explain-launch.ts";
 import { explainPort } from "./explain-port.ts";
 import type { LiveContainer, Run } from "./live-container.ts";
 import { changeNameFiles } from "./name-files.ts";
+import { networkRequest } from "./network-request.ts";
 import { hasEnded } from "./stop-container.ts";
 
 export interface WantedChange {
@@ -60,41 +61,42 @@ async function takeBack(live: LiveContainer, run: Run, change: NetworkChange): P
   await change.abandon();
 }
 
-/** At the daemon's start: what the last daemon had begun with a container that still runs is taken back. */
-export async function finishNetworkChange(context: EngineContext, live: LiveContainer, run: Run, request: AttachRequest): Promise<void> {
-  const change = await context.networks.takeBack(request);
-  if (change === undefined) return;
-  await run.running.monitor
-    .changeNetwork(change.plan)
-    .catch((error: unknown) => log.warn("a change of a network was not taken back", { container: live.id, error }));
-  change.commit();
-  await changeNameFiles(context, live, change.files);
-}
-
-/**
- * The kernel has it. What the client asked for is written before the endpoint is settled: a daemon that finds it with
- * an unsettled endpoint drops it, the other way round it could not be made up.
- */
+/** The kernel has it: the endpoint is settled, and the record says so. */
 function settle(context: EngineContext, live: LiveContainer, { step, endpoints, hostConfig }: WantedChange, change: NetworkChange): void {
-  try {
+  context.store.together(() => {
+    change.commit();
     if (endpoints !== undefined) context.store.setEndpoints(live.record, endpoints);
     if (hostConfig !== undefined) context.store.configure(live.record, hostConfig);
-  } finally {
-    change.commit();
-  }
+    if (isActive(live.record.status.state)) context.store.update(live.record, { network: change.settings });
+  });
   failpoint(`${step}.settled`);
-  if (isActive(live.record.status.state)) context.store.update(live.record, { network: change.settings });
+  // An address that it has asked for is its own also when it does not run.
+  if (endpoints !== undefined) context.networks.reserve(networkRequest(context, live.record));
 }
 
-/** As the last daemon left it, of a container that runs: the networks room has taken back what was under way, or kept it. */
-export function settleNetwork(context: EngineContext, live: LiveContainer, found: NetworkSettings | undefined): void {
+/** The record of a container that was found running, after what was under way with it: it says what there is. */
+function settleRecord(context: EngineContext, live: LiveContainer, found: NetworkSettings | undefined): void {
   const { settings, status } = live.record;
-  if (found === undefined) return;
-  const network = found;
-  const names = Object.keys(network.Networks ?? {});
+  if ((settings.hostConfig.NetworkMode ?? "").startsWith("container:")) return;
+  const network = found ?? { ...status.network, Ports: {}, Networks: {} };
   if (JSON.stringify(network) !== JSON.stringify(status.network)) context.store.update(live.record, { network });
+  const names = Object.keys(network.Networks ?? {});
   const known = Object.keys(settings.endpoints);
   if (settings.config.NetworkDisabled === true || (known.length === names.length && known.every((name) => names.includes(name)))) return;
-  const endpoints = Object.fromEntries(names.map((name) => [name, settings.endpoints[name] ?? {}]));
-  context.store.setEndpoints(live.record, endpoints);
+  const asked = new Map(Object.entries(settings.endpoints));
+  context.store.setEndpoints(live.record, Object.fromEntries(names.map((name) => [name, asked.get(name) ?? {}])));
+}
+
+/** At the daemon's start, of a container that still runs: a change that the last daemon had begun is taken back. */
+export async function settleNetwork(context: EngineContext, live: LiveContainer, run: Run): Promise<void> {
+  const request = networkRequest(context, live.record);
+  const change = await context.networks.takeBack(request);
+  if (change !== undefined) {
+    await run.running.monitor
+      .changeNetwork(change.plan)
+      .catch((error: unknown) => log.warn("a change of a network was not taken back", { container: live.id, error }));
+    change.commit();
+    await changeNameFiles(context, live, change.files);
+  }
+  settleRecord(context, live, context.networks.settingsOf(request));
 }

@@ -26,9 +26,10 @@ export function nameOf(context: EngineContext, reference: string): string {
   return isUserDefined(reference) ? (networkNamed(context, reference)?.Name ?? reference) : reference;
 }
 
-/** What a client may ask for; the rest of the type is what it gets. */
+/** What a client may ask for; the rest of the type is what it gets. @throws InvalidParameter for what is no link */
 export function askedOf(settings: EndpointSettings): EndpointSettings {
   const { IPAMConfig, Links, Aliases, MacAddress, DriverOpts, GwPriority } = settings;
+  Links?.forEach(parseLink);
   return Object.fromEntries(
     Object.entries({ IPAMConfig, Links, Aliases, MacAddress, DriverOpts, GwPriority }).filter(([, value]) => value !== undefined),
   );
@@ -48,12 +49,6 @@ function mainNetwork(context: EngineContext, mode: string, endpoints: Endpoints)
   if (first === undefined || joinsContainer(mode) || Object.hasOwn(endpoints, mode)) return mode;
   const name = nameOf(context, mode);
   return Object.hasOwn(endpoints, name) ? name : first;
-}
-
-/** `name:alias` each. @throws InvalidParameter with Docker's wording */
-function linksOf(endpoints: Endpoints): string[] {
-  const links = Object.values(endpoints).flatMap((endpoint) => endpoint.Links ?? []);
-  return [...new Set(links.map(parseLink).map(({ name, alias }) => `${name}:${alias}`))];
 }
 
 /**
@@ -83,7 +78,6 @@ export function networkRequest(
     dnsOptions: hostConfig.DnsOptions ?? [],
     dnsSearch: hostConfig.DnsSearch ?? [],
     extraHosts: hostConfig.ExtraHosts ?? [],
-    links: linksOf(endpoints),
     ...(config.MacAddress ? { macAddress: config.MacAddress } : {}),
   };
 }

@@ -14,12 +14,14 @@ export async function renameContainer(context: EngineContext, reference: string,
     try {
       const wanted = checkName(name.startsWith("/") ? name : `/${name}`);
       if (wanted === oldName) throw invalidParameter("Renaming a container with the same name as its current name");
-      context.store.rename(live.record, wanted);
+      context.store.together(() => {
+        context.store.rename(live.record, wanted);
+        renameInNetworks(context, live, oldName);
+      });
     } catch (error) {
       if (!(error instanceof EngineError) || error.message.startsWith("Renaming")) throw error;
       throw new EngineError(error.code, `Error when allocating new name: ${error.message}`, { cause: error });
     }
-    renameInNetworks(context, live, oldName);
     context.publish(live, "rename", { oldName: `/${oldName}` });
   });
 }

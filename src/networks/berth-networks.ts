@@ -49,9 +49,14 @@ export class BerthNetworks implements Networks {
 
   reserve(request: AttachRequest): void {
     const ground = this.#ground;
-    for (const place of placesThere(request, ground.catalogue)) {
+    const { containerId } = request;
+    const places = placesThere(request, ground.catalogue);
+    const there = new Set(places.map(({ network }) => network.id));
+    for (const open of ground.allOpen())
+      if (!there.has(open.id) && open.unreserve(containerId)) ground.rows.reservations.delete(containerId, open.id);
+    for (const place of places) {
       const addresses = Object.values(addressesAsked(place));
-      if (addresses.length > 0) ground.opened(place.network.id)?.reserve(request.containerId, addresses, true);
+      if (addresses.length > 0) ground.opened(place.network.id)?.reserve(containerId, addresses, true);
     }
   }
 

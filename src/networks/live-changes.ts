@@ -2,7 +2,7 @@
  * Changes to the networks of a container that runs. Each is recorded as pending before anything is done, so that a
  * daemon that starts finds what was under way, and takes it back.
  */
-import { type EngineError, forbidden, invalidParameter } from "../base/base.ts";
+import { type EngineError, forbidden, invalidParameter, newId } from "../base/base.ts";
 import { type Arrangement, arrange } from "./arrange.ts";
 import { type InterfacePlan, makeInterface, removeInterface } from "./attach-plan.ts";
 import { newEndpoint, releaseEndpoint, resolverFor } from "./attaching.ts";
@@ -14,7 +14,7 @@ import { addNames, deleteNames } from "./names.ts";
 import type { AttachRequest, NetworkChange } from "./networks.ts";
 import { undoSockets } from "./port-change.ts";
 import type { Endpoint, PendingChange } from "./records.ts";
-import { checkRequest, placesAsked } from "./request.ts";
+import { checkRequest, joinsContainer, placesAsked } from "./request.ts";
 import { portsOf, type Sandbox } from "./sandbox.ts";
 import { settingsOf } from "./shown.ts";
 
@@ -171,7 +171,9 @@ export class LiveChanges {
   }
 
   #sandbox(request: AttachRequest): Sandbox {
-    const sandbox = this.#ground.sandboxes.get(request.containerId);
+    // Of a container that has left its last network, nothing was written down.
+    const empty = { id: newId<"SandboxId">(), containerId: request.containerId, endpoints: [] };
+    const sandbox = this.#ground.sandboxes.get(request.containerId) ?? (joinsContainer(request.networkMode) ? undefined : empty);
     if (sandbox !== undefined && !sandbox.endpoints.some(({ networkId }) => this.#ground.opened(networkId) === undefined)) return sandbox;
     throw forbidden("container sharing network namespace with another container or host cannot be connected to any other network");
   }

@@ -23,7 +23,10 @@ export { blankEndpoint, blankSettings } from "./settings.ts";
 export interface Networks {
   /** Checks a NetworkMode, endpoint settings and ports at create time. @throws NotFound `network x not found`, InvalidParameter */
   validate(request: AttachRequest): void;
-  /** Keeps the addresses that a container asks for by name, from its creation on: no other container gets them unasked. */
+  /**
+   * Keeps the addresses that a container asks for by name, from its creation on: no other container gets them unasked. In
+   * networks that are not among the request's, nothing is kept for it any more.
+   */
   reserve(request: AttachRequest): void;
   /** The opposite, and the addresses that it had: when the container is removed. Idempotent. */
   forget(containerId: ContainerId): void;

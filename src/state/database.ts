@@ -53,8 +53,9 @@ function reserve(database: Database): void {
   }
 }
 
-/** Runs `work` in one transaction; a throw rolls it back. Not nested. */
+/** Runs `work` in one transaction; a throw rolls it back. Within another one it is a part of that. */
 export function transaction<T>(database: Database, work: () => T): T {
+  if (database.isTransaction) return work();
   database.exec("BEGIN IMMEDIATE");
   try {
     const result = work();
