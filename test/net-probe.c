@@ -6,6 +6,7 @@
  *   net-probe ask PROTOCOL ADDRESS PORT [MS]   prints the server's answer: `HOSTNAME CLIENT OWN`; 1 when there is none
  *   net-probe stream-serve PORT            sends a line every 5 ms to whoever connects, for ever
  *   net-probe stream ADDRESS PORT          prints, every 100 ms: LINES LONGEST-GAP-MS
+ *   net-probe dns-serve                    answers each question on port 53 with 192.0.2.77 and prints its name
  *   net-probe dns SERVER RATE SECONDS NAME…    RATE questions a second (0: as fast as 32 at a time are answered)
  */
 #define _GNU_SOURCE
@@ -211,6 +212,50 @@ static _Noreturn void stream(const char *address, const char *port)
 	}
 }
 
+/* The name of a question as people write it. */
+static void print_name(const uint8_t *at, const uint8_t *end)
+{
+	while (at < end && *at != 0 && at + 1 + *at <= end) {
+		printf("%.*s.", *at, (const char *)at + 1);
+		at += 1 + *at;
+	}
+	putchar('\n');
+	fflush(stdout);
+}
+
+/* Any question of type A gets one record, any other none. */
+static _Noreturn void dns_serve(void)
+{
+	static const uint8_t record[16] = {0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 77};
+	int fd = open_port(SOCK_DGRAM, 0, 53), on = 1;
+	setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof on);
+	setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof on);
+	puts("serving");
+	fflush(stdout);
+	for (;;) {
+		uint8_t message[4096], control[256];
+		struct sockaddr_storage peer;
+		struct iovec data = {message, sizeof message - sizeof record};
+		struct msghdr header = {&peer, sizeof peer, &data, 1, control, sizeof control, 0};
+		ssize_t length = recvmsg(fd, &header, 0);
+		if (length < 17) continue;
+		print_name(message + 12, message + length);
+		size_t question = 12;
+		while (question < (size_t)length && message[question] != 0) question += 1u + message[question];
+		question += 5;
+		if (question > (size_t)length) continue;
+		bool is_a = message[question - 3] == 1;
+		message[2] |= 0x80;
+		message[3] = 0x80;
+		message[7] = is_a;
+		memset(message + 8, 0, 4);
+		if (is_a) memcpy(message + question, record, sizeof record);
+		data.iov_len = question + (is_a ? sizeof record : 0);
+		/* The control data goes back as it came: the answer comes from the address that was asked. */
+		sendmsg(fd, &header, 0);
+	}
+}
+
 static size_t write_question(uint8_t *message, uint16_t id, const char *name, bool six)
 {
 	uint8_t head[12] = {(uint8_t)(id >> 8), (uint8_t)id, 1, 0, 0, 1};
@@ -301,6 +346,7 @@ int main(int count, char **words)
 	if (strcmp(verb, "ask") == 0 && count > 4) return ask(words[2], words[3], words[4], count > 5 ? atoi(words[5]) : 1500);
 	if (strcmp(verb, "stream-serve") == 0 && count > 2) stream_serve(words[2]);
 	if (strcmp(verb, "stream") == 0 && count > 3) stream(words[2], words[3]);
+	if (strcmp(verb, "dns-serve") == 0) dns_serve();
 	if (strcmp(verb, "dns") == 0 && count > 5) return dns(words[2], atoi(words[3]), atoi(words[4]), words + 5, count - 5);
 	die("net-probe: unknown verb");
 }
