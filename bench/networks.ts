@@ -244,10 +244,16 @@ const works: Readonly<Record<string, (engines: readonly Engine[]) => Promise<voi
 
 function report(): string {
   const lines = ["| figure | bare | Berth | Docker | Berth : bare | Berth : Docker |", "|---|---|---|---|---|---|"];
+  // Round by round: a machine that is busier in one than in the next is so for all of them.
+  const ratio = (ours: readonly number[] = [], theirs: readonly number[] = []): number =>
+    ours.length === theirs.length
+      ? median(ours.map((value, index) => value / (theirs[index] ?? Number.NaN)))
+      : median(ours) / median(theirs);
   const text = (value: number, digits = 2): string => (Number.isNaN(value) ? "" : value.toFixed(digits));
   for (const [figure, byName] of figures) {
-    const [bare, ours, theirs] = ["bare", "berth", "docker"].map((name) => median(byName.get(name) ?? [])) as [number, number, number];
-    lines.push(`| ${figure} | ${text(bare)} | ${text(ours)} | ${text(theirs)} | ${text(ours / bare, 3)} | ${text(ours / theirs, 3)} |`);
+    const [bare, ours, theirs] = ["bare", "berth", "docker"].map((name) => byName.get(name));
+    const values = [bare, ours, theirs].map((list) => text(median(list ?? [])));
+    lines.push(`| ${[figure, ...values, text(ratio(ours, bare), 3), text(ratio(ours, theirs), 3)].join(" | ")} |`);
   }
   return `${lines.join("\n")}\n`;
 }

@@ -1,5 +1,6 @@
 /** What the kinds and options of networks mean for traffic, with hosts beside this one, through the stock docker CLI. */
 import assert from "node:assert/strict";
+import { execFileSync, spawnSync } from "node:child_process";
 import { createServer } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { ask } from "../ask.ts";
@@ -9,6 +10,10 @@ import { closeWith, OtherHost } from "../other-host.ts";
 
 /** How long nobody answers before we believe it. */
 const silenceMs = 700;
+
+/** Whether the kernel makes links of this kind. */
+const has = (kind: string): boolean =>
+  spawnSync("unshare", ["-n", "sh", "-ec", `ip link add d0 type dummy; ip link add link d0 name k0 type ${kind}`]).status === 0;
 
 describe("kinds of networks", () => {
   let daemon: Daemon;
@@ -157,18 +162,27 @@ describe("kinds of networks", () => {
     });
   });
 
-  test("macvlan: a container is a host on the wire", async () => {
-    const lan = other.hostAddress.replace(/\.1$/, ".0/24");
-    const address = other.hostAddress.replace(/\.1$/, ".77");
-    await on("lan", ["-d", "macvlan", "-o", `parent=${other.device}`, "--subnet", lan, "--gateway", other.address], async () => {
-      await probes.serve("v1", ["--network", "lan", "--ip", address, "--mac-address", "02:18:00:00:00:77"]);
-      await probes.serve("v2", ["--network", "lan"]);
-      assert.match((await probes.ask(other, "tcp", address)) ?? "none", new RegExp(`^v1 ${other.address} ${address}$`));
-      assert.match((await probes.ask("v1", "udp", other.address)) ?? "none", new RegExp(` ${address} `));
-      assert.equal(await probes.byName("v2", "v1"), "v1");
-      assert.match(await inside("v1", "ip link show eth0"), /02:18:00:00:00:77/);
+  for (const driver of ["macvlan", "ipvlan"])
+    test(`${driver}: a container is a host on the wire`, { skip: has(driver) ? false : `the kernel has no ${driver}` }, async () => {
+      const lan = other.hostAddress.replace(/\.1$/, ".0/24");
+      const address = other.hostAddress.replace(/\.1$/, ".77");
+      const wire = ["-o", `parent=${other.device}`, "--subnet", lan, "--gateway", other.address];
+      // On an ipvlan all have the parent's.
+      const mac =
+        driver === "macvlan"
+          ? "02:18:00:00:00:77"
+          : execFileSync("cat", [`/sys/class/net/${other.device}/address`])
+              .toString()
+              .trim();
+      await on("lan", ["-d", driver, ...wire], async () => {
+        await probes.serve("v1", ["--network", "lan", "--ip", address, ...(driver === "macvlan" ? ["--mac-address", mac] : [])]);
+        await probes.serve("v2", ["--network", "lan"]);
+        assert.match((await probes.ask(other, "tcp", address)) ?? "none", new RegExp(`^v1 ${other.address} ${address}$`));
+        assert.match((await probes.ask("v1", "udp", other.address)) ?? "none", new RegExp(` ${address} `));
+        assert.equal(await probes.byName("v2", "v1"), "v1");
+        assert.match(await inside("v1", "ip link show eth0"), new RegExp(mac));
+      });
     });
-  });
 
   test("host-gateway, --mac-address, --ip and --ip6, --dns-search, --add-host", async () => {
     await on("given", ["--ipv6", "--subnet", "fd00:18:6::/64", "--subnet", "10.18.6.0/24"], async () => {
