@@ -6,7 +6,7 @@
  */
 import assert from "node:assert/strict";
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -82,6 +82,14 @@ export function hostState(): Record<string, string[]> {
       .filter(Boolean)
       .sort(),
     links: lines("ip", ["-o", "link"]).map((line) => line.split(": ")[1] ?? line),
+    // Without what comes by itself with a link, and without times.
+    addresses: lines("ip", ["-o", "addr"]).flatMap((line) =>
+      / fe80:/.test(line) ? [] : [line.replace(/^\d+: |\\.*$/g, "").replace(/\s+/g, " ")],
+    ),
+    forwarding: ["ipv4/ip_forward", "ipv6/conf/all/forwarding", "ipv6/conf/default/forwarding"].flatMap((name) => {
+      const path = `/proc/sys/net/${name}`;
+      return existsSync(path) ? [`${name} ${readFileSync(path, "utf8").trim()}`] : [];
+    }),
     tables: lines("nft", ["list", "tables"]),
     cgroups,
     processes: readdirSync("/proc")
@@ -218,11 +226,13 @@ export class Daemon {
     return command("script", ["-qefc", line, "/dev/null"], { ...options, env: { DOCKER_HOST: this.host, ...options.env } });
   }
 
-  /** Removes all containers and images, ends the daemon, and asserts that the host is as it was before. */
+  /** Removes all containers, networks and images, ends the daemon, and asserts that the host is as it was before. */
   async close(): Promise<void> {
     try {
       const containers = (await this.ok("ps", "-aq")).split("\n").filter(Boolean);
       if (containers.length > 0) await this.ok("rm", "-f", ...containers);
+      const networks = (await this.ok("network", "ls", "-q", "--filter", "type=custom")).split("\n").filter(Boolean);
+      if (networks.length > 0) await this.ok("network", "rm", ...networks);
       const images = [...new Set((await this.ok("images", "-aq")).split("\n").filter(Boolean))];
       if (images.length > 0) await this.ok("rmi", "-f", ...images);
       const stored = readdirSync(join(this.dataRoot, "layers")).filter((name) => /^[0-9a-f]{64}/.test(name));

@@ -106,13 +106,9 @@ async function must(file: string, args: readonly string[]): Promise<void> {
   assert.equal(result.status, 0, `${file} ${args.join(" ")}: ${result.stderr}`);
 }
 
-/** Removes all containers and networks, closes the daemon, which asserts that nothing is left, and ends the hosts in any case. */
+/** Closes the daemon, which asserts that nothing is left, and ends the hosts in any case. */
 export async function closeWith(daemon: Daemon, hosts: readonly OtherHost[]): Promise<void> {
   try {
-    const containers = (await daemon.ok("ps", "-aq")).split("\n").filter(Boolean);
-    if (containers.length > 0) await daemon.ok("rm", "-f", ...containers);
-    const networks = (await daemon.ok("network", "ls", "-q", "--filter", "type=custom")).split("\n").filter(Boolean);
-    if (networks.length > 0) await daemon.ok("network", "rm", ...networks);
     await daemon.close();
   } finally {
     await daemon.kill("SIGKILL");
