@@ -217,18 +217,26 @@ function publishRules(rule: AddRule, mode: TableShape["publishMode"]): Netfilter
   ];
 }
 
+/** What goes from our networks to a Docker's passes its rules without our help, or not at all: its isolation is its own. */
+function markRules(rule: AddRule, beside: Neighbours): NetfilterChange[] {
+  if (!beside.mark) return [];
+  return [
+    rule("mark", into(), lookup(sets.bridges), ...setMark(ourMark), verdict(accept)),
+    ...(beside.docker ? dockerBridges.map((name) => rule("mark", into(), beginsWith(name), verdict(accept))) : []),
+    rule("mark", from(), lookup(sets.bridges), ...setMark(ourMark)),
+  ];
+}
+
 function forwardRules(rule: AddRule, shape: TableShape, beside: Neighbours): NetfilterChange[] {
   const foreign = families.filter((family) => shape.dropForeign[family]);
-  const ends = [from(), into()];
   return [
-    ...(beside.mark ? ends.map((end) => rule("mark", end, lookup(sets.bridges), ...setMark(ourMark))) : []),
     rule("forward", ...answers, verdict(accept)),
     rule("forward", ...way, lookup(sets.same, { into: "verdict" })),
     rule("forward", from(), lookup(sets.internal), verdict(drop)),
     ...families.map((family) => rule("forward", ...ofFamily(family), into(), lookup(familySets[family].into, { into: "verdict" }))),
     rule("forward", from(), lookup(sets.bridges), verdict(accept)),
     ...(beside.docker && foreign.length > 0
-      ? dockerBridges.flatMap((name) => ends.map((end) => rule("forward", end, beginsWith(name), verdict(accept))))
+      ? dockerBridges.flatMap((name) => [from(), into()].map((end) => rule("forward", end, beginsWith(name), verdict(accept))))
       : []),
     ...foreign.map((family) => rule("forward", ...ofFamily(family), verdict(drop))),
     rule(chains.apart, ...translated, verdict(accept)),
@@ -289,6 +297,7 @@ export function tableContents(table: TableName, shape: TableShape, beside: Neigh
     ...allSets(table),
     ...allChains(table, beside),
     ...publishRules(rule, shape.publishMode),
+    ...markRules(rule, beside),
     ...forwardRules(rule, shape, beside),
     ...postroutingRules(rule),
   ];

@@ -158,6 +158,14 @@ function inNamespace(): void {
       assert.equal(await watch.look(), true);
       assert.deepEqual(await scene.ask(one, ["tcp 198.51.100.9 81"]), ["198.51.100.1"]);
       assert.deepEqual(await works(), allWorks);
+      // Its isolation is its own: what it would drop of ours is not let through.
+      assert.deepEqual(await scene.ask(web, [`tcp ${two.address} 80`]), ["10.9.0.1"], "its FORWARD accepts");
+      nft("add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }");
+      nft("add rule ip filter FORWARD iifname docker0 accept; add rule ip filter FORWARD ct state established accept");
+      assert.equal(await watch.look(), true);
+      assert.deepEqual(await scene.ask(web, [`tcp ${two.address} 80`]), [failed]);
+      assert.deepEqual(await scene.ask(one, ["tcp 198.51.100.9 81", `tcp ${web.address} 80`]), ["198.51.100.1", failed]);
+      assert.deepEqual(await works(), allWorks);
     });
   });
 }
