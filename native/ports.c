@@ -68,9 +68,10 @@ static bool bind_socket(const struct held_port *held)
 bool bind_port(const struct op *op, struct prepared *prepared, struct failure *failure)
 {
 	struct held_port held;
-	const char *form = strchr(op->text[0], ':') != NULL ? "[%s]:%u" : "%s:%u";
+	const char *form = strchr(op->text[0], ':') != NULL ? "[%s]:%u/%s" : "%s:%u/%s";
+	const char *protocol = op->number[0] == IPPROTO_TCP ? "tcp" : op->number[0] == IPPROTO_UDP ? "udp" : "sctp";
 	if (!parse_port(&held, op->number[0], op->text[0], op->number[1])) return fail(failure, op->name, EINVAL, "%s", op->text[0]);
-	if (!make_room(prepared)) return fail(failure, op->name, ENOMEM, form, op->text[0], held.port);
+	if (!make_room(prepared)) return fail(failure, op->name, ENOMEM, form, op->text[0], held.port, protocol);
 	held.fd = socket(held.is_v6 ? AF_INET6 : AF_INET, (held.protocol == IPPROTO_UDP ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, held.protocol);
 	/* Without SCTP in the kernel nobody can have the port either. */
 	if (held.fd < 0 && held.protocol == IPPROTO_SCTP && (errno == EPROTONOSUPPORT || errno == ESOCKTNOSUPPORT)) return true;
@@ -80,7 +81,7 @@ bool bind_port(const struct op *op, struct prepared *prepared, struct failure *f
 	}
 	int error = errno;
 	if (held.fd >= 0) close(held.fd);
-	return fail(failure, op->name, error, form, op->text[0], held.port);
+	return fail(failure, op->name, error, form, op->text[0], held.port, protocol);
 }
 
 /* One that is not held is passed over. @returns false for what is no address */

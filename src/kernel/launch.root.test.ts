@@ -177,7 +177,7 @@ function launches(classic: boolean): void {
     const address = server.address();
     const port = typeof address === "object" ? (address?.port ?? 0) : 0;
     const prepare = [{ op: "bind-port", protocol: "tcp", address: "127.0.0.1", port } as const];
-    assert.deepEqual(await failure(["true"], { prepare }), { stage: "bind-port", errno: 98, message: `127.0.0.1:${port}` });
+    assert.deepEqual(await failure(["true"], { prepare }), { stage: "bind-port", errno: 98, message: `127.0.0.1:${port}/tcp` });
     await new Promise((resolve) => server.close(resolve));
     const { monitor } = await bench.start(bench.plan(["sleep", "100"], { prepare }));
     assert.equal((await failure(["true"], { prepare })).errno, 98);

@@ -115,12 +115,17 @@ function changes(program: string): void {
     assert.deepEqual(await causeOf(monitor.changeNetwork({ ...nothing, prepare: prepare.slice(1, 2) })), {
       stage: "bind-port",
       errno: 98,
-      message: "127.0.0.1:21801",
+      message: "127.0.0.1:21801/udp",
     });
     await monitor.changeNetwork({ ...nothing, release: [ports[2], ports[2], ports[0]].filter((port) => port !== undefined) });
     const free = await Promise.all(ports.filter(({ protocol }) => protocol === "tcp").map(isFree));
     assert.deepEqual(free, [true, true, false]);
     await monitor.changeNetwork({ ...nothing, prepare: prepare.slice(0, 1), release: ports.slice(1, 2) });
+    const wide = { protocol: "tcp", address: "0.0.0.0", port: 21_801 } as const;
+    await monitor.changeNetwork({ ...nothing, release: ports.slice(0, 1), prepare: [{ op: "bind-port", ...wide }] });
+    await monitor.changeNetwork({ ...nothing, release: [wide], prepare: [{ op: "bind-port", ...wide }] });
+    assert.equal(await isFree({ protocol: "tcp", address: "127.0.0.1", port: 21_801 }), false, "let go and held again");
+    await monitor.changeNetwork({ ...nothing, release: [wide], prepare: prepare.slice(0, 1) });
     await monitor.changeNetwork({ ...nothing, prepare: prepare.slice(1, 2) });
     assert.equal(
       (await causeOf(monitor.changeNetwork({ ...nothing, release: [{ protocol: "tcp", address: "here", port: 1 }] }))).errno,

@@ -30,10 +30,10 @@ describe("explained failures", () => {
   }
 
   test("a taken port", () => {
-    const { message, exitCode } = explainFailure({ stage: "bind-port", errno: EADDRINUSE, message: "0.0.0.0:8080" });
+    const { message, exitCode } = explainFailure({ stage: "bind-port", errno: EADDRINUSE, message: "0.0.0.0:8080/tcp" });
     assert.match(
       message,
-      /^failed to set up container networking: driver failed programming external connectivity on endpoint.*: failed to bind host port for 0\.0\.0\.0:8080: address already in use$/,
+      /^failed to set up container networking: driver failed programming external connectivity on endpoint.*: failed to bind host port for 0\.0\.0\.0:8080\/tcp: address already in use$/,
     );
     assert.equal(exitCode, 125);
   });
