@@ -14,6 +14,7 @@ import { Daemon, eventually, hostState, importBusybox } from "../daemon.ts";
 const seed = Number(process.env["BERTH_TEST_SEED"] ?? 20);
 const clients = 12;
 const names = ["ant", "bee", "cat", "dog"];
+const networkNames = ["sea", "sky"];
 /** Longer than any answer may take: who waits so long waits for ever. */
 const patienceMs = 20_000;
 
@@ -32,6 +33,9 @@ function randomFrom(start: number): () => number {
 const admitted: readonly RegExp[] = [
   // dockerd's unpause has no other status for it.
   /^Container [0-9a-f]{64} is not paused$/,
+  // Nor have leaving a network that one is not in, and joining one while one is being removed.
+  /^container [0-9a-f]{64} is not connected to (the )?network \w+$/,
+  /^container [0-9a-f]{64} is marked for removal and cannot be connected or disconnected to the network$/,
   // Two containers want the same one.
   /Bind for 0\.0\.0\.0:18093 failed: port is already allocated$/,
 ];
@@ -48,6 +52,8 @@ const programs: readonly object[] = [
   { Cmd: ["sleep", "0.2"], HostConfig: { AutoRemove: true } },
   { Cmd: ["missing"], HostConfig: { RestartPolicy: { Name: "on-failure", MaximumRetryCount: 3 } } },
   { Cmd: loop("read x"), OpenStdin: true, Tty: true, HostConfig: { PortBindings: { "80/tcp": [{ HostPort: "18093" }] } } },
+  { Cmd: loop("true"), HostConfig: { NetworkMode: "sea" } },
+  { Cmd: loop("true"), HostConfig: { NetworkMode: "sky" }, NetworkingConfig: { EndpointsConfig: { sky: { Aliases: ["moon"] }, sea: {} } } },
   { Cmd: loop("true"), Healthcheck: { Test: ["CMD-SHELL", "echo fine"], Interval: 50_000_000 }, HostConfig: { Memory: 64 * 2 ** 20 } },
 ];
 
@@ -83,6 +89,9 @@ function anyRequest(random: () => number): Request {
   const leavesAfterMs = Math.floor(random() * 300);
   const create = (): Request => post(`/containers/create?name=${name}`, { Image: "busybox", ...pick(...programs) });
   const start = (): Request => post(`${at}/start`);
+  const network = pick(...networkNames);
+  const connect = (): Request => post(`/networks/${network}/connect`, { Container: name });
+  const disconnect = (): Request => post(`/networks/${pick(network, "bridge")}/disconnect`, { Container: name, Force: pick(true, false) });
   const remove = (): Request => ({ method: "DELETE", path: `${at}?force=1&v=${pick(0, 1)}` });
   return pick<() => Request>(
     create,
@@ -121,6 +130,15 @@ function anyRequest(random: () => number): Request {
     () => ({ method: "PUT", path: `${at}/archive?path=${pick("/tmp", "/data")}`, body: smallTar() }),
     () => ({ method: "GET", path: `${at}/export`, leavesAfterMs }),
     () => post(`/commit?container=${name}&repo=${pick("", "made")}&pause=${pick(0, 1)}`),
+    () => post("/networks/create", { Name: network }),
+    () => post("/networks/create", { Name: network }),
+    () => ({ method: "DELETE", path: `/networks/${network}` }),
+    connect,
+    connect,
+    connect,
+    disconnect,
+    disconnect,
+    () => post("/networks/prune"),
     () => post("/containers/prune"),
     () => post("/volumes/prune"),
     () => post("/images/prune"),
@@ -185,7 +203,7 @@ describe(`races, seed ${seed}`, () => {
   /** Asks the API and judges the answer. @returns its text; "" of one that streams */
   async function act(asked: Request): Promise<string> {
     const { status, text } = await send(asked);
-    const what = `${asked.method} ${asked.path.replace(/\?.*/, "").replace(/\/(containers|exec)\/(?!create|json|prune)\w+/, "/$1/x")} ${status}`;
+    const what = `${asked.method} ${asked.path.replace(/\?.*/, "").replace(/\/(containers|exec|networks)\/(?!create|json|prune)\w+/, "/$1/x")} ${status}`;
     answers.set(what, (answers.get(what) ?? 0) + 1);
     if (status < 500 || text === "") return text;
     const message = (JSON.parse(text) as { message: string }).message;
@@ -205,6 +223,7 @@ describe(`races, seed ${seed}`, () => {
   interface Inspected {
     readonly Id: string;
     readonly Name: string;
+    readonly NetworkSettings: { readonly Networks: Readonly<Record<string, { readonly NetworkID: string; readonly EndpointID: string }>> };
     readonly State: { readonly Running: boolean; readonly Paused: boolean; readonly Restarting: boolean; readonly Pid: number };
   }
 
@@ -244,6 +263,28 @@ describe(`races, seed ${seed}`, () => {
     assert.deepEqual(directories.sort(), containers.map(({ Id }) => Id).sort(), "no directories but those of containers");
   }
 
+  /** Each network knows of those containers that know of it, and inside each of these there is an interface for it. */
+  async function assertNetworks(): Promise<void> {
+    const running = (await inspectAll()).filter(({ State }) => State.Pid > 0);
+    const ends = running.flatMap(({ Id, NetworkSettings }) =>
+      Object.values(NetworkSettings.Networks).map(({ NetworkID, EndpointID }) => `${NetworkID} ${Id} ${EndpointID}`),
+    );
+    const networks = (await ask(daemon, "GET", "/networks")).body as readonly { readonly Id: string }[];
+    const known = await Promise.all(
+      networks.map(async ({ Id }) => {
+        const { Containers } = (await ask(daemon, "GET", `/networks/${Id}`)).body as { Containers: Record<string, { EndpointID: string }> };
+        return Object.entries(Containers).map(([container, { EndpointID }]) => `${Id} ${container} ${EndpointID}`);
+      }),
+    );
+    assert.deepEqual(known.flat().sort(), ends.sort(), "networks and containers know of each other");
+    for (const { Id, State, NetworkSettings } of running) {
+      const devices = readFileSync(`/proc/${State.Pid}/net/dev`, "utf8").match(/^ *eth\d+:/gm) ?? [];
+      assert.equal(devices.length, Object.keys(NetworkSettings.Networks).length, `interfaces of ${Id}`);
+    }
+    const pairs = (hostState()["links"] ?? []).filter((link) => link.startsWith("veth") && !earlier.has(link));
+    assert.equal(pairs.length, ends.length, `pairs for ${ends.length} endpoints: ${pairs.join(", ")}`);
+  }
+
   /** When all is quiet: what has to hold. */
   async function settle(): Promise<void> {
     assert.ok(daemon.isAlive, daemon.log.slice(-3000));
@@ -253,6 +294,7 @@ describe(`races, seed ${seed}`, () => {
     await eventually("agreement of records and kernel", async () => {
       try {
         await assertTrue();
+        await assertNetworks();
         return true;
       } catch (error) {
         problem = error;
@@ -271,6 +313,8 @@ describe(`races, seed ${seed}`, () => {
     await Promise.all((await inspectAll()).map(({ Id }) => act({ method: "DELETE", path: `/containers/${Id}?force=1&v=1` })));
     assert.deepEqual(refusals.splice(0), []);
     assert.deepEqual(await inspectAll(), []);
+    for (const name of networkNames) await act({ method: "DELETE", path: `/networks/${name}` });
+    assert.deepEqual(refusals.splice(0), []);
   }
 
   test("every verb on the same containers", async (t) => {
