@@ -240,6 +240,11 @@ describe("connect and disconnect of a container that does not run", () => {
     await refused("a", "none", /^container cannot be connected to multiple networks with one/);
     await refused("none", "web", /^container cannot be connected to multiple networks with one/);
     await refused("a", "joined", /^container sharing network namespace/);
+    await engine.networks.create({ Name: "lender", ConfigOnly: true });
+    await assert.rejects(
+      engine.networks.connect("lender", "web", {}),
+      failsWith("Forbidden", "cannot create endpoint on configuration-only network"),
+    );
     await assert.rejects(engine.networks.connect("a", "nope", {}), failsWith("NotFound", "No such container: nope"));
     await assert.rejects(engine.networks.disconnect("a", "nope", { force: false }), failsWith("NotFound", "No such container: nope"));
     await assert.rejects(engine.networks.disconnect("a", "nope", { force: true }), failsWith("NotFound", "endpoint nope not found"));

@@ -1,5 +1,5 @@
 /** Which networks a container can be in together, in Docker's words. */
-import { type EngineError, invalidParameter } from "../base/base.ts";
+import { type EngineError, forbidden, invalidParameter } from "../base/base.ts";
 import type { NetworkInspect } from "../spec/spec.ts";
 import type { EngineContext } from "./context.ts";
 import type { LiveContainer } from "./live-container.ts";
@@ -28,6 +28,7 @@ export function mayJoin(context: EngineContext, live: LiveContainer, network: Ne
   const mode = hostConfig.NetworkMode ?? "";
   if (mode.startsWith("container:")) throw shared();
   if (config.NetworkDisabled === true) throw lone();
+  if (network.ConfigOnly === true) throw forbidden("cannot create endpoint on configuration-only network");
   if (mode !== "host" && network.Driver === "host") throw hostConflict();
   for (const name of Object.keys(endpoints)) {
     const other = networkNamed(context, name);

@@ -69,7 +69,10 @@ export async function removeLocked(context: EngineContext, live: LiveContainer, 
     await live.log?.close();
     keepLinkedName(context, live.record);
     if (options.volumes) context.volumes.tie(anonymousVolumes(live.record.settings.mounts), live.id);
-    context.store.remove(live.record);
+    context.store.together(() => {
+      context.networks.forget(live.id);
+      context.store.remove(live.record);
+    });
   } catch (error) {
     context.volumes.release(live.id);
     live.removing = false;
@@ -77,7 +80,6 @@ export async function removeLocked(context: EngineContext, live: LiveContainer, 
     throw error;
   }
   live.removed = true;
-  context.networks.forget(live.id);
   failpoint("remove.written");
   for (const exec of live.execs.values()) context.execs.delete(exec.id);
   for (const pending of live.pending) pending.abandon();
