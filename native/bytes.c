@@ -137,14 +137,14 @@ static bool reserve(struct inbox *inbox, size_t size)
 enum frame_result parse_frame(struct inbox *inbox, struct frame *frame)
 {
 	if (inbox->length < FRAME_HEADER) return FRAME_NONE;
-	struct reader header = { inbox->bytes, inbox->bytes + FRAME_HEADER, false };
+	struct reader header = { inbox->bytes + inbox->start, inbox->bytes + inbox->start + FRAME_HEADER, false };
 	size_t length = read_number(&header, 4);
 	frame->id = (uint32_t)read_number(&header, 4);
 	frame->type = (uint16_t)read_number(&header, 2);
 	if (length > FRAME_MAX) return FRAME_BAD;
-	if (!reserve(inbox, length + FRAME_HEADER)) return FRAME_BAD;
+	if (!reserve(inbox, inbox->start + length + FRAME_HEADER)) return FRAME_BAD;
 	if (inbox->length < length + FRAME_HEADER) return FRAME_NONE;
-	uint8_t *payload = inbox->bytes + FRAME_HEADER;
+	uint8_t *payload = inbox->bytes + inbox->start + FRAME_HEADER;
 	frame->payload = (struct reader){ payload, payload + length, false };
 	return FRAME_WHOLE;
 }
@@ -154,6 +154,9 @@ enum frame_result read_frame(int fd, struct inbox *inbox, struct frame *frame)
 {
 	enum frame_result result = parse_frame(inbox, frame);
 	while (result == FRAME_NONE) {
+		/* Once for many frames, as there are many in one piece. */
+		if (inbox->start > 0) memmove(inbox->bytes, inbox->bytes + inbox->start, inbox->length);
+		inbox->start = 0;
 		if (!reserve(inbox, inbox->length + 4096)) return FRAME_BAD;
 		ssize_t n = recv(fd, inbox->bytes + inbox->length, inbox->size - inbox->length, MSG_DONTWAIT);
 		if (n < 0 && errno == EINTR) continue;
@@ -168,9 +171,9 @@ enum frame_result read_frame(int fd, struct inbox *inbox, struct frame *frame)
 /* Forgets the frame that was last parsed; what follows it stays. */
 void drop_frame(struct inbox *inbox, const struct frame *frame)
 {
-	size_t length = (size_t)(frame->payload.end - inbox->bytes);
-	inbox->length -= length;
-	memmove(inbox->bytes, inbox->bytes + length, inbox->length);
+	size_t end = (size_t)(frame->payload.end - inbox->bytes);
+	inbox->length -= end - inbox->start;
+	inbox->start = inbox->length == 0 ? 0 : end;
 	if (inbox->length == 0 && inbox->size > 0x10000) free_inbox(inbox);
 }
 

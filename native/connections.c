@@ -184,7 +184,13 @@ static bool control_request(const struct frame *frame, struct failure *failure)
 static void serve_control(struct client *client, const struct frame *frame)
 {
 	struct failure failure;
-	if (frame->type == MSG_GO) begin_go(frame->id);
+	struct reader from = frame->payload;
+	if (frame->type == MSG_DNS_ANSWER) answer_question(&from);
+	else if (frame->type == MSG_DNS_LISTEN) {
+		client->wants_questions = true;
+		regulate_dns();
+	}
+	else if (frame->type == MSG_GO) begin_go(frame->id);
 	else if (control_request(frame, &failure)) answer_client(client, frame->id, NULL, 0);
 	else answer_client(client, frame->id, &failure, 0);
 }
@@ -231,7 +237,7 @@ static void read_requests(struct client *client)
 		}
 		bool is_control = frame.type == MSG_CONTROL;
 		/* Who wants a stream waits for the answer before sending: there is nothing behind the frame. */
-		bool extra = client->inbox.bytes + client->inbox.length != frame.payload.end;
+		bool extra = client->inbox.bytes + client->inbox.start + client->inbox.length != frame.payload.end;
 		struct inbox inbox = client->inbox;
 		if (extra && !is_control) {
 			client_drop(client);

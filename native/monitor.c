@@ -59,7 +59,7 @@ static bool turn(int timeout_ms)
 	return true;
 }
 
-static int64_t now_ms(void)
+int64_t now_ms(void)
 {
 	struct timespec now;
 	clock_gettime(CLOCK_MONOTONIC, &now);

@@ -1,6 +1,6 @@
 /*
  * The parts of a monitor: monitor.c life cycle, launch.c start, streams.c stdio, connections.c clients, log.c the log,
- * network-change.c the network.
+ * network-change.c the network, dns-relay.c questions for names.
  */
 #pragma once
 #include "native.h"
@@ -54,6 +54,7 @@ struct client {
 	struct session *session;
 	struct inbox inbox;
 	bool wants_stdin, wants_stdout, wants_stderr, raw, ending, reading;
+	bool wants_questions;         /* the control connection: the daemon answers questions for names */
 	uint8_t *backlog;             /* output that the client has not taken yet; BACKLOG bytes while there is some */
 	size_t backlog_at, backlog_length;
 	int spill;                    /* what does not fit there, in an unlinked file */
@@ -78,6 +79,7 @@ extern struct monitor {
 	char oom_score_adj[16];       /* of the container's processes */
 } monitor;
 
+int64_t now_ms(void);
 void *new_pages(size_t size);
 void free_pages(void *pages, size_t size);
 
@@ -104,6 +106,13 @@ void send_event(const struct writer *frame);
 void answer_client(struct client *client, uint32_t id, const struct failure *failure, uint32_t pid);
 void report_failed(void);
 void report_rotation(void);
+
+/* dns-relay.c */
+bool open_dns(struct failure *failure);
+void regulate_dns(void);
+void answer_question(struct reader *from);
+void forget_questions(void);
+void close_dns(void);
 
 /* network-change.c */
 void begin_network(const struct launch_plan *plan);

@@ -64,7 +64,7 @@ void put_failure(struct writer *to, const struct failure *failure);
 /* Grows and holds one incoming frame; pages are given back when it is emptied. */
 struct inbox {
 	uint8_t *bytes;
-	size_t size, length;
+	size_t size, start, length; /* `length` bytes from `start` on have not been taken */
 };
 enum frame_result { FRAME_NONE, FRAME_WHOLE, FRAME_BAD, FRAME_CLOSED };
 struct frame {

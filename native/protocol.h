@@ -22,6 +22,8 @@
  *     │──GO───────────────────────────▶│ ───────────────────────── 'G' ▶│ execve
  *     │◀─OK────────────────────────────│◀ end of file ───────────────── │ (the socket is close-on-exec)
  *     │                                │ stdio, log, exec sessions      │
+ *     │◀─DNS_QUERY─────────────────────│◀ 127.0.0.11:53                 │
+ *     │──DNS_ANSWER───────────────────▶│                                │
  *     │◀─EXIT──────────────────────────│ exit record, cleanup           │ ends
  *
  * At any point 'F' (or FAILURE) carries {stage, errno, message} instead; init is killed and cleanup run.
@@ -63,6 +65,8 @@ enum message {
 	MSG_EXEC_SIGNAL,  /* str exec id, u32 signal */
 	MSG_LOG_REPLACE,  /* u64 inode of an older log file, str its packed form, or "" to remove it */
 	MSG_CHANGE_NETWORK, /* the change plan */
+	MSG_DNS_LISTEN,   /* no answer: from now on MSG_DNS_QUERY comes */
+	MSG_DNS_ANSWER,   /* no answer: u32 id of the query, blob the answer, empty where there is none */
 	/* answers */
 	MSG_OK = 64,
 	MSG_FAILURE,      /* str stage, u32 errno, str message */
@@ -73,6 +77,7 @@ enum message {
 	MSG_EXIT,         /* u8 exit code, u8 signal, u8 oom killed, str finished at */
 	MSG_EXEC_EXIT,    /* str exec id, u8 exit code */
 	MSG_LOG_ROTATED,
+	MSG_DNS_QUERY,    /* u32 id, u8 over TCP, blob */
 };
 
 enum state { STATE_LAUNCHING, STATE_LAUNCHED, STATE_RUNNING, STATE_FAILED, STATE_EXITED };

@@ -21,7 +21,10 @@ void client_drop(struct client *client)
 	while (at != NULL && *at != NULL && *at != client) at = &(*at)->next;
 	if (at != NULL && *at == client) *at = client->next;
 	if (client->session != NULL && client->session->starter == client) client->session->starter = NULL;
-	if (monitor.control == client) monitor.control = NULL;
+	if (monitor.control == client) {
+		monitor.control = NULL;
+		forget_questions();
+	}
 	if (client->ending) monitor.lingering--;
 	unwatch(&client->source);
 	if (client->spill >= 0) close(client->spill);
@@ -91,6 +94,7 @@ void client_flush(struct client *client)
 		client->backlog_at = 0;
 	}
 	update_events(client);
+	if (client == monitor.control) regulate_dns();
 	if (client->ending && client->backlog == NULL) {
 		/* What the client has sent and nobody will read is taken out, or closing would reset what is still under way to it. */
 		shutdown(client->source.fd, SHUT_RDWR);

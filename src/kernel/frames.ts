@@ -25,6 +25,8 @@ export const message = {
   execSignal: 28,
   logReplace: 29,
   changeNetwork: 30,
+  dnsListen: 31,
+  dnsAnswer: 32,
   ok: 64,
   failure: 65,
   ready: 80,
@@ -33,6 +35,7 @@ export const message = {
   exit: 83,
   execExit: 84,
   logRotated: 85,
+  dnsQuery: 86,
 } as const;
 
 export const headerBytes = 10;
@@ -120,6 +123,13 @@ export class PayloadReader {
 
   u64(): bigint {
     return this.#bytes.readBigUInt64LE(this.#advance(8));
+  }
+
+  /** Not a copy. */
+  blob(): Buffer {
+    const length = this.u32();
+    const at = this.#advance(length + 1);
+    return this.#bytes.subarray(at, at + length);
   }
 
   get ended(): boolean {

@@ -14,6 +14,13 @@ const lostExitCode = 137;
 /** How long a connection is kept for an exec session that is expected. */
 const spareMs = 1000;
 
+const none = new Uint8Array();
+const dnsListen = encodeFrame(0, message.dnsListen, none);
+
+function encodeDnsAnswer(id: number, answer: Uint8Array): Buffer {
+  return encodeFrame(0, message.dnsAnswer, new ByteWriter(answer.length + 9).u32(id).blob(answer).bytes());
+}
+
 interface Attached {
   readonly stdin: boolean;
   readonly stdout: boolean;
@@ -33,6 +40,8 @@ export class LinuxMonitor implements Monitor {
   readonly exited: Promise<ExitRecord | undefined>;
   readonly #path: string;
   readonly #socket: Promise<Socket>;
+  /** The control connection, when it is there. */
+  #connected: Socket | undefined;
   readonly #decoder = new FrameDecoder();
   readonly #answers = new Map<number, Answer>();
   readonly #sessions = new Map<string, PromiseWithResolvers<{ exitCode: number }>>();
@@ -41,6 +50,9 @@ export class LinuxMonitor implements Monitor {
   /** A connection for the next exec session. */
   #spare: { take(): Promise<Socket>; drop(): void } | undefined;
   #logRotated: (() => void) | undefined;
+  #dnsQuery: ((query: DnsQuery) => void) | undefined;
+  /** Answers of this turn, which are written together. */
+  #dnsAnswers: Buffer[] = [];
   #lastId = 1;
   #released = false;
   #closed = false;
@@ -70,7 +82,9 @@ export class LinuxMonitor implements Monitor {
       socket.on("error", () => undefined);
       socket.on("end", () => socket.destroy());
       socket.on("close", () => this.#close(systemError("the container's monitor has gone")));
-      socket.write(encodeFrame(1, message.control, new Uint8Array()));
+      const listening = this.#dnsQuery === undefined ? [] : [dnsListen];
+      socket.write(Buffer.concat([encodeFrame(1, message.control, new Uint8Array()), ...listening]));
+      this.#connected = socket;
       return socket;
     } catch (error) {
       this.#close(systemError("cannot connect to the container's monitor", error));
@@ -101,6 +115,9 @@ export class LinuxMonitor implements Monitor {
         return;
       case message.exit:
         this.#exited.resolve({ exitCode: reader.u8(), signal: reader.u8(), oomKilled: reader.u8() !== 0, finishedAt: reader.text() });
+        return;
+      case message.dnsQuery:
+        this.#dnsQuery?.({ id: reader.u32(), overTcp: reader.u8() !== 0, message: reader.blob() });
         return;
       case message.logRotated:
         this.#logRotated?.();
@@ -247,9 +264,21 @@ export class LinuxMonitor implements Monitor {
     await this.#request(message.changeNetwork, encodeNetworkChange(plan));
   }
 
-  onDnsQuery(_listener: (query: DnsQuery) => void): void {}
+  onDnsQuery(listener: (query: DnsQuery) => void): void {
+    if (this.#dnsQuery === undefined) this.#connected?.write(dnsListen);
+    this.#dnsQuery = listener;
+  }
 
-  answerDns(_id: number, _answer: Uint8Array | undefined): void {}
+  answerDns(id: number, answer: Uint8Array | undefined): void {
+    if (this.#dnsAnswers.length === 0) setImmediate(() => this.#sendDnsAnswers());
+    this.#dnsAnswers.push(encodeDnsAnswer(id, answer ?? none));
+  }
+
+  #sendDnsAnswers(): void {
+    const answers = this.#dnsAnswers;
+    this.#dnsAnswers = [];
+    if (this.#connected?.destroyed === false) this.#connected.write(Buffer.concat(answers));
+  }
 
   release(): void {
     this.#released = true;
