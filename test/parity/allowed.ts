@@ -139,8 +139,14 @@ export const allowed: readonly AllowedDifference[] = [
     docker: [
       '> ["awslogs","fluentd","gcplogs","gelf","journald","json-file","local","splunk","syslog"] ["bridge","host","ipvlan","macvlan","null","overlay"] false',
     ],
-    berth: ['> ["fluentd","gelf","journald","json-file","local","syslog"] ["bridge","host","null"] true'],
+    berth: ['> ["fluentd","gelf","journald","json-file","local","syslog"] ["bridge","host","ipvlan","macvlan","null","overlay"] true'],
     reason: "the drivers that Berth has; its containers outlive the daemon always",
+  },
+  {
+    where: "run",
+    docker: ["> fe00::0\tip6-localnet", "> ff00::0\tip6-mcastprefix"],
+    berth: ["> fe00::\tip6-localnet", "> ff00::\tip6-mcastprefix"],
+    reason: "the spelling of Docker 28",
   },
   {
     where: "create-refused: docker create -v / busybox true",
