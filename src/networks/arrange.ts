@@ -30,7 +30,10 @@ export async function arrange(
 ): Promise<Arrangement> {
   const places = ground.places(endpoints);
   const gateways = gatewaysOf(places);
-  const ends = portEndsOf(gateways, ground.options.publishMode === "input");
+  const ends = portEndsOf(gateways, {
+    relayAll: ground.options.publishMode === "input",
+    direct: ground.options.allowDirectRouting ?? false,
+  });
   const out = gateways[4] ?? gateways[6];
   const wishes = out === undefined ? [] : portWishes(request, ground.publishAddresses(out.open));
   let change: PortChange;

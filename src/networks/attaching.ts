@@ -1,5 +1,5 @@
 /** Attaching containers that start, and letting go of those that have ended. */
-import { type ContainerId, log, messageOf, newId } from "../base/base.ts";
+import { type ContainerId, newId } from "../base/base.ts";
 import { addressNumber, macFor, numberAddress } from "./addresses.ts";
 import { type Arrangement, arrange } from "./arrange.ts";
 import { makeInterface } from "./attach-plan.ts";
@@ -17,7 +17,6 @@ import { type AskedPlace, addressesAsked, macAsked, nameAsked, placesAsked, reso
 import { portsOf, type Sandbox } from "./sandbox.ts";
 import { blankSettings } from "./settings.ts";
 import { settingsOf } from "./shown.ts";
-import { forgetFlows } from "./stale-flows.ts";
 import { vlanIndex } from "./vlan.ts";
 
 /** The container's first interface. Above what a kernel may put into every new namespace by itself (tunl0, sit0, …). */
@@ -175,7 +174,6 @@ export async function detach(ground: Ground, containerId: ContainerId): Promise<
   for (const place of ground.places(sandbox.endpoints)) deleteNames(place);
   const ports = portsOf(sandbox);
   await ground.host.unpublish(ports);
-  await forgetFlows(ground.host.kernel, ports).catch((error: unknown) => log.debug("old flows stay", { error: messageOf(error) }));
   releasePorts(ground.ports, ports);
   for (const endpoint of sandbox.endpoints) {
     keepAddresses(ground, endpoint);

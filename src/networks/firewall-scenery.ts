@@ -29,6 +29,7 @@ export function rulesOf(bridge: string, subnets: readonly string[], more: Partia
     icc: true,
     gatewayMode: { 4: "nat", 6: "nat" },
     trustedInterfaces: [],
+    directRouting: false,
     ...more,
   };
 }

@@ -33,6 +33,7 @@ function rulesOf(bridge: string, subnets: readonly string[], more: Partial<Netwo
     icc: true,
     gatewayMode: { 4: "nat", 6: "nat" },
     trustedInterfaces: [],
+    directRouting: false,
     ...more,
   };
 }

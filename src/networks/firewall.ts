@@ -45,6 +45,8 @@ export interface NetworkRules {
   readonly gatewayMode: { readonly 4: GatewayMode; readonly 6: GatewayMode };
   /** `com.docker.network.bridge.trusted_host_interfaces`: what comes in there may go to open ports at the containers' own addresses. */
   readonly trustedInterfaces: readonly string[];
+  /** `--allow-direct-routing`: what comes in anywhere may. */
+  readonly directRouting: boolean;
 }
 
 /** A host port that leads to a container. `hostAddress` 0.0.0.0 or ::: any address of the host of that IP version. */
@@ -118,7 +120,7 @@ function verdictInto(rules: NetworkRules, family: Family): Verdict {
   if (rules.internal || !rules.subnets.some((subnet) => subnet.family === family)) return drop;
   switch (rules.gatewayMode[family]) {
     case "nat":
-      return goTo(chains.published);
+      return goTo(rules.directRouting ? chains.opened : chains.published);
     case "nat-unprotected":
       return accept;
     case "routed":

@@ -51,7 +51,7 @@ export function routesOf(gateways: ByFamily<Place>): DefaultRoutes {
 }
 
 /** Where what comes in at the host's addresses goes to. Only bridges publish. */
-export function portEndsOf(gateways: ByFamily<Place>, relayAll: boolean): PortEnds {
+export function portEndsOf(gateways: ByFamily<Place>, daemon: { readonly relayAll: boolean; readonly direct: boolean }): PortEnds {
   const end = (family: Family): PortEnd | undefined => {
     const place = gateways[family];
     if (place === undefined || place.open.record.driver !== "bridge") return undefined;
@@ -62,9 +62,9 @@ export function portEndsOf(gateways: ByFamily<Place>, relayAll: boolean): PortEn
       address,
       bridge: place.open.record.bridge?.device ?? "",
       routed: options.gatewayMode[family] === "routed",
-      direct: options.trustedInterfaces.length > 0,
+      direct: daemon.direct || options.trustedInterfaces.length > 0,
     };
   };
   const [ipv4, ipv6] = [end(4), end(6)];
-  return { ...(ipv4 === undefined ? {} : { ipv4 }), ...(ipv6 === undefined ? {} : { ipv6 }), relayAll };
+  return { ...(ipv4 === undefined ? {} : { ipv4 }), ...(ipv6 === undefined ? {} : { ipv6 }), relayAll: daemon.relayAll };
 }

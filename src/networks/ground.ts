@@ -2,6 +2,7 @@
 import { notFound } from "../base/base.ts";
 import type { NetworkRows } from "../state/state.ts";
 import type { Catalogue } from "./catalogue.ts";
+import type { NetworkRules } from "./firewall.ts";
 import type { Place } from "./gateways.ts";
 import type { Host } from "./host.ts";
 import type { HostPorts } from "./host-ports.ts";
@@ -86,6 +87,10 @@ export class Ground {
   publishAddresses(open: OpenNetwork | undefined): readonly string[] {
     const network = { isDefault: open?.name === "bridge", options: open?.record.options ?? {} };
     return publishAddresses(this.options, network, this.#hostIpv6);
+  }
+
+  rulesOf(open: OpenNetwork): NetworkRules {
+    return open.rules(this.options.allowDirectRouting ?? false);
   }
 
   /** What `host-gateway` stands for: an address of each family that the default network has. */

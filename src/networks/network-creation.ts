@@ -5,32 +5,17 @@ import { overlap, parseCidr, type Subnet, subnetText } from "./addresses.ts";
 import { type BridgeOptions, readBridgeOptions } from "./bridge-options.ts";
 import { goBoolean } from "./go-values.ts";
 import { checkIpamConfig, type IpamConfig } from "./ipam-config.ts";
-import { configOf, keptPool, type PlannedPool, planPools, subnetOfPool } from "./pool-planning.ts";
+import { configOf, keptPool, planPools, subnetOfPool } from "./pool-planning.ts";
+import type { NetworkRecord, PoolRecord } from "./records.ts";
 import type { SubnetSource } from "./subnets.ts";
 import { readVlanOptions, type VlanOptions } from "./vlan-options.ts";
 
 type Texts = Readonly<Record<string, string>>;
 
-export interface PlannedNetwork {
-  readonly driver: "bridge" | "host" | "null" | "macvlan" | "ipvlan";
-  readonly enableIPv4: boolean;
-  readonly enableIPv6: boolean;
-  readonly internal: boolean;
-  readonly attachable: boolean;
-  readonly labels: Texts;
-  readonly options: Texts;
-  readonly ipamOptions: Texts;
-  readonly pools: readonly PlannedPool[];
-  readonly configOnly?: true;
-  readonly configFrom?: string;
-  readonly bridge?: { readonly device: string; readonly made: boolean };
-  readonly parent?: { readonly device: string; readonly made: boolean };
-}
-
 export interface CreationFacts {
   /** What the new network's id will be. */
   readonly id: string;
-  readonly networks: readonly { readonly id: string; readonly name: string; readonly record: PlannedNetwork }[];
+  readonly networks: readonly { readonly id: string; readonly name: string; readonly record: NetworkRecord }[];
   /** The host's addresses, routes and resolvers: `readHostSubnets`. */
   readonly hostSubnets: readonly Subnet[];
   /** `subnetSources` */
@@ -39,7 +24,7 @@ export interface CreationFacts {
   readonly defaultOptions?: Readonly<Record<string, Texts>>;
 }
 
-type Config = Pick<PlannedNetwork, "enableIPv4" | "enableIPv6" | "labels" | "options" | "ipamOptions"> & {
+type Config = Pick<NetworkRecord, "enableIPv4" | "enableIPv6" | "labels" | "options" | "ipamOptions"> & {
   readonly ipamDriver: string;
   readonly pools: readonly IpamConfig[];
 };
@@ -113,11 +98,11 @@ interface Plan {
 }
 
 /** @throws NotFound, Forbidden, InvalidParameter, System */
-function plannedPools({ facts, config }: Plan, gateways: { readonly 4: boolean; readonly 6: boolean }): PlannedPool[] {
+function plannedPools({ facts, config }: Plan, gateways: { readonly 4: boolean; readonly 6: boolean }): PoolRecord[] {
   const noPools = config.ipamDriver === "null";
   if (!noPools && config.ipamDriver !== "default") throw notFound(`plugin ${JSON.stringify(config.ipamDriver)} not found`);
   const others = facts.networks.filter((network) => network.record.configOnly !== true).flatMap((network) => network.record.pools);
-  const of = (family: 4 | 6, enabled: boolean): PlannedPool[] => {
+  const of = (family: 4 | 6, enabled: boolean): PoolRecord[] => {
     if (!enabled) return [];
     const pools = noPools ? [] : planPools(config.pools, family, gateways[family], { ...facts, pools: others });
     if (pools.length === 0 || pools[0]?.subnet === "0.0.0.0/0" || pools[0]?.subnet === "::/0")
@@ -131,7 +116,7 @@ const linkLocal = parseCidr("fe80::/64").subnet;
 const mapped = parseCidr("::ffff:0:0/96").subnet;
 const multicast = parseCidr("ff00::/8").subnet;
 
-function checkIPv6Subnet(pool: PlannedPool): void {
+function checkIPv6Subnet(pool: PoolRecord): void {
   const subnet = subnetOfPool(pool);
   const text = `${pool.gateway ?? pool.subnet.split("/")[0]}/${subnet.prefixLength}`;
   if (overlap(mapped, subnet) && subnet.prefixLength >= 96) throw invalidParameter(`'${text}' is not a valid IPv6 subnet`);
@@ -140,10 +125,10 @@ function checkIPv6Subnet(pool: PlannedPool): void {
     throw invalidParameter(`'${text}' clashes with the Link-Local prefix 'fe80::/64'`);
 }
 
-const familyOfPool = (pool: PlannedPool): 4 | 6 => subnetOfPool(pool).family;
+const familyOfPool = (pool: PoolRecord): 4 | 6 => subnetOfPool(pool).family;
 
 /** No two bridges share a device or a subnet, even where networks of other drivers may. */
-function checkBridgeConflicts(device: string, pools: readonly PlannedPool[], { id, networks }: CreationFacts): void {
+function checkBridgeConflicts(device: string, pools: readonly PoolRecord[], { id, networks }: CreationFacts): void {
   for (const other of networks) {
     const bridge = other.record.bridge;
     if (bridge === undefined) continue;
@@ -159,7 +144,7 @@ function checkBridgeConflicts(device: string, pools: readonly PlannedPool[], { i
   }
 }
 
-function planBridge(plan: Plan): Pick<PlannedNetwork, "pools" | "bridge"> {
+function planBridge(plan: Plan): Pick<NetworkRecord, "pools" | "bridge"> {
   const { config, facts } = plan;
   const options: BridgeOptions = readBridgeOptions(config.options, plan.internal);
   const pools = plannedPools(plan, {
@@ -187,7 +172,7 @@ function checkParentUse(parent: string, { how }: VlanOptions, networks: Creation
   }
 }
 
-function planVlan(plan: Plan, driver: "macvlan" | "ipvlan"): Pick<PlannedNetwork, "pools" | "parent"> {
+function planVlan(plan: Plan, driver: "macvlan" | "ipvlan"): Pick<NetworkRecord, "pools" | "parent"> {
   const { config, facts } = plan;
   const options = readVlanOptions(driver, config.options, plan.internal);
   const pools = plannedPools(plan, { 4: options.gateway, 6: options.gateway });
@@ -197,7 +182,7 @@ function planVlan(plan: Plan, driver: "macvlan" | "ipvlan"): Pick<PlannedNetwork
   return { pools, parent: { device, made: options.parent === undefined || madeByUs } };
 }
 
-function plannedParts(driver: PlannedNetwork["driver"], plan: Plan): Pick<PlannedNetwork, "pools" | "bridge" | "parent"> {
+function plannedParts(driver: NetworkRecord["driver"], plan: Plan): Pick<NetworkRecord, "pools" | "bridge" | "parent"> {
   switch (driver) {
     case "bridge":
       return planBridge(plan);
@@ -226,7 +211,7 @@ function checkScope(request: NetworkCreateRequest): void {
  * what the driver needs, shows when the network is made.
  * @throws InvalidParameter, Forbidden, NotFound, Conflict, System in Docker's wording
  */
-export function planNetwork(request: NetworkCreateRequest, facts: CreationFacts): PlannedNetwork {
+export function planNetwork(request: NetworkCreateRequest, facts: CreationFacts): NetworkRecord {
   const { Name: name = "", Internal: internal = false, Attachable: attachable = false } = request;
   if (predefined.includes(name)) throw forbidden(`operation is not permitted on predefined ${name} network `);
   const asked = request.Driver || "bridge";

@@ -93,7 +93,7 @@ export class NetworkSet {
     const builtIn = catalogue.builtIn("bridge");
     const before = builtIn.record.forwardingSince ?? {};
     if (families.every((family) => host.forwarding.since[family] === before[family])) {
-      await host.addRules(open.rules);
+      await host.addRules(this.#ground.rulesOf(open));
       return;
     }
     catalogue.put({ ...builtIn, record: { ...builtIn.record, forwardingSince: host.forwarding.since } });
@@ -134,7 +134,7 @@ export class NetworkSet {
     const open = ground.opened(network.id);
     if (open === undefined) return;
     ground.drop(network.id);
-    if (network.record.driver === "bridge") await ground.host.removeRules(open.rules);
+    if (network.record.driver === "bridge") await ground.host.removeRules(ground.rulesOf(open));
     await this.takeOffHost(open);
   }
 

@@ -128,7 +128,7 @@ export class OpenNetwork {
   }
 
   /** Of a network with a bridge. */
-  get rules(): NetworkRules {
+  rules(directRouting: boolean): NetworkRules {
     const { options, record } = this;
     return {
       bridge: record.bridge?.device ?? "",
@@ -139,6 +139,7 @@ export class OpenNetwork {
       icc: options.icc,
       gatewayMode: options.gatewayMode,
       trustedInterfaces: options.trustedInterfaces,
+      directRouting,
     };
   }
 }

@@ -66,7 +66,7 @@ async function layGround({ database, kernel, options = {} }: OpenNetworks): Prom
         since: builtIn.record.forwardingSince ?? {},
         publishMode: options.publishMode ?? "forward",
         contents: () => ({
-          networks: ground.allOpen().flatMap((open) => (open.record.driver === "bridge" ? [open.rules] : [])),
+          networks: ground.allOpen().flatMap((open) => (open.record.driver === "bridge" ? [ground.rulesOf(open)] : [])),
           ports: ground.sandboxes.all().flatMap(portsOf),
         }),
       }),

@@ -3,28 +3,22 @@ import { forbidden, invalidParameter, systemError } from "../base/base.ts";
 import { AddressPool } from "./address-pool.ts";
 import { overlap, parseCidr, type Subnet, subnetText } from "./addresses.ts";
 import type { IpamConfig } from "./ipam-config.ts";
+import type { PoolRecord } from "./records.ts";
 import { chooseSubnet, type SubnetSource } from "./subnets.ts";
-
-export interface PlannedPool {
-  readonly subnet: string;
-  readonly range?: string;
-  readonly gateway?: string;
-  readonly auxiliary: Readonly<Record<string, string>>;
-}
 
 export interface PoolFacts {
   /** Of the networks that there are. */
-  readonly pools: readonly PlannedPool[];
+  readonly pools: readonly PoolRecord[];
   /** What the host has to do with by itself: such a subnet may be named, but is never chosen. */
   readonly hostSubnets: readonly Subnet[];
   readonly sources: readonly SubnetSource[];
 }
 
 const subnetOf = (text: string): Subnet => parseCidr(text).subnet;
-const parsed = new WeakMap<PlannedPool, Subnet>();
+const parsed = new WeakMap<PoolRecord, Subnet>();
 
 /** A pool's subnet as numbers. Remembered: a new network is held against all of a thousand. */
-export function subnetOfPool(pool: PlannedPool): Subnet {
+export function subnetOfPool(pool: PoolRecord): Subnet {
   const known = parsed.get(pool);
   if (known !== undefined) return known;
   const subnet = subnetOf(pool.subnet);
@@ -38,7 +32,7 @@ const canonical = (subnet: string): string => subnetText(subnetOf(subnet));
  * A subnet that is the client's choice. It must not overlap another network's, unless a range is asked for: then the
  * networks share it, as Docker has it (moby issue 46756).
  */
-function namedSubnet(subnet: Subnet, range: string | undefined, others: readonly PlannedPool[]): void {
+function namedSubnet(subnet: Subnet, range: string | undefined, others: readonly PoolRecord[]): void {
   const text = subnetText(subnet);
   const same = others.filter((other) => other.subnet === text);
   const clash =
@@ -54,7 +48,7 @@ function takeGateway(pool: AddressPool, wanted: string | undefined): string {
   return address;
 }
 
-function planPool(config: IpamConfig, family: 4 | 6, gatewayWanted: boolean, facts: PoolFacts): PlannedPool {
+function planPool(config: IpamConfig, family: 4 | 6, gatewayWanted: boolean, facts: PoolFacts): PoolRecord {
   const { pools: others, hostSubnets, sources } = facts;
   const given = config.Subnet === undefined || config.Subnet === "" ? undefined : subnetOf(config.Subnet);
   const range = config.IPRange === undefined || config.IPRange === "" ? undefined : canonical(config.IPRange);
@@ -86,16 +80,16 @@ function planPool(config: IpamConfig, family: 4 | 6, gatewayWanted: boolean, fac
  * The pools of one family: as the client names them, or one of the daemon's.
  * @throws Forbidden, InvalidParameter, System in Docker's wording
  */
-export function planPools(configs: readonly IpamConfig[], family: 4 | 6, gatewayWanted: boolean, facts: PoolFacts): PlannedPool[] {
+export function planPools(configs: readonly IpamConfig[], family: 4 | 6, gatewayWanted: boolean, facts: PoolFacts): PoolRecord[] {
   const named = configs.filter((config) => subnetOf(config.Subnet ?? "").family === family);
-  const planned: PlannedPool[] = [];
-  for (const config of named.length === 0 ? [{}] : named)
-    planned.push(planPool(config, family, gatewayWanted, { ...facts, pools: [...facts.pools, ...planned] }));
+  const planned: PoolRecord[] = [];
+  if (named.length === 0) return [{ ...planPool({}, family, gatewayWanted, facts), automatic: true }];
+  for (const config of named) planned.push(planPool(config, family, gatewayWanted, { ...facts, pools: [...facts.pools, ...planned] }));
   return planned;
 }
 
 /** What a configuration-only network keeps: as it was asked for, nothing chosen. */
-export function keptPool(config: IpamConfig): PlannedPool {
+export function keptPool(config: IpamConfig): PoolRecord {
   return {
     subnet: canonical(config.Subnet ?? ""),
     auxiliary: config.AuxiliaryAddresses ?? {},
@@ -105,7 +99,7 @@ export function keptPool(config: IpamConfig): PlannedPool {
 }
 
 /** The other way round. */
-export function configOf(pool: PlannedPool): IpamConfig {
+export function configOf(pool: PoolRecord): IpamConfig {
   return {
     Subnet: pool.subnet,
     AuxiliaryAddresses: { ...pool.auxiliary },
