@@ -62,7 +62,7 @@ describe("what is asked for without more", () => {
       labels: {},
       options: {},
       ipamOptions: {},
-      pools: [{ subnet: "172.17.0.0/16", gateway: "172.17.0.1", auxiliary: {} }],
+      pools: [{ subnet: "172.17.0.0/16", gateway: "172.17.0.1", auxiliary: {}, automatic: true }],
       bridge: { device: "br-000000000000", made: true },
     });
     assert.equal(made.plan().pools[0]?.subnet, "172.18.0.0/16");
@@ -297,7 +297,7 @@ describe("options of bridges", () => {
   test("isolated: internal only, and no gateway address", () => {
     const isolated = option("bridge.gateway_mode_ipv4", "isolated");
     refused(isolated, "System", "gateway mode 'isolated' can only be used for an internal network");
-    assert.deepEqual(world().plan({ ...isolated, Internal: true }).pools, [{ subnet: "172.17.0.0/16", auxiliary: {} }]);
+    assert.deepEqual(world().plan({ ...isolated, Internal: true }).pools, [{ subnet: "172.17.0.0/16", auxiliary: {}, automatic: true }]);
     assert.equal(world().plan({ Internal: true }).pools[0]?.gateway, "172.17.0.1");
   });
 
@@ -369,7 +369,7 @@ describe("macvlan and ipvlan", () => {
     for (const Driver of ["macvlan", "ipvlan"]) {
       const record = world().plan({ Driver });
       assert.deepEqual(record.parent, { device: "dm-000000000000", made: true });
-      assert.deepEqual(record.pools, [{ subnet: "172.17.0.0/16", auxiliary: {} }]);
+      assert.deepEqual(record.pools, [{ subnet: "172.17.0.0/16", auxiliary: {}, automatic: true }]);
     }
   });
 
