@@ -13,7 +13,7 @@ const silenceMs = 700;
 
 /** Whether the kernel makes links of this kind. */
 const has = (kind: string): boolean =>
-  spawnSync("unshare", ["-n", "sh", "-ec", `ip link add d0 type dummy; ip link add link d0 name k0 type ${kind}`]).status === 0;
+  spawnSync("unshare", ["-n", "sh", "-ec", `ip link add d0 type veth peer name d1; ip link add link d0 name k0 type ${kind}`]).status === 0;
 
 describe("kinds of networks", () => {
   let daemon: Daemon;
