@@ -33,21 +33,31 @@ export function makeInterface(ground: Ground, place: Place, asked: AskedPlace | 
 
 type Settings = Interface["settings"];
 
+/** RFC 8200, 5. An interface with less has no IPv6 that could be turned off. */
+const leastMtuOfIpv6 = 1280;
+
 function makePair(
   ground: Ground,
   open: OpenNetwork,
   link: EndpointLink,
   { settings, announce }: { settings: Settings; announce: boolean },
 ): InterfacePlan {
+  const { mtu } = open.options;
   return {
     hostNetwork: bridgePort({
       link,
       bridgeIndex: open.index,
-      mtu: open.options.mtu,
+      mtu,
       hairpin: ground.host.hairpin,
       isolated: !open.options.icc && !ground.host.hairpin,
     }),
-    containerNetwork: setUpInterface({ link, subnets: open.subnets, ipv6Kernel: ground.host.ipv6, announce, settings }),
+    containerNetwork: setUpInterface({
+      link,
+      subnets: open.subnets,
+      ipv6Kernel: ground.host.ipv6 && mtu >= leastMtuOfIpv6,
+      announce,
+      settings,
+    }),
   };
 }
 

@@ -68,6 +68,8 @@ function settingsOf({ name, addresses, made }: BridgeDevice): HostOp[] {
     writeNetworkSetting(["ipv4", "conf", name, "route_localnet"], "1"),
     // No address is made up, no router is believed (CVE-2020-13401).
     writeNetworkSetting(["ipv6", "conf", name, "accept_ra"], "0", true),
+    // Nobody else can have the bridge's own addresses; while the kernel looks for somebody, two seconds long, it asks for no neighbours.
+    ...(made ? [writeNetworkSetting(["ipv6", "conf", name, "accept_dad"], "0", true)] : []),
     ...(made || ipv6 ? [writeNetworkSetting(["ipv6", "conf", name, "disable_ipv6"], ipv6 ? "0" : "1", true)] : []),
   ];
 }
