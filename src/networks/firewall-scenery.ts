@@ -111,14 +111,16 @@ print(json.dumps(answers))
 
 /** Two echo requests of ICMP, since the first may wait for a neighbour's address. */
 const echo = `
-import socket, struct, sys
+import os, socket, struct, sys
 v6 = ":" in sys.argv[1]
 s = socket.socket(socket.AF_INET6 if v6 else socket.AF_INET, socket.SOCK_RAW, 58 if v6 else 1)
 s.settimeout(0.4)
 s.connect((sys.argv[1], 0))
 kind = 128 if v6 else 8
+# Another flow than those of the tests before.
+number = os.getpid() & 0x7fff
 for _ in range(2):
-    s.send(struct.pack(">BBHHH", kind, 0, 0xffff - (kind << 8) - 7, 7, 0))
+    s.send(struct.pack(">BBHHH", kind, 0, 0xffff - (kind << 8) - number, number, 0))
     try:
         s.recv(100)
         print("answered")

@@ -101,7 +101,7 @@ const familySets = {
 export const setsOf = (family: Family): (typeof familySets)[Family] => familySets[family];
 
 /** What `same` and `into` send to. */
-export const chains = { apart: "apart", published: "published", opened: "opened" } as const;
+export const chains = { apart: "apart", published: "published", routed: "routed", opened: "opened" } as const;
 
 /** `mark`: before the chains of others, which are at `filter`. */
 const priority = { raw: -300, destinationNat: -100, mark: -10, filter: 0, sourceNat: 100 } as const;
@@ -147,7 +147,7 @@ function allChains(table: TableName, beside: Neighbours): NetfilterChange[] {
     base("postrouting", "nat", "postrouting", priority.sourceNat),
     ...(beside.mark ? [base("mark", "filter", "forward", priority.mark)] : []),
     base("forward", "filter", "forward", priority.filter),
-    ...["publish", chains.apart, chains.published, chains.opened].map((name) => addChain(table, name)),
+    ...["publish", chains.apart, chains.published, chains.routed, chains.opened].map((name) => addChain(table, name)),
   ];
 }
 
@@ -257,9 +257,10 @@ function forwardRules(rule: AddRule, shape: TableShape, beside: Neighbours): Net
     rule(chains.published, ...translated, verdict(accept)),
     rule(chains.published, ...way, lookup(sets.trusted), verdict(goTo(chains.opened))),
     rule(chains.published, verdict(drop)),
+    ...families.map((family) => rule(chains.routed, ...ofFamily(family), loadMeta("protocol"), equals([icmp[family]]), verdict(accept))),
+    rule(chains.routed, verdict(goTo(chains.opened))),
     rule(chains.opened, ...translated, verdict(accept)),
-    ...families.flatMap((family) => [
-      rule(chains.opened, ...ofFamily(family), loadMeta("protocol"), equals([icmp[family]]), verdict(accept)),
+    ...families.map((family) =>
       rule(
         chains.opened,
         ...ofFamily(family),
@@ -269,7 +270,7 @@ function forwardRules(rule: AddRule, shape: TableShape, beside: Neighbours): Net
         lookup(familySets[family].open),
         verdict(accept),
       ),
-    ]),
+    ),
     rule(chains.opened, verdict(drop)),
   ];
 }

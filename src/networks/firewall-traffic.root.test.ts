@@ -170,6 +170,7 @@ function inNamespace(): void {
       await closed(outside, [a, 82]);
       await closed(outside, [c, 80]);
       await closed(other, [a, 80]);
+      assert.ok(!(await scene.echoes(outside, a.address)), "icmp");
       await scene.send(unpublish(table, published(a, { direct: true })));
       await closed(outside, [a, 80]);
     });

@@ -124,7 +124,7 @@ function verdictInto(rules: NetworkRules, family: Family): Verdict {
     case "nat-unprotected":
       return accept;
     case "routed":
-      return goTo(chains.opened);
+      return goTo(chains.routed);
     case "isolated":
       return drop;
   }
