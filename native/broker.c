@@ -20,15 +20,17 @@
 enum { DAEMON = 3, WORKERS = 16, ANSWER_MAX = 4 << 20 };
 
 struct surroundings our = { -1, -1, -1, -1, "", "", "0", false };
-enum { AT_DAEMON, AT_TREES, WORKERS_FROM };
+enum { AT_DAEMON, AT_TREES, AT_FIREWALL, WORKERS_FROM };
 static struct pollfd waiting[WORKERS_FROM + WORKERS];
 static nfds_t worker_count;
+static int64_t firewall_from; /* when the firewall's socket is to be looked at again; 0: it is */
 
 /* In a child: what the broker has open for itself. */
 static void close_own(void)
 {
 	close(DAEMON);
 	close(waiting[AT_TREES].fd);
+	if (waiting[AT_FIREWALL].fd >= 0) close(waiting[AT_FIREWALL].fd);
 	for (nfds_t i = 0; i < worker_count; i++) close(waiting[WORKERS_FROM + i].fd);
 }
 
@@ -230,6 +232,21 @@ static void answer_datagrams(const struct frame *frame, struct reader *from)
 	(void)write_all(DAEMON, reply.bytes, reply.length);
 }
 
+static void answer_watch(const struct frame *frame)
+{
+	struct failure failure;
+	if (waiting[AT_FIREWALL].fd < 0) waiting[AT_FIREWALL] = (struct pollfd){ .fd = watch_firewall(&failure), .events = POLLIN };
+	answer(DAEMON, frame->id, waiting[AT_FIREWALL].fd >= 0, &failure);
+}
+
+/* @returns how long to wait for anything else */
+static int regulate_firewall(void)
+{
+	int64_t rest = firewall_from == 0 ? 0 : firewall_from - now_ms();
+	waiting[AT_FIREWALL].events = rest > 0 ? 0 : POLLIN;
+	return rest > 0 ? (int)rest : -1;
+}
+
 static void serve(const struct frame *frame)
 {
 	struct failure failure;
@@ -240,6 +257,7 @@ static void serve(const struct frame *frame)
 	case MSG_NETLINK: answer_netlink(frame, &from); break;
 	case MSG_LAUNCH: launch(frame); break;
 	case MSG_DATAGRAMS: answer_datagrams(frame, &from); break;
+	case MSG_WATCH_FIREWALL: answer_watch(frame); break;
 	case MSG_MOUNT_EROFS:
 	case MSG_UNMOUNT:
 	case MSG_MOUNTED: answer_layers(frame, &from); break;
@@ -327,11 +345,13 @@ int run_broker(int argc, char **argv)
 		return 1;
 	}
 	waiting[AT_DAEMON] = (struct pollfd){ .fd = DAEMON, .events = POLLIN };
+	waiting[AT_FIREWALL].fd = -1;
 	for (;;) {
-		if (poll(waiting, WORKERS_FROM + worker_count, -1) < 0 && errno != EINTR) return 1;
+		if (poll(waiting, WORKERS_FROM + worker_count, regulate_firewall()) < 0 && errno != EINTR) return 1;
 		for (nfds_t i = WORKERS_FROM + worker_count; i > WORKERS_FROM; i--)
 			if (waiting[i - 1].revents != 0) finish_worker(i - 1);
 		if (waiting[AT_TREES].revents != 0) accept_tree_request(waiting[AT_TREES].fd, close_own);
+		if (waiting[AT_FIREWALL].revents != 0 && waiting[AT_FIREWALL].events != 0) firewall_from = report_firewall(waiting[AT_FIREWALL].fd, DAEMON);
 		if (waiting[AT_DAEMON].revents == 0) continue;
 		enum frame_result result;
 		while ((result = read_frame(DAEMON, &inbox, &frame)) == FRAME_WHOLE) {

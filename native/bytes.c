@@ -6,8 +6,16 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <time.h>
 
 uint8_t scratch[SCRATCH];
+
+int64_t now_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
 
 bool write_all(int fd, const void *bytes, size_t length)
 {

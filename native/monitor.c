@@ -59,13 +59,6 @@ static bool turn(int timeout_ms)
 	return true;
 }
 
-int64_t now_ms(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Collects the exit of a process that has ended. */
 static void reap(struct session *session, int options)
 {

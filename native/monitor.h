@@ -79,7 +79,6 @@ extern struct monitor {
 	char oom_score_adj[16];       /* of the container's processes */
 } monitor;
 
-int64_t now_ms(void);
 void *new_pages(size_t size);
 void free_pages(void *pages, size_t size);
 

@@ -44,6 +44,7 @@ void failpoint(const char *place);
 /* bytes.c: whole reads and writes, files, answers */
 enum { SCRATCH = 65536 };
 extern uint8_t scratch[SCRATCH]; /* contents last until the next call of anything */
+int64_t now_ms(void); /* of a clock that only goes on */
 bool write_all(int fd, const void *bytes, size_t length);
 bool write_file(const char *path, const void *bytes, size_t length);
 ssize_t read_file(const char *path, char *into, size_t size);
@@ -79,6 +80,10 @@ void free_inbox(struct inbox *inbox);
 
 /* broker.c */
 int run_broker(int argc, char **argv);
+
+/* firewall-watch.c */
+int watch_firewall(struct failure *failure);
+int64_t report_firewall(int fd, int daemon);
 
 /* datagrams.c */
 bool send_datagrams(const char *path, uint32_t count, struct reader *from, uint32_t *taken, struct failure *failure);

@@ -51,6 +51,8 @@ enum message {
 	MSG_DATAGRAMS,    /* str path, u32 count, that many blobs → OK: u32 how many were taken */
 	/* daemon → broker, on a connection to its second socket, <exec-root>/files.sock */
 	MSG_TREE,         /* u8 work, then as trees.c has it */
+	/* daemon → broker again */
+	MSG_WATCH_FIREWALL, /* → OK: from now on MSG_FIREWALL_CHANGED comes */
 	/* anyone of our user → monitor, as first message of a connection */
 	MSG_CONTROL = 16, /* → OK: u8 state, u32 pid; the connection stays for requests and events */
 	MSG_ATTACH,       /* u8 flags → OK: u64 inode and u64 length of the log file then; after that the connection is the stream */
@@ -78,6 +80,7 @@ enum message {
 	MSG_EXEC_EXIT,    /* str exec id, u8 exit code */
 	MSG_LOG_ROTATED,
 	MSG_DNS_QUERY,    /* u32 id, u8 over TCP, blob */
+	MSG_FIREWALL_CHANGED, /* the broker's */
 };
 
 enum state { STATE_LAUNCHING, STATE_LAUNCHED, STATE_RUNNING, STATE_FAILED, STATE_EXITED };

@@ -17,6 +17,8 @@ export interface BrokerOptions {
   readonly execRoot: string;
   /** Sockets of monitors whose layer mounts the broker is to share. */
   readonly adoptFrom: readonly string[];
+  /** After {@link message.watchFirewall}. */
+  readonly firewallChanged: () => void;
 }
 
 /** What of our environment the program is given: what tests set, nothing else. */
@@ -29,6 +31,7 @@ export class Broker implements AsyncDisposable {
   readonly #socket: Socket;
   readonly #waiting = new Map<number, Waiting>();
   readonly #decoder = new FrameDecoder();
+  readonly #firewallChanged: () => void;
   readonly #ready = Promise.withResolvers<void>();
   #lastId = 0;
   #error: Error | undefined;
@@ -41,6 +44,7 @@ export class Broker implements AsyncDisposable {
       env,
     });
     this.#socket = this.#process.stdio[3] as Socket;
+    this.#firewallChanged = options.firewallChanged;
     const ended = Promise.withResolvers<void>();
     this.ended = ended.promise;
     this.#process.once("error", (error) => this.#fail(systemError(`cannot start ${options.native}: ${error.message}`, error)));
@@ -94,6 +98,10 @@ export class Broker implements AsyncDisposable {
   #take(frame: Frame): void {
     if (frame.type === message.ready) {
       this.#ready.resolve();
+      return;
+    }
+    if (frame.type === message.firewallChanged) {
+      this.#firewallChanged();
       return;
     }
     const waiting = this.#waiting.get(frame.id);

@@ -15,6 +15,7 @@ export const message = {
   files: 7,
   datagrams: 8,
   tree: 9,
+  watchFirewall: 10,
   control: 16,
   attach: 17,
   exec: 18,
@@ -36,6 +37,7 @@ export const message = {
   execExit: 84,
   logRotated: 85,
   dnsQuery: 86,
+  firewallChanged: 87,
 } as const;
 
 export const headerBytes = 10;

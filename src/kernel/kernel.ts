@@ -29,6 +29,11 @@ export interface Kernel extends AsyncDisposable {
    * @returns how many it has taken. @throws System, with `errno` in the cause, when nobody is there
    */
   sendDatagrams(path: string, datagrams: readonly Uint8Array[]): Promise<number>;
+  /**
+   * Is called when somebody has changed tables, chains, rules or sets of the firewall, also we ourselves; not for elements of
+   * sets. At most every quarter of a second; one listener at a time.
+   */
+  onFirewallChange(listener: () => void): void;
   /** Forks a monitor for the plan and connects to it. Resolves when the monitor exists; see {@link Monitor.launched}. */
   launch(plan: LaunchPlan): Promise<Monitor>;
   /** Connects to a monitor that an earlier daemon launched. Undefined when none answers there. */

@@ -35,6 +35,7 @@ class LinuxKernel implements Kernel {
   #broker: Promise<Broker>;
   #features: KernelFeatures | undefined;
   #closed = false;
+  #firewallChanged: (() => void) | undefined;
 
   constructor(options: LinuxKernelOptions) {
     this.#options = options;
@@ -58,11 +59,15 @@ class LinuxKernel implements Kernel {
   /** A broker that dies is replaced; requests that it had not answered have failed. */
   #start(): Promise<Broker> {
     const { native, execRoot } = this.#options;
-    const broker = Broker.start({ native, execRoot, adoptFrom: [...this.#monitors] });
+    const firewallChanged = (): void => this.#firewallChanged?.();
+    const broker = Broker.start({ native, execRoot, adoptFrom: [...this.#monitors], firewallChanged });
     broker.then(
       (started) =>
         started.ended.then(() => {
-          if (!this.#closed) this.#broker = this.#start();
+          if (this.#closed) return;
+          this.#broker = this.#start();
+          // Whatever has happened while nobody watched.
+          if (this.#firewallChanged !== undefined) this.#watchFirewall().then(firewallChanged);
         }),
       () => undefined,
     );
@@ -87,6 +92,18 @@ class LinuxKernel implements Kernel {
     const payload = new ByteWriter(1024).text(path).u32(datagrams.length);
     for (const datagram of datagrams) payload.blob(datagram);
     return (await (await this.#broker).request(message.datagrams, payload.bytes())).readUInt32LE(0);
+  }
+
+  onFirewallChange(listener: () => void): void {
+    this.#firewallChanged = listener;
+    this.#watchFirewall();
+  }
+
+  /** Where the kernel has no nf_tables there is nothing to watch. */
+  async #watchFirewall(): Promise<void> {
+    try {
+      await (await this.#broker).request(message.watchFirewall, new Uint8Array());
+    } catch {}
   }
 
   async launch(plan: LaunchPlan): Promise<Monitor> {
