@@ -24,14 +24,14 @@ export async function createNetwork(context: EngineContext, request: NetworkCrea
   return await context.networkLock.run(async () => {
     const made = await context.networks.create(request);
     failpoint("network.created");
-    publishNetworkEvent(context, context.networks.inspect(made.Id), "create");
+    publishNetworkEvent(context, context.networks.find(made.Id), "create");
     return made;
   });
 }
 
 /** `DELETE /networks/x`. @throws NotFound, Forbidden when it is predefined or in use */
 export async function removeNetwork(context: EngineContext, reference: string): Promise<void> {
-  await context.networkLock.run(() => remove(context, context.networks.inspect(reference)));
+  await context.networkLock.run(() => remove(context, context.networks.find(reference)));
 }
 
 async function remove(context: EngineContext, network: NetworkInspect): Promise<void> {

@@ -44,7 +44,7 @@ async function connectRunning(
   reference: string,
   asked: EndpointSettings,
 ): Promise<boolean> {
-  const network = context.networks.inspect(reference);
+  const network = context.networks.find(reference);
   const name = network.Name ?? reference;
   const alreadyIn = (): Error => forbidden(`endpoint with name ${live.record.name} already exists in network ${name}`);
   if (!mayJoin(context, live, network)) throw alreadyIn();

@@ -21,7 +21,7 @@ export async function disconnectContainer(
   await live.lock.run(async () => {
     assertStays(live);
     const run = runOf(live);
-    const network = run === undefined || options.force ? networkNamed(context, reference) : context.networks.inspect(reference);
+    const network = run === undefined || options.force ? networkNamed(context, reference) : context.networks.find(reference);
     if (run === undefined || network === undefined || !(await disconnectRunning(context, live, run, network)))
       disconnectStopped(context, live, reference, network);
   });
@@ -33,7 +33,7 @@ function findContainer(context: EngineContext, reference: string, container: str
     return context.find(container);
   } catch (error) {
     if (!force || !isEngineError(error, "NotFound")) throw error;
-    context.networks.inspect(reference);
+    context.networks.find(reference);
     throw notFound(`endpoint ${container} not found`, error);
   }
 }

@@ -91,6 +91,10 @@ export class FakeNetworks implements Networks {
     return { ...network, Containers: Object.fromEntries(containers) };
   }
 
+  find(reference: string): NetworkInspect {
+    return { ...this.inspect(reference), Containers: {} };
+  }
+
   validate(request: AttachRequest): void {
     for (const [name, { IPAMConfig }] of Object.entries(request.endpoints)) {
       const network = this.inspect(name);

@@ -1,6 +1,7 @@
 import type { NetworkInspect, NetworkSettings } from "../spec/spec.ts";
 import type { EngineContext } from "./context.ts";
 import type { LiveContainer } from "./live-container.ts";
+import { networkNamed } from "./network-request.ts";
 
 /** `create` and `destroy` of a network, `connect` and `disconnect` of a container. */
 export function publishNetworkEvent(
@@ -27,13 +28,13 @@ export function publishNetworkEvents(
   }
 }
 
-/** A network's driver. It is remembered: looking a network up costs more the more containers are in it. */
+/** A network's driver. It is remembered: the network may go as soon as the last container has left it. */
 function typeOf(context: EngineContext, id: string, name: string): string {
   if (name === "bridge" || name === "host") return name;
   if (name === "none") return "null";
   const known = context.networkTypes.get(id);
   if (known !== undefined) return known;
-  const type = context.networks.list().find((network) => network.Id === id)?.Driver ?? "bridge";
+  const type = networkNamed(context, id)?.Driver ?? "bridge";
   context.networkTypes.set(id, type);
   return type;
 }

@@ -14,7 +14,7 @@ const joinsContainer = (mode: string): boolean => mode.startsWith("container:");
 /** A network of that name, id or prefix; undefined where there is none, or several. */
 export function networkNamed(context: EngineContext, reference: string): NetworkInspect | undefined {
   try {
-    return context.networks.inspect(reference);
+    return context.networks.find(reference);
   } catch (error) {
     if (!isEngineError(error)) throw error;
     return undefined;

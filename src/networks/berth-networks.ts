@@ -155,9 +155,18 @@ export class BerthNetworks implements Networks {
   }
 
   inspect(reference: string): NetworkInspect {
+    const network = this.#find(reference);
+    return networkInspect(network, this.#ground.sandboxes.endpointsIn(network.id));
+  }
+
+  find(reference: string): NetworkInspect {
+    return networkInspect(this.#find(reference), []);
+  }
+
+  #find(reference: string): Network {
     const network = this.#ground.catalogue.find(reference);
     if (!this.#isThere(network)) throw notFound(`network ${reference} not found`);
-    return networkInspect(network, this.#ground.sandboxes.endpointsIn(network.id));
+    return network;
   }
 
   #isThere(network: Network): boolean {
