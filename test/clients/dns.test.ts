@@ -146,6 +146,20 @@ describe("names", () => {
     await daemon.ok("rm", "-f", "renamed");
   });
 
+  test("who comes from the default bridge gets the resolver with the first network that has names, unless the file is the user's", async () => {
+    await run("comer", "--dns", "192.0.2.1");
+    await run("editor");
+    assert.match(await read("comer", "/etc/resolv.conf"), /^nameserver 192\.0\.2\.1$/m);
+    await daemon.ok("exec", "editor", "sh", "-c", "echo nameserver 192.0.2.9 >/etc/resolv.conf");
+    for (const name of ["comer", "editor"]) await daemon.ok("network", "connect", "front", name);
+    assert.match(await read("comer", "/etc/resolv.conf"), /^nameserver 127\.0\.0\.11$/m);
+    assert.match(await daemon.ok("exec", "comer", "ping", "-c", "1", "-W", "2", "web"), /1 packets received/);
+    assert.equal(await read("editor", "/etc/resolv.conf"), "nameserver 192.0.2.9");
+    await using asker = await DnsAsker.in(daemon, "editor");
+    assert.deepEqual((await asker.ask("web")).data, [await addressOf("web", "front")]);
+    await daemon.ok("rm", "-f", "comer", "editor");
+  });
+
   test("links are names that one container has", async () => {
     await run("linking", "--network", "front", "--link", "web:my-web");
     const address = await addressOf("web", "front");
