@@ -146,7 +146,8 @@ describe("networks and kill -9", () => {
     const [got = 0, gotGap = 0] = heard.split(" ").map(Number);
     const pinged = Number(/seq=(\d+)/.exec(await daemon.ok("logs", "--tail", "1", "pinger"))?.[1]);
     const now = [sunk, got, pinged];
-    for (const [index, count] of now.entries()) assert.ok(count > (lines[index] ?? 0), `${["sink", "outside", "pinger"][index]}: ${count}`);
+    for (const [index, count] of now.entries())
+      assert.ok(count > (lines[index] ?? 0), `${["sink", "outside", "pinger"][index]}: ${count} after ${lines}`);
     assert.ok(sunkGap < longestGapMs, `silence between containers of ${sunkGap} ms`);
     assert.ok(gotGap < longestGapMs, `silence at the published port of ${gotGap} ms`);
     assert.equal(outside.exitCode, null);
@@ -175,6 +176,7 @@ describe("networks and kill -9", () => {
   for (const [name, step] of Object.entries(steps))
     for (const place of step.places)
       test(`${name}: daemon at ${place}`, async () => {
+        await daemon.docker(["rm", "-f", "it"]);
         const armed = `${daemon.execRoot}/armed`;
         await daemon.kill("SIGTERM");
         await daemon.restart({ [failpointVariable]: `${place}:daemon:${armed}` });
