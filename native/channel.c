@@ -26,7 +26,7 @@ bool send_descriptor(int socket, const void *bytes, size_t length, int descripto
 	}
 }
 
-static ssize_t receive(int socket, void *bytes, size_t size, int *descriptor, int flags)
+ssize_t receive_with_descriptor(int socket, void *bytes, size_t size, int *descriptor, int flags)
 {
 	union {
 		struct cmsghdr header;
@@ -52,7 +52,7 @@ int receive_descriptor(int socket)
 {
 	uint8_t bytes[64];
 	int descriptor;
-	return receive(socket, bytes, sizeof bytes, &descriptor, 0) > 0 ? descriptor : -1;
+	return receive_with_descriptor(socket, bytes, sizeof bytes, &descriptor, 0) > 0 ? descriptor : -1;
 }
 
 bool send_channel(int channel, char kind, int descriptor) { return send_descriptor(channel, &kind, 1, descriptor); }
@@ -68,7 +68,7 @@ bool send_channel_failure(int channel, const struct failure *failure)
 ssize_t receive_channel(int channel, struct channel_message *message, int *descriptor, int flags)
 {
 	memset(message, 0, sizeof *message);
-	ssize_t n = receive(channel, message, sizeof *message, descriptor, flags);
+	ssize_t n = receive_with_descriptor(channel, message, sizeof *message, descriptor, flags);
 	message->stage[sizeof message->stage - 1] = message->message[sizeof message->message - 1] = 0;
 	return n;
 }

@@ -4,6 +4,7 @@
  */
 #include "kernel-calls.h"
 #include "monitor.h"
+#include "port-relay.h"
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,8 +47,22 @@ void unwatch(struct source *source)
 	source->fd = -1;
 }
 
+/* Not looked at until it is watched again: epoll tells of a broken connection even when nothing is asked for. */
+void rest(struct source *source)
+{
+	(void)epoll_ctl(poller, EPOLL_CTL_DEL, source->fd, NULL);
+	source->events = 0;
+}
+
+/* In a fork: its own events from now on. */
+bool renew_poller(void)
+{
+	poller = epoll_create1(EPOLL_CLOEXEC);
+	return poller >= 0;
+}
+
 /* Handles one event. @returns false when there was none in that time */
-static bool turn(int timeout_ms)
+bool turn(int timeout_ms)
 {
 	struct epoll_event event;
 	int n;
@@ -82,6 +97,7 @@ static void clean_up(void)
 	struct failure ignored;
 	clean_network();
 	(void)run_host_ops(monitor.plan->cleanup, &monitor.prepared, true, &ignored);
+	end_relay();
 	release_ports(&monitor.prepared);
 }
 

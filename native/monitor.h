@@ -1,6 +1,6 @@
 /*
  * The parts of a monitor: monitor.c life cycle, launch.c start, streams.c stdio, connections.c clients, log.c the log,
- * network-change.c the network, dns-relay.c questions for names.
+ * network-change.c the network, dns-relay.c questions for names, port-relay.c ports that are passed on.
  */
 #pragma once
 #include "native.h"
@@ -15,6 +15,9 @@ struct source {
 };
 void watch(struct source *source, uint32_t events);
 void unwatch(struct source *source); /* and closes */
+void rest(struct source *source);
+bool renew_poller(void);
+bool turn(int timeout_ms);
 
 /* Log file, log.c. Everything taken is in the file when log_take has returned. */
 bool log_open(const struct log_plan *plan, struct failure *failure);

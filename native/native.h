@@ -111,12 +111,16 @@ bool copy_tree(int from, int to);
 
 /* host-operations.c */
 enum { SLOTS = 512, OOM_TEXT = 512 };
+struct endpoint {
+	bool is_v6;
+	uint16_t port;
+	uint8_t address[16];
+};
 struct held_port {
 	int fd;
-	uint16_t port;
 	uint8_t protocol;     /* IPPROTO_* */
-	bool is_v6;
-	uint8_t address[16];
+	bool relayed;         /* what comes in is passed on to `to`: port-relay.c */
+	struct endpoint at, to;
 };
 /* What `prepare` has made for a container and init or the end need. */
 struct prepared {
@@ -232,6 +236,7 @@ ssize_t receive_channel(int channel, struct channel_message *message, int *descr
 bool wait_for(int channel, char kind);
 bool send_descriptor(int socket, const void *bytes, size_t length, int descriptor);
 int receive_descriptor(int socket);
+ssize_t receive_with_descriptor(int socket, void *bytes, size_t size, int *descriptor, int flags);
 
 /* monitor.c */
 _Noreturn void run_monitor(const struct launch_plan *plan, int listener);

@@ -4,19 +4,12 @@
  */
 #include "kernel-calls.h"
 #include "native.h"
+#include "port-relay.h"
 #include "protocol.h"
 #include <arpa/inet.h>
-#include <netinet/in.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 
 enum { PORTS_AT_FIRST = 4096 / sizeof(struct held_port) };
-
-union address {
-	struct sockaddr any;
-	struct sockaddr_in v4;
-	struct sockaddr_in6 v6;
-};
 
 static bool make_room(struct prepared *prepared)
 {
@@ -30,23 +23,29 @@ static bool make_room(struct prepared *prepared)
 	return true;
 }
 
-static bool parse_port(struct held_port *held, uint64_t protocol, const char *address, uint64_t port)
+static bool parse_endpoint(struct endpoint *endpoint, const char *address, uint64_t port)
 {
-	*held = (struct held_port){ .fd = -1, .protocol = (uint8_t)protocol, .is_v6 = strchr(address, ':') != NULL, .port = (uint16_t)port };
-	return inet_pton(held->is_v6 ? AF_INET6 : AF_INET, address, held->address) == 1;
+	*endpoint = (struct endpoint){ .is_v6 = strchr(address, ':') != NULL, .port = (uint16_t)port };
+	return inet_pton(endpoint->is_v6 ? AF_INET6 : AF_INET, address, endpoint->address) == 1;
 }
 
-static socklen_t socket_address(const struct held_port *held, union address *address)
+socklen_t socket_address(const struct endpoint *endpoint, union address *address)
 {
 	memset(address, 0, sizeof *address);
-	if (held->is_v6) {
-		address->v6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_port = htons(held->port) };
-		memcpy(&address->v6.sin6_addr, held->address, 16);
+	if (endpoint->is_v6) {
+		address->v6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_port = htons(endpoint->port) };
+		memcpy(&address->v6.sin6_addr, endpoint->address, 16);
 		return sizeof address->v6;
 	}
-	address->v4 = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(held->port) };
-	memcpy(&address->v4.sin_addr, held->address, 4);
+	address->v4 = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(endpoint->port) };
+	memcpy(&address->v4.sin_addr, endpoint->address, 4);
 	return sizeof address->v4;
+}
+
+bool same_port(const struct held_port *one, const struct held_port *other)
+{
+	return one->protocol == other->protocol && one->at.port == other->at.port && one->at.is_v6 == other->at.is_v6 &&
+	       memcmp(one->at.address, other->at.address, sizeof one->at.address) == 0;
 }
 
 /*
@@ -57,43 +56,50 @@ static bool bind_socket(const struct held_port *held)
 {
 	int on = 1, small = 1;
 	union address address;
-	socklen_t size = socket_address(held, &address);
-	if (held->is_v6) (void)setsockopt(held->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
-	(void)setsockopt(held->fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
-	if (held->protocol != IPPROTO_TCP) return bind(held->fd, &address.any, size) == 0;
+	socklen_t size = socket_address(&held->at, &address);
+	if (held->at.is_v6) (void)setsockopt(held->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+	if (held->protocol != IPPROTO_TCP) {
+		/* What nobody will read is not to be kept. */
+		if (!held->relayed) (void)setsockopt(held->fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+		return bind(held->fd, &address.any, size) == 0;
+	}
 	(void)setsockopt(held->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-	return bind(held->fd, &address.any, size) == 0 && listen(held->fd, 1) == 0;
+	return bind(held->fd, &address.any, size) == 0 && listen(held->fd, held->relayed ? RELAY_BACKLOG : 1) == 0;
 }
 
 bool bind_port(const struct op *op, struct prepared *prepared, struct failure *failure)
 {
-	struct held_port held;
+	struct held_port held = { .fd = -1, .protocol = (uint8_t)op->number[0] };
+	const char *protocol = held.protocol == IPPROTO_TCP ? "tcp" : held.protocol == IPPROTO_UDP ? "udp" : "sctp";
 	const char *form = strchr(op->text[0], ':') != NULL ? "[%s]:%u/%s" : "%s:%u/%s";
-	const char *protocol = op->number[0] == IPPROTO_TCP ? "tcp" : op->number[0] == IPPROTO_UDP ? "udp" : "sctp";
-	if (!parse_port(&held, op->number[0], op->text[0], op->number[1])) return fail(failure, op->name, EINVAL, "%s", op->text[0]);
-	if (!make_room(prepared)) return fail(failure, op->name, ENOMEM, form, op->text[0], held.port, protocol);
-	held.fd = socket(held.is_v6 ? AF_INET6 : AF_INET, (held.protocol == IPPROTO_UDP ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, held.protocol);
+	unsigned port = (unsigned)op->number[1];
+	if (!parse_endpoint(&held.at, op->text[0], port)) return fail(failure, op->name, EINVAL, "%s", op->text[0]);
+	/* Streams of SCTP are only held. */
+	held.relayed = *op->text[1] != 0 && held.protocol != IPPROTO_SCTP;
+	if (held.relayed && !parse_endpoint(&held.to, op->text[1], op->number[2])) return fail(failure, op->name, EINVAL, "%s", op->text[1]);
+	if (!make_room(prepared)) return fail(failure, op->name, ENOMEM, form, op->text[0], port, protocol);
+	int type = held.protocol == IPPROTO_UDP ? SOCK_DGRAM : SOCK_STREAM;
+	held.fd = socket(held.at.is_v6 ? AF_INET6 : AF_INET, type | SOCK_CLOEXEC | (held.relayed ? SOCK_NONBLOCK : 0), held.protocol);
 	/* Without SCTP in the kernel nobody can have the port either. */
 	if (held.fd < 0 && held.protocol == IPPROTO_SCTP && (errno == EPROTONOSUPPORT || errno == ESOCKTNOSUPPORT)) return true;
-	if (held.fd >= 0 && bind_socket(&held)) {
+	if (held.fd >= 0 && bind_socket(&held) && (!held.relayed || add_to_relay(&held))) {
 		prepared->ports[prepared->port_count++] = held;
 		return true;
 	}
 	int error = errno;
 	if (held.fd >= 0) close(held.fd);
-	return fail(failure, op->name, error, form, op->text[0], held.port, protocol);
+	return fail(failure, op->name, error, form, op->text[0], port, protocol);
 }
 
 /* One that is not held is passed over. @returns false for what is no address */
 bool release_port(struct prepared *prepared, uint64_t protocol, const char *address, uint64_t port)
 {
-	struct held_port wanted;
-	if (!parse_port(&wanted, protocol, address, port)) return false;
+	struct held_port wanted = { .protocol = (uint8_t)protocol };
+	if (!parse_endpoint(&wanted.at, address, port)) return false;
 	for (uint32_t i = 0; i < prepared->port_count; i++) {
 		struct held_port *held = &prepared->ports[i];
-		if (held->port != wanted.port || held->protocol != wanted.protocol || held->is_v6 != wanted.is_v6 ||
-		    memcmp(held->address, wanted.address, sizeof held->address) != 0)
-			continue;
+		if (!same_port(held, &wanted)) continue;
+		if (held->relayed) remove_from_relay(held);
 		close(held->fd);
 		*held = prepared->ports[--prepared->port_count];
 		return true;
