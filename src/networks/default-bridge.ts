@@ -3,6 +3,7 @@ import { invalidParameter } from "../base/base.ts";
 import { contains, makeSubnet, numberAddress, overlap, parseCidr, type Subnet, subnetText } from "./addresses.ts";
 import { findBridge, type HostNetwork, takenSubnets } from "./bridge.ts";
 import type { NetworkOptions } from "./options.ts";
+import { publishAddresses } from "./port-address.ts";
 import type { Family, NetworkRecord, PoolRecord } from "./records.ts";
 import { chooseSubnet, type SubnetSource } from "./subnets.ts";
 
@@ -107,11 +108,13 @@ export function defaultNetwork(before: NetworkRecord, facts: DefaultFacts): Netw
 }
 
 function driverOptions(device: string, options: NetworkOptions): Record<string, string> {
+  const [first = "", second] = publishAddresses(options, { isDefault: true, options: {} }, false);
   return {
     "com.docker.network.bridge.default_bridge": "true",
     "com.docker.network.bridge.enable_icc": String(options.icc ?? true),
     "com.docker.network.bridge.enable_ip_masquerade": String(options.ipMasq ?? true),
-    "com.docker.network.bridge.host_binding_ipv4": options.publishAddress ?? "0.0.0.0",
+    "com.docker.network.bridge.host_binding_ipv4": first,
+    ...(second === undefined ? {} : { "com.docker.network.bridge.host_binding_ipv6": second }),
     "com.docker.network.bridge.name": device,
     "com.docker.network.driver.mtu": String(options.mtu ?? 1500),
   };

@@ -49,8 +49,13 @@ export const command: Command = {
   flags: [
     ...limitFlags,
     { name: "restart", type: "string", help: "What to do when the container exits" },
-    { name: "publish-add", type: "list", help: "Publish one more port, also while the container runs; written as for run --publish" },
-    { name: "publish-rm", type: "list", help: "Publish a port no more; the container's port is enough: 80, 53/udp, 8080:80" },
+    {
+      name: "publish-add",
+      type: "list",
+      many: true,
+      help: "Publish one more port, also while the container runs; written as for run --publish",
+    },
+    { name: "publish-rm", type: "list", many: true, help: "Publish a port no more; the container's port is enough: 80, 53/udp, 8080:80" },
   ],
   async run(context, flags, names) {
     if (!flags.anyChanged()) throw new ExitError(1, "you must provide one or more flags when using this command");
