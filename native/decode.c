@@ -73,60 +73,57 @@ uint32_t word_at(const struct words *words, uint32_t index)
  * s: str, b: blob, l: list, w: words, 1 2 4 8: a number of that many bytes.
  */
 static const struct signature {
-	uint8_t code;
 	const char *name, *fields;
 } signatures[] = {
-	{ OP_MKDIR, "mkdir", "s4" },                       /* path, mode */
-	{ OP_WRITE, "write", "sb1" },                      /* path, data, optional */
-	{ OP_RMDIR, "rmdir", "s1" },                       /* path, kill members */
-	{ OP_UNLINK, "unlink", "s" },                      /* path */
-	{ OP_DEVICE_PROGRAM, "device-program", "sb" },     /* cgroup, instructions */
-	{ OP_BIND_PORT, "bind-port", "1s2s2" },            /* IPPROTO_*, address, port, address or "" and port to pass on to */
-	{ OP_OVERLAY, "overlay", "lssl" },                 /* lower, upper, work, options */
-	{ OP_ROOT_DIRECTORY, "root-directory", "s" },      /* path */
-	{ OP_OPEN_TREE, "open-tree", "4ss11" },            /* slot, source, subpath, recursive, engine only */
-	{ OP_OOM_COUNTER, "oom-counter", "ss" },           /* path, key */
-	{ OP_NETLINK, "netlink", "2bww" },                 /* protocol, message, offsets of namespace fds, errnos to ignore */
-	{ OP_IMAGE_TREE, "image-tree", "4ls" },            /* slot, lower, subpath */
-	{ OP_MOUNT_AT, "mount-at", "sss4s" },              /* place, device, type, MS_*, data */
-	{ OP_UNMOUNT_AT, "unmount-at", "s" },              /* place */
-	{ OP_COPY_UP, "copy-up", "lss" },                  /* lower, path, target */
-	{ OP_MOUNT, "mount", "sss4l111" },                 /* type, source, target, MOUNT_ATTR_*, options, FILL_*, create, optional */
-	{ OP_ATTACH_TREE, "attach-tree", "4ss14414" },     /* slot, source, target, create, set, clear, recursive, propagation */
-	{ OP_MOUNT_ATTRIBUTES, "mount-attributes", "s441" }, /* target, set, clear, recursive */
-	{ OP_READONLY_PATH, "readonly-path", "s" },
-	{ OP_MASKED_PATH, "masked-path", "s" },
-	{ OP_MAKE_DIRECTORY, "mkdir", "s4" },              /* target, mode */
-	{ OP_SYMLINK, "symlink", "ss" },                   /* target, link to */
-	{ OP_DEVICE, "device", "s44444" },                 /* target, mode, major, minor, uid, gid */
-	{ OP_CONSOLE, "console", "" },
-	{ OP_ROOT_PROPAGATION, "root-propagation", "4" },
-	{ OP_PIVOT_ROOT, "pivot-root", "" },
-	{ OP_ROOT_READONLY, "root-readonly", "" },
-	{ OP_SYSCTL, "sysctl", "ss" },                     /* key, value */
-	{ OP_HOSTNAME, "hostname", "s" },
-	{ OP_DOMAINNAME, "domainname", "s" },
-	{ OP_OOM_SCORE_ADJ, "oom-score-adj", "4" },        /* as two's complement */
-	{ OP_INIT_PROCESS, "init-process", "" },
-	{ OP_NEW_SESSION, "new-session", "" },
-	{ OP_RLIMIT, "rlimit", "488" },                    /* resource, soft, hard */
-	{ OP_APPARMOR, "apparmor", "s" },
-	{ OP_SELINUX, "selinux", "s" },
-	{ OP_NO_NEW_PRIVILEGES, "no-new-privileges", "" },
-	{ OP_SECCOMP, "seccomp", "b4" },                   /* struct sock_filter[], flags */
-	{ OP_GROUPS, "groups", "w" },
-	{ OP_USER, "user", "44" },                         /* uid, gid */
-	{ OP_UMASK, "umask", "4" },
-	{ OP_CAPABILITIES, "capabilities", "88888" },      /* bounding, effective, permitted, inheritable, ambient */
-	{ OP_CWD, "cwd", "s144" },                         /* path, create, uid, gid */
-	{ OP_EXEC, "exec", "ll" },                         /* argv, env */
+	[OP_MKDIR] = { "mkdir", "s4" },                       /* path, mode */
+	[OP_WRITE] = { "write", "sb1" },                      /* path, data, optional */
+	[OP_RMDIR] = { "rmdir", "s1" },                       /* path, kill members */
+	[OP_UNLINK] = { "unlink", "s" },                      /* path */
+	[OP_DEVICE_PROGRAM] = { "device-program", "sb" },     /* cgroup, instructions */
+	[OP_BIND_PORT] = { "bind-port", "1s2s2" },            /* IPPROTO_*, address, port, address or "" and port to pass on to */
+	[OP_OVERLAY] = { "overlay", "lssl" },                 /* lower, upper, work, options */
+	[OP_ROOT_DIRECTORY] = { "root-directory", "s" },      /* path */
+	[OP_OPEN_TREE] = { "open-tree", "4ss11" },            /* slot, source, subpath, recursive, engine only */
+	[OP_OOM_COUNTER] = { "oom-counter", "ss" },           /* path, key */
+	[OP_NETLINK] = { "netlink", "2bww" },                 /* protocol, message, offsets of namespace fds, errnos to ignore */
+	[OP_IMAGE_TREE] = { "image-tree", "4ls" },            /* slot, lower, subpath */
+	[OP_MOUNT_AT] = { "mount-at", "sss4s" },              /* place, device, type, MS_*, data */
+	[OP_UNMOUNT_AT] = { "unmount-at", "s" },              /* place */
+	[OP_COPY_UP] = { "copy-up", "lss" },                  /* lower, path, target */
+	[OP_MOUNT] = { "mount", "sss4l111" },                 /* type, source, target, MOUNT_ATTR_*, options, FILL_*, create, optional */
+	[OP_ATTACH_TREE] = { "attach-tree", "4ss14414" },     /* slot, source, target, create, set, clear, recursive, propagation */
+	[OP_MOUNT_ATTRIBUTES] = { "mount-attributes", "s441" }, /* target, set, clear, recursive */
+	[OP_READONLY_PATH] = { "readonly-path", "s" },
+	[OP_MASKED_PATH] = { "masked-path", "s" },
+	[OP_MAKE_DIRECTORY] = { "mkdir", "s4" },              /* target, mode */
+	[OP_SYMLINK] = { "symlink", "ss" },                   /* target, link to */
+	[OP_DEVICE] = { "device", "s44444" },                 /* target, mode, major, minor, uid, gid */
+	[OP_CONSOLE] = { "console", "" },
+	[OP_ROOT_PROPAGATION] = { "root-propagation", "4" },
+	[OP_PIVOT_ROOT] = { "pivot-root", "" },
+	[OP_ROOT_READONLY] = { "root-readonly", "" },
+	[OP_SYSCTL] = { "sysctl", "ss" },                     /* key, value */
+	[OP_HOSTNAME] = { "hostname", "s" },
+	[OP_DOMAINNAME] = { "domainname", "s" },
+	[OP_OOM_SCORE_ADJ] = { "oom-score-adj", "4" },        /* as two's complement */
+	[OP_INIT_PROCESS] = { "init-process", "" },
+	[OP_NEW_SESSION] = { "new-session", "" },
+	[OP_RLIMIT] = { "rlimit", "488" },                    /* resource, soft, hard */
+	[OP_APPARMOR] = { "apparmor", "s" },
+	[OP_SELINUX] = { "selinux", "s" },
+	[OP_NO_NEW_PRIVILEGES] = { "no-new-privileges", "" },
+	[OP_SECCOMP] = { "seccomp", "b4" },                   /* struct sock_filter[], flags */
+	[OP_GROUPS] = { "groups", "w" },
+	[OP_USER] = { "user", "44" },                         /* uid, gid */
+	[OP_UMASK] = { "umask", "4" },
+	[OP_CAPABILITIES] = { "capabilities", "88888" },      /* bounding, effective, permitted, inheritable, ambient */
+	[OP_CWD] = { "cwd", "s144" },                         /* path, create, uid, gid */
+	[OP_EXEC] = { "exec", "ll" },                         /* argv, env */
 };
 
 static const struct signature *signature_of(uint8_t code)
 {
-	for (size_t i = 0; i < sizeof signatures / sizeof *signatures; i++)
-		if (signatures[i].code == code) return &signatures[i];
-	return NULL;
+	return code < sizeof signatures / sizeof *signatures && signatures[code].name != NULL ? &signatures[code] : NULL;
 }
 
 const char *op_name(uint8_t code)
