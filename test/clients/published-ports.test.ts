@@ -1,9 +1,11 @@
 /** Published ports: both IP versions, clashes, ranges, what is chosen, and `berth update --publish-add/--publish-rm`. */
 import assert from "node:assert/strict";
+import { existsSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { failpointVariable } from "../../src/base/failpoint.ts";
 import { ask } from "../ask.ts";
 import { command, Daemon, eventually, importBusybox, projectRoot, type Result } from "../daemon.ts";
 
@@ -289,6 +291,35 @@ describe("published ports", () => {
     await daemon.ok("rm", "-f", "web");
   });
 
+  for (const place of ["publish.recorded", "publish.changed", "publish.settled"])
+    test(`a daemon that is killed at ${place} leaves the ports of before or of after`, async () => {
+      const armed = `${daemon.execRoot}/armed`;
+      await daemon.kill("SIGTERM");
+      await daemon.restart({ [failpointVariable]: `${place}:daemon:${armed}` });
+      await daemon.ok("run", "-d", "--name", "web", "-p", "18101:80", "-p", "18109:80", ...echo);
+      writeFileSync(armed, "");
+      await berth("update", "--publish-rm", "18101:80", "--publish-rm", "18109:80", "--publish-add", "127.0.0.1:18101:80", "web");
+      await eventually("the end of the daemon", async () => (existsSync(armed) || daemon.isAlive ? undefined : true));
+      await daemon.restart();
+      const both = ["0.0.0.0:18101", "[::]:18101", "0.0.0.0:18109", "[::]:18109"];
+      const expected = place === "publish.settled" ? ["127.0.0.1:18101"] : both;
+      assert.deepEqual((await portsOf("web")).map((line) => line.replace("80/tcp -> ", "")).sort(), expected.toSorted());
+      const wishes = JSON.parse(await daemon.ok("inspect", "-f", '{{json (index .HostConfig.PortBindings "80/tcp")}}', "web")) as unknown[];
+      assert.equal(wishes.length, expected.length === 1 ? 1 : 2);
+      assert.equal(await answers("127.0.0.1", 18101), "hello");
+      for (const [host, port] of [
+        ["127.0.0.1", 18109],
+        ["::1", 18101],
+        ["::1", 18109],
+      ] as const)
+        if (expected.length > 1) assert.equal(await answers(host, port), "hello");
+        else assert.equal(await opened(host, port), undefined);
+      await update("--publish-rm", "80", "--publish-add", "18101:80", "web");
+      assert.equal(await answers("::1", 18101), "hello");
+      await daemon.ok("rm", "-f", "web");
+      await daemon.ok("run", "--rm", "-p", "18101:80", "-p", "18109:80", "busybox", "true");
+    });
+
   test("one of those that -P has published goes, the others stay", async () => {
     await daemon.ok("run", "-d", "--name", "all", "-P", "--expose", "80", "--expose", "81", ...echo);
     const before = await portsOf("all");
@@ -333,5 +364,31 @@ describe("where ports are published, by the daemon's word", () => {
       await daemon.ok("network", "create", "plain");
       assert.equal(await port(daemon, "--network", "plain"), "0.0.0.0:18101 [::]:18101");
     });
+  });
+
+  test("--publish-mode: the host's rules for INPUT apply to published ports, or do not", async () => {
+    const rules = "add table inet test-input; add chain inet test-input input { type filter hook input priority 0; };";
+    const nft = async (text: string): Promise<void> => {
+      const result = await command("nft", [text]);
+      assert.equal(result.status, 0, result.stderr);
+    };
+    for (const mode of ["input", "forward"]) {
+      await withDaemon(["--publish-mode", mode], async (daemon) => {
+        assert.equal(await port(daemon), "0.0.0.0:18101 [::]:18101");
+        await daemon.ok("network", "create", "--ipv6", "six");
+        await daemon.ok("run", "-d", "--name", "other", "--network", "six", "-p", "18102:80", ...echo);
+        const reached = async (): Promise<boolean[]> => {
+          const places = [18101, 18102].flatMap((number) => ["127.0.0.1", "::1"].map((host) => [host, number] as const));
+          return await Promise.all(places.map(async ([host, number]) => (await echoed(host, number)) === "hello"));
+        };
+        await answers("127.0.0.1", 18101);
+        await answers("127.0.0.1", 18102);
+        assert.deepEqual(await reached(), [true, true, true, true]);
+        await nft(`${rules} add rule inet test-input input meta l4proto tcp th dport 18101-18102 reject with tcp reset`);
+        // What is for ::1 the kernel does not send on, so it is always the host's.
+        assert.deepEqual(await reached(), mode === "input" ? [false, false, false, false] : [true, false, true, false]);
+        await nft("delete table inet test-input");
+      });
+    }
   });
 });
