@@ -57,9 +57,10 @@ export class Host {
     await this.forwarding.turnOn(family);
   }
 
-  /** Puts the whole table in place, whatever was there. */
+  /** Puts the whole table in place, whatever was there, and keeps it. */
   async install(): Promise<void> {
     await this.#watch.install();
+    this.kernel.onFirewallChange(() => this.#watch.notice());
   }
 
   /** A table that somebody has taken away is made anew, with these rules or without, since they have been recorded. */

@@ -2,7 +2,7 @@
 import type { Kernel } from "../kernel/kernel.ts";
 import type { PublishedPort } from "./firewall.ts";
 
-export type NetworkKernel = Pick<Kernel, "run" | "netlink">;
+export type NetworkKernel = Pick<Kernel, "run" | "netlink" | "onFirewallChange">;
 
 export type Driver = "bridge" | "host" | "null" | "macvlan" | "ipvlan";
 

@@ -10,7 +10,11 @@ import { openNetworks } from "./open.ts";
 const untouched = (): never => assert.fail("the kernel is not asked");
 
 function open(database = openDatabase(":memory:")): Promise<Networks> {
-  return openNetworks({ database, kernel: { run: untouched, netlink: untouched }, options: { bridge: "none" } });
+  return openNetworks({
+    database,
+    kernel: { run: untouched, netlink: untouched, onFirewallChange: untouched },
+    options: { bridge: "none" },
+  });
 }
 
 const request = (networkMode: string, changes: Partial<AttachRequest> = {}): AttachRequest => ({
