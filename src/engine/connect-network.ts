@@ -1,7 +1,8 @@
 /** `POST /networks/x/connect`: a container joins a network, at once if it runs. */
-import { forbidden, isEngineError, systemError } from "../base/base.ts";
+import { EngineError, forbidden, isEngineError, systemError } from "../base/base.ts";
 import { isActive } from "../containers/containers.ts";
-import type { EndpointSettings } from "../spec/spec.ts";
+import type { AttachRequest } from "../networks/networks.ts";
+import type { EndpointSettings, NetworkInspect } from "../spec/spec.ts";
 import type { EngineContext } from "./context.ts";
 import type { LiveContainer, Run } from "./live-container.ts";
 import { changeNetwork } from "./network-change.ts";
@@ -46,10 +47,11 @@ async function connectRunning(
 ): Promise<boolean> {
   const network = context.networks.find(reference);
   const name = network.Name ?? reference;
-  const alreadyIn = (): Error => forbidden(`endpoint with name ${live.record.name} already exists in network ${name}`);
-  if (!mayJoin(context, live, network)) throw alreadyIn();
+  const isOutside = mayJoin(context, live, network);
   const endpoints = { ...live.record.settings.endpoints, [name]: asked };
   const request = networkRequest(context, live.record, endpoints);
+  validate(context, request, network);
+  if (!isOutside) throw forbidden(`endpoint with name ${live.record.name} already exists in network ${name}`);
   const changed = await changeNetwork(context, live, run, {
     step: "connect",
     plan: () => context.networks.connect(request, network.Id ?? name),
@@ -65,11 +67,19 @@ function connectStopped(context: EngineContext, live: LiveContainer, reference: 
   if (network !== undefined && !mayJoin(context, live, network)) return;
   const endpoints = { ...live.record.settings.endpoints, [network?.Name ?? reference]: asked };
   const request = networkRequest(context, live.record, endpoints);
+  validate(context, request, network);
+  context.store.setEndpoints(live.record, endpoints);
+  context.networks.reserve(request);
+}
+
+/** A network of the request's that is not there is the next start's error. @throws InvalidParameter in Docker's words */
+function validate(context: EngineContext, request: AttachRequest, network: NetworkInspect | undefined): void {
   try {
     context.networks.validate(request);
   } catch (error) {
-    if (!isEngineError(error, "NotFound")) throw error;
+    if (!isEngineError(error)) throw error;
+    if (error.code === "NotFound") return;
+    // Only where several networks are asked for at once, Docker says which one it means.
+    throw new EngineError(error.code, error.message.replace(`invalid config for network ${network?.Name}: `, ""), { cause: error });
   }
-  context.store.setEndpoints(live.record, endpoints);
-  context.networks.reserve(request);
 }

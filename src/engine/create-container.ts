@@ -32,7 +32,7 @@ import { resolveLinks } from "./container-links.ts";
 import type { EngineContext } from "./context.ts";
 import { createMounts, dropMounts } from "./create-mounts.ts";
 import { discardState } from "./discard-state.ts";
-import { checkTogether } from "./network-conflicts.ts";
+import { checkJoining, checkTogether } from "./network-conflicts.ts";
 import { askedOf, nameOf, networkRequest } from "./network-request.ts";
 import { checkPlatform } from "./platform-check.ts";
 
@@ -60,8 +60,9 @@ function resolveContainerModes(context: EngineContext, host: HostConfig): HostCo
   for (const key of ["NetworkMode", "IpcMode", "PidMode"] as const) {
     const match = /^container:(.*)$/.exec(host[key] ?? "");
     if (match === null) continue;
-    if (match[1] === "")
-      throw invalidParameter(`invalid ${key === "NetworkMode" ? "network" : key === "IpcMode" ? "IPC" : "PID"} mode: ${host[key]}`);
+    if (match[1] === "" && key === "NetworkMode")
+      throw invalidParameter("Invalid network mode: invalid container format container:<name|id>");
+    if (match[1] === "") throw invalidParameter(`invalid ${key === "IpcMode" ? "IPC" : "PID"} mode: ${host[key]}`);
     try {
       resolved[key] = `container:${context.store.find(match[1] ?? "").id}`;
     } catch (error) {
@@ -107,8 +108,9 @@ function configOf(request: ContainerCreateRequest): ContainerConfig {
 
 /** The networks that it is to be in, each by its name: those that are named, else the mode's. */
 function endpointsOf(context: EngineContext, request: ContainerCreateRequest, mode: string): Record<string, EndpointSettings> {
-  if (joining.test(mode) || request.NetworkDisabled === true) return {};
   const given = Object.entries(request.NetworkingConfig?.EndpointsConfig ?? {});
+  if (joining.test(mode)) for (const [name, endpoint] of given) checkJoining(name, endpoint ?? {});
+  if (joining.test(mode) || request.NetworkDisabled === true) return {};
   const asked = given.map(([name, endpoint]) => [nameOf(context, name === "default" ? "bridge" : name), askedOf(endpoint ?? {})] as const);
   const endpoints = Object.fromEntries(asked.length === 0 ? [[nameOf(context, mode), {}]] : asked);
   checkTogether(mode, Object.keys(endpoints));
@@ -207,7 +209,7 @@ function prepare(
       layers: image.config.rootfs.diff_ids,
       config,
       // The links are the container's state: they can be removed, and what they lead to renamed.
-      hostConfig: links === undefined ? hostConfig : { ...hostConfig, Links: null as unknown as string[] },
+      hostConfig: hostConfig.Links === null ? hostConfig : { ...hostConfig, Links: null as unknown as string[] },
       endpoints,
       mounts: [],
       mountPoints: [],

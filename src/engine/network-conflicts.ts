@@ -1,6 +1,6 @@
 /** Which networks a container can be in together, in Docker's words. */
 import { type EngineError, forbidden, invalidParameter } from "../base/base.ts";
-import type { NetworkInspect } from "../spec/spec.ts";
+import type { EndpointSettings, NetworkInspect } from "../spec/spec.ts";
 import type { EngineContext } from "./context.ts";
 import type { LiveContainer } from "./live-container.ts";
 import { networkNamed } from "./network-request.ts";
@@ -20,6 +20,15 @@ export function checkTogether(mode: string, names: readonly string[]): void {
   if (names.includes("host") && mode !== "host") throw hostConflict();
   if (all.size > 1 && all.has("host")) throw shared();
   if (all.size > 1 && all.has("none")) throw lone();
+}
+
+/** Who joins another container has no endpoint to ask anything for. @throws InvalidParameter */
+export function checkJoining(mode: string, { IPAMConfig, Aliases }: EndpointSettings): void {
+  const faults = [
+    ...(IPAMConfig?.IPv4Address || IPAMConfig?.IPv6Address ? ["user-specified IP address is supported on user-defined networks only"] : []),
+    ...(Aliases?.length ? ["network-scoped aliases are only supported for user-defined networks"] : []),
+  ];
+  if (faults.length > 0) throw invalidParameter(`invalid config for network ${mode}: invalid endpoint settings:\n${faults.join("\n")}`);
 }
 
 /** May a container join a network? @returns false: it is in it already. @throws InvalidParameter */

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { conflict, formatNanos, invalidParameter, log, notModified, nowNanos } from "../base/base.ts";
+import { conflict, formatNanos, invalidParameter, log, notModified, nowNanos, systemError } from "../base/base.ts";
 import { failpoint } from "../base/failpoint.ts";
 import { endingOf, isActive, started, startFailed } from "../containers/containers.ts";
 import type { Monitor } from "../kernel/kernel.ts";
@@ -189,6 +189,7 @@ function joinedContainers(context: EngineContext, live: LiveContainer): Joined {
     const match = /^container:(.+)$/.exec(mode ?? "");
     if (match === null) return undefined;
     const other = context.find(match[1] ?? "");
+    if (other === live && what === "network") throw systemError("cannot join own network");
     if (!isActive(other.record.status.state)) {
       throw what === "network"
         ? conflict(`cannot join network of a non running container: ${other.id}`)

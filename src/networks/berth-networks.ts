@@ -1,5 +1,5 @@
 /** The room's interface, over its use cases. */
-import { type ContainerId, log, messageOf, notFound } from "../base/base.ts";
+import { type ContainerId, forbidden, log, messageOf, notFound } from "../base/base.ts";
 import type { Resolver } from "../dns/dns.ts";
 import type { DnsQuery } from "../kernel/kernel.ts";
 import type { NetworkCreateRequest, NetworkCreateResponse, NetworkInspect, NetworkSettings } from "../spec/spec.ts";
@@ -43,6 +43,7 @@ export class BerthNetworks implements Networks {
   }
 
   #checkUsable(network: Network): void {
+    if (network.record.configOnly === true) throw forbidden("cannot create endpoint on configuration-only network");
     if (network.record.driver === "host" || network.record.driver === "null") return;
     this.#ground.open(network);
   }

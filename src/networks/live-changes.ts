@@ -93,7 +93,8 @@ export class LiveChanges {
   async disconnect(request: AttachRequest, reference: string): Promise<NetworkChange> {
     const ground = this.#ground;
     const network = ground.catalogue.find(reference);
-    const before = this.#sandbox(request);
+    // From `none` one goes to any other network, by way of none at all.
+    const before = (network.record.driver === "null" ? ground.sandboxes.get(request.containerId) : undefined) ?? this.#sandbox(request);
     const leaving = before.endpoints.find(({ networkId }) => networkId === network.id);
     if (leaving === undefined) throw forbidden(`container ${request.containerId} is not connected to network ${network.name}`);
     const meanwhile = {
@@ -107,19 +108,19 @@ export class LiveChanges {
       before.endpoints.filter((endpoint) => endpoint !== leaving),
     );
     const [place] = ground.places([leaving]);
-    if (place === undefined) throw gone(network.name);
-    deleteNames(place);
+    if (place === undefined && leaving.link !== undefined) throw gone(network.name);
+    if (place !== undefined) deleteNames(place);
     return await this.#change({
       request,
       before,
       meanwhile,
       after: arranged.sandbox,
       arranged,
-      forth: removeInterface(place),
+      forth: place === undefined ? nothing : removeInterface(place),
       // What has been taken away is not made again: whoever failed here tries once more.
       back: nothing,
       done: () => releaseEndpoint(ground, leaving),
-      undone: () => addNames(place),
+      undone: () => place === undefined || addNames(place),
     });
   }
 

@@ -111,7 +111,7 @@ export class NetworkSet {
       throw forbidden(`error while removing network: network ${network.name} has active endpoints (${who.join(", ")})`);
     }
     if (network.record.configOnly === true && catalogue.all().some(({ record }) => record.configFrom === network.name))
-      throw forbidden(`configuration network ${JSON.stringify(network.name)} is in use`);
+      throw forbidden(`error while removing network: configuration network ${JSON.stringify(network.name)} is in use`);
     if (network.record.removing === true) throw notFound(`network ${reference} not found`);
     const removing: Network = { ...network, record: { ...network.record, removing: true } };
     catalogue.put(removing);

@@ -102,17 +102,18 @@ function checkJoining(request: AttachRequest): void {
 function addressFaults(network: Network, asked: EndpointSettings): string[] {
   const { IPv4Address: four, IPv6Address: six, LinkLocalIPs: linkLocal } = asked.IPAMConfig ?? {};
   const faults: string[] = [];
+  if (!isUserDefined(network) && (four || six)) return ["user-specified IP address is supported on user-defined networks only"];
   if (four && familyOf(four) !== 4) faults.push(`invalid IPv4 address: ${four}`);
   if (six && familyOf(six) !== 6) faults.push(`invalid IPv6 address: ${six}`);
   for (const address of linkLocal ?? []) if (familyOf(address) === undefined) faults.push(`invalid link-local IP address: ${address}`);
-  if (!four && !six) return faults;
-  if (!isUserDefined(network)) return ["user-specified IP address is supported on user-defined networks only", ...faults];
-  for (const address of [four, six]) {
-    if (!address || familyOf(address) === undefined) continue;
-    const pool = network.record.pools.find(({ subnet }) => contains(parseCidr(subnet).subnet, address));
-    if (network.record.pools.every(({ automatic }) => automatic === true))
-      faults.push("user-specified IP address is supported only when connecting to networks with user configured subnets");
-    else if (pool === undefined) faults.push(`no configured subnet contains IP address ${address}`);
+  const configured = network.record.pools.filter(({ automatic }) => automatic !== true).map(({ subnet }) => parseCidr(subnet).subnet);
+  for (const [family, address] of [[4, four] as const, [6, six] as const]) {
+    if (!address) continue;
+    const subnets = configured.filter((subnet) => subnet.family === family);
+    if (subnets.length === 0)
+      faults.push("user specified IP address is supported only when connecting to networks with user configured subnets");
+    else if (familyOf(address) !== family || !subnets.some((subnet) => contains(subnet, address)))
+      faults.push(`no configured subnet or ip-range contain the IP address ${address}`);
   }
   return faults;
 }
@@ -124,7 +125,8 @@ function checkPlace({ network, asked }: AskedPlace): void {
   if (!isUserDefined(network) && (asked.Aliases ?? []).length > 0)
     faults.push("network-scoped aliases are only supported for user-defined networks");
   faults.push(...settingFaults(asked));
-  if (faults.length > 0) throw badEndpoint(network.name, faults.join("\n"));
+  const [only] = faults;
+  if (only !== undefined) throw badEndpoint(network.name, faults.length === 1 ? only : faults.map((fault) => `* ${fault}`).join("\n"));
 }
 
 const badEndpoint = (network: string, why: string): EngineError =>

@@ -433,7 +433,7 @@ describe("connect and disconnect", () => {
     await remove("lender");
     await joins("red", "nope", 404, "No such container: nope");
     await joins("blue", "web", 400, /10\.99\.0\.1/, { IPAMConfig: { IPv4Address: "10.99.0.1" } });
-    await joins("bridge", "web", 400, /^invalid config for network bridge: invalid endpoint settings:\n/, { Aliases: ["x"] });
+    await joins("bridge", "web", 400, /^invalid endpoint settings:\nnetwork-scoped aliases are/, { Aliases: ["x"] });
     await refused(400, hosts, "POST", "/networks/host/disconnect", { Container: "hosted" });
     await refused(404, "network nope not found", "POST", "/networks/nope/disconnect", { Container: "web" });
     await refused(404, "endpoint nope not found", "POST", "/networks/red/disconnect", { Container: "nope", Force: true });
