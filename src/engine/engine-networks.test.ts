@@ -143,6 +143,17 @@ describe("a container's networks", () => {
     const joined = await create(engine, "joined", { HostConfig: { NetworkMode: "container:later" } });
     assert.deepEqual(await networksOf(engine, "joined"), {});
     assert.equal(world.networks.reserved.get(joined)?.endpoints["later"], undefined);
+    const hostname = async (name: string): Promise<string | undefined> =>
+      (await engine.containers.inspect(name, { size: false })).Config?.Hostname;
+    assert.equal(await hostname("joined"), joined.slice(0, 12));
+    await engine.containers.start("joined", {});
+    assert.equal(await hostname("joined"), await hostname("later"), "it goes by the other one's name");
+    await create(engine, "self", { HostConfig: { NetworkMode: "container:self" } });
+    await assert.rejects(engine.containers.start("self", {}), failsWith("System", "cannot join own network"));
+    await assert.rejects(
+      create(engine, "asks", { ...onNetwork("container:later"), NetworkingConfig: { EndpointsConfig: { x: { Aliases: ["y"] } } } }),
+      failsWith("InvalidParameter", /network-scoped aliases/),
+    );
     for (const [names, complaint] of [
       [["host", "a"], /^container sharing network namespace with another container or host cannot be connected/],
       [["none", "a"], /^container cannot be connected to multiple networks with one of the networks in private \(none\) mode/],

@@ -395,6 +395,19 @@ describe("connect and disconnect", () => {
     await kill("frozen");
   });
 
+  test("take a container from none to another network", async () => {
+    await run("alone", { none: {} });
+    await refused(400, /private \(none\) mode$/, "POST", "/networks/red/connect", { Container: "alone" });
+    await disconnect("none", "alone");
+    assert.deepEqual(await networks("alone"), {});
+    await connect("red", "alone");
+    assert.deepEqual(await addresses("alone"), [(await networks("alone"))["red"]?.IPAddress]);
+    await run("peer", { red: {} });
+    assert.match(await inside("alone", "ping", "-c1", "-W2", "peer"), /1 packets received/);
+    await answered(204, "POST", "/containers/alone/restart");
+    assert.deepEqual(Object.keys(await networks("alone")), ["red"]);
+  });
+
   test("change what a stopped container will get", async () => {
     const id = await make("still", { red: {} });
     await connect("blue", "still", { IPAMConfig: { IPv4Address: "10.203.0.50" }, GwPriority: 1 });
