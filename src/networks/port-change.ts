@@ -49,6 +49,7 @@ export async function changePorts(
     sockets: { release: without(removed, added).map(hostPortOf), hold: holdPorts(without(added, removed)) },
     undo: undoSockets(added, removed),
     commit() {
+      if (removed.length === 0) return;
       releasePorts(hostPorts, removed);
       claimPorts(hostPorts, added);
     },
@@ -90,6 +91,7 @@ const hostPortOf = ({ protocol, hostAddress, hostPort }: PublishedPort): HostPor
 /** Those of `ports` whose sockets are not as they are for `others`. What is not passed on needs the same socket whatever it leads to. */
 function without(ports: readonly PublishedPort[], others: readonly PublishedPort[]): PublishedPort[] {
   const key = (port: PublishedPort): string => `${port.protocol} ${port.hostAddress} ${port.hostPort}`;
+  if (others.length === 0) return ports.filter((port) => port.routed !== true);
   const held = new Set(others.filter((port) => !isRelayed(port)).map(key));
   return ports.filter((port) => port.routed !== true && (isRelayed(port) || !held.has(key(port))));
 }
@@ -101,6 +103,8 @@ interface Comparison {
 }
 
 function compare(before: readonly PublishedPort[], wishes: readonly PortWish[], ends: PortEnds): Comparison {
+  // At a start: with a thousand ports the comparison counts.
+  if (before.length === 0) return { keep: [], add: wishes, remove: [] };
   const left = Map.groupBy(before, (port) => `${port.containerPort}/${port.protocol}`);
   const keep: PublishedPort[] = [];
   const add: PortWish[] = [];
