@@ -24,6 +24,7 @@ export class BerthNetworks implements Networks {
   readonly #set: NetworkSet;
   readonly #changes: LiveChanges;
   readonly #names: Names;
+  readonly #leaving = new Set<Promise<void>>();
   #sweep: NodeJS.Timeout | undefined;
 
   constructor(ground: Ground, set: NetworkSet, resolver: Resolver) {
@@ -70,17 +71,33 @@ export class BerthNetworks implements Networks {
   async attach(request: AttachRequest): Promise<Attachment> {
     this.validate(request);
     await this.detach(request.containerId);
-    return await attach(this.#ground, request);
+    return await this.#onceFree(() => attach(this.#ground, request));
   }
 
   async detach(containerId: ContainerId): Promise<void> {
     if (this.#ground.sandboxes.get(containerId) === undefined) return;
-    await detach(this.#ground, containerId);
+    const leaving = detach(this.#ground, containerId);
+    this.#leaving.add(leaving);
+    await leaving.finally(() => this.#leaving.delete(leaving));
     this.#sweepSoon();
   }
 
+  /**
+   * Who was told that a container has ended may want its ports and addresses at once, while the kernel is still asked
+   * whether anything leads to them. What fails meanwhile is tried again behind that.
+   */
+  async #onceFree<T>(take: () => Promise<T>): Promise<T> {
+    try {
+      return await take();
+    } catch (error) {
+      if (this.#leaving.size === 0) throw error;
+      await Promise.allSettled(this.#leaving);
+      return await take();
+    }
+  }
+
   connect(request: AttachRequest, network: string): Promise<NetworkChange> {
-    return this.#changes.connect(request, network);
+    return this.#onceFree(() => this.#changes.connect(request, network));
   }
 
   disconnect(request: AttachRequest, network: string): Promise<NetworkChange> {
@@ -88,7 +105,7 @@ export class BerthNetworks implements Networks {
   }
 
   changePorts(request: AttachRequest): Promise<NetworkChange> {
-    return this.#changes.changePorts(request);
+    return this.#onceFree(() => this.#changes.changePorts(request));
   }
 
   takeBack(request: AttachRequest): Promise<NetworkChange | undefined> {
