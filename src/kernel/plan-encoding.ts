@@ -3,6 +3,7 @@ import type { FileMeta, FileOp } from "./kernel.ts";
 import type { ExecPlan, HostOp, InitOp, LaunchPlan, NetlinkOp, NetworkChangePlan, ProcessOp } from "./plan.ts";
 
 const utf8 = new TextEncoder();
+const shortText = 64;
 
 /** Little-endian bytes, growing as needed. Text and blobs carry their length before and a NUL behind, which is not counted. */
 export class ByteWriter {
@@ -63,9 +64,27 @@ export class ByteWriter {
 
   /** @throws RangeError for text with a NUL, which no path, argument or name can have */
   text(text: string | Uint8Array): this {
+    if (typeof text === "string" && text.length <= shortText && this.#short(text)) return this;
     const bytes = typeof text === "string" ? utf8.encode(text) : text;
     if (bytes.includes(0)) throw new RangeError("a NUL in a name");
     return this.blob(bytes);
+  }
+
+  /** Most texts are addresses and names: they are not worth an encoder's call. @returns false, with nothing written, when it is not ASCII */
+  #short(text: string): boolean {
+    const at = this.#reserve(4 + text.length + 1);
+    const bytes = this.#bytes;
+    for (let index = 0; index < text.length; index++) {
+      const code = text.charCodeAt(index);
+      if (code === 0 || code > 127) {
+        this.#length = at;
+        return false;
+      }
+      bytes[at + 4 + index] = code;
+    }
+    bytes.writeUInt32LE(text.length, at);
+    bytes[at + 4 + text.length] = 0;
+    return true;
   }
 
   list(texts: readonly string[]): this {

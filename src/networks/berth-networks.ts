@@ -12,7 +12,7 @@ import type { NetworkSet } from "./network-set.ts";
 import type { Attachment, AttachRequest, NetworkChange, Networks } from "./networks.ts";
 import { portWishes } from "./port-bindings.ts";
 import type { Endpoint, Network } from "./records.ts";
-import { addressesAsked, checkRequest, placesAsked, placesThere } from "./request.ts";
+import { type AskedPlace, addressesAsked, checkRequest, placesAsked, placesThere } from "./request.ts";
 import { networkInspect } from "./settings.ts";
 import { settingsOf } from "./shown.ts";
 
@@ -36,11 +36,15 @@ export class BerthNetworks implements Networks {
 
   validate(request: AttachRequest): void {
     const ground = this.#ground;
-    const places = placesAsked(request, ground.catalogue, ground.hasBridge);
+    const [first] = this.#checkPlaces(request);
+    portWishes(request, ground.publishAddresses(first === undefined ? undefined : ground.opened(first.network.id)));
+  }
+
+  #checkPlaces(request: AttachRequest): readonly AskedPlace[] {
+    const places = placesAsked(request, this.#ground.catalogue, this.#ground.hasBridge);
     checkRequest(request, places);
     for (const { network } of places) this.#checkUsable(network);
-    const [first] = places;
-    portWishes(request, ground.publishAddresses(first === undefined ? undefined : ground.opened(first.network.id)));
+    return places;
   }
 
   #checkUsable(network: Network): void {
@@ -69,7 +73,7 @@ export class BerthNetworks implements Networks {
   }
 
   async attach(request: AttachRequest): Promise<Attachment> {
-    this.validate(request);
+    this.#checkPlaces(request);
     await this.detach(request.containerId);
     return await this.#onceFree(() => attach(this.#ground, request));
   }

@@ -117,8 +117,11 @@ export function portWishes(request: PortRequest, addresses: readonly string[]): 
   return joined(wishes).sort(inOrder);
 }
 
+const usualKey = /^[1-9]\d{0,3}\/(?:tcp|udp|sctp)$/;
+
 /** `80` and `80/TCP` as `80/tcp`. @throws InvalidParameter */
 export function keyOf(text: string): string {
+  if (usualKey.test(text)) return text;
   const { port, protocol } = parsePort(text);
   return `${port}/${protocol}`;
 }

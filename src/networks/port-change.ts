@@ -91,7 +91,7 @@ const hostPortOf = ({ protocol, hostAddress, hostPort }: PublishedPort): HostPor
 /** Those of `ports` whose sockets are not as they are for `others`. What is not passed on needs the same socket whatever it leads to. */
 function without(ports: readonly PublishedPort[], others: readonly PublishedPort[]): PublishedPort[] {
   const key = (port: PublishedPort): string => `${port.protocol} ${port.hostAddress} ${port.hostPort}`;
-  if (others.length === 0) return ports.filter((port) => port.routed !== true);
+  if (ports.length === 0 || others.length === 0) return ports.filter((port) => port.routed !== true);
   const held = new Set(others.filter((port) => !isRelayed(port)).map(key));
   return ports.filter((port) => port.routed !== true && (isRelayed(port) || !held.has(key(port))));
 }

@@ -13,5 +13,7 @@ export function portSettings(ports: readonly PublishedPort[], exposedPorts: read
     if (bindings == null) found.set(key, [binding]);
     else bindings.push(binding);
   }
-  return Object.fromEntries([...found].sort(([a], [b]) => (a < b ? -1 : 1)));
+  const settings: Record<string, PortBinding[] | null> = {};
+  for (const key of [...found.keys()].sort()) settings[key] = found.get(key) ?? null;
+  return settings;
 }

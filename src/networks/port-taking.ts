@@ -89,11 +89,11 @@ export class Taking {
 
   #add(places: readonly Place[], hostPort: number): void {
     for (const place of places) {
-      const { direct, ...port } = place;
-      if (direct !== true && port.routed !== true) {
+      if (place.direct !== true && place.routed !== true) {
         this.taken.push({ ...place, hostPort });
         continue;
       }
+      const { direct, ...port } = place;
       const opens = !this.#opened.has(containerKey(place));
       this.#opened.add(containerKey(place));
       if (direct === true) this.taken.push({ ...(opens ? place : port), hostPort });
