@@ -178,6 +178,13 @@ bool is_host_op(uint8_t code) { return code < OP_MOUNT; }
 bool is_process_op(uint8_t code) { return code >= OP_NEW_SESSION; }
 bool is_init_op(uint8_t code) { return code == OP_NETLINK || code >= OP_MOUNT; }
 
+static struct dns_plan read_dns_plan(struct reader *from)
+{
+	struct dns_plan plan = { .port = (uint16_t)read_number(from, 2) };
+	plan.rules = read_blob(from);
+	return plan;
+}
+
 bool read_launch_plan(struct reader *from, struct launch_plan *plan)
 {
 	memset(plan, 0, sizeof *plan);
@@ -209,7 +216,7 @@ bool read_launch_plan(struct reader *from, struct launch_plan *plan)
 	plan->cgroup2 = read_text(from);
 	plan->cgroup1 = read_list(from);
 	plan->host_network = read_ops(from, is_netlink_op);
-	plan->dns = read_number(from, 1) != 0;
+	plan->dns = read_dns_plan(from);
 	plan->init = read_ops(from, is_init_op);
 	plan->cleanup = read_ops(from, is_host_op);
 	plan->network_cleanup = read_ops(from, is_host_op);
@@ -236,7 +243,7 @@ bool read_network_change(struct reader *from, struct network_change *change)
 	change->prepare = read_ops(from, is_host_op);
 	change->host_network = read_ops(from, is_netlink_op);
 	change->container_network = read_ops(from, is_network_op);
-	change->dns = read_number(from, 1) != 0;
+	change->dns = read_dns_plan(from);
 	change->release_count = (uint32_t)read_number(from, 4);
 	change->releases = *from;
 	for (uint32_t i = 0; i < change->release_count && !from->bad; i++) {

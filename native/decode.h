@@ -50,13 +50,18 @@ struct log_plan {
 	bool raw;             /* bytes that are no UTF-8 stay as they are */
 };
 
+struct dns_plan {
+	uint16_t port;        /* of 127.0.0.11 in the container's network namespace; 0: none */
+	struct blob rules;    /* nf_tables there that put it in the place of port 53, or none */
+};
+
 struct launch_plan {
 	const char *id, *socket_path, *exit_path;
 	bool tty, open_stdin, stdin_once, has_log;
 	uint16_t rows, columns;
 	struct log_plan log;
 	struct ops prepare, host_network, init, cleanup, network_cleanup;
-	bool dns;             /* open 127.0.0.11:53 in the container's network namespace */
+	struct dns_plan dns;
 	uint64_t namespaces;
 	struct reader joins;
 	uint32_t join_count;
@@ -66,7 +71,7 @@ struct launch_plan {
 
 struct network_change {
 	struct ops prepare, host_network, container_network, cleanup;
-	bool dns;
+	struct dns_plan dns;
 	struct reader releases; /* each u8 IPPROTO_*, str address, u16 port */
 	uint32_t release_count;
 };

@@ -6,15 +6,16 @@
 #include "dns-relay.h"
 #include "kernel-calls.h"
 #include <arpa/inet.h>
+#include <linux/netlink.h>
 #include <sys/epoll.h>
 
 enum { RECEIVE_ROOM = 512 << 10, SEND_ROOM = 128 << 10, RESUME_AT = QUESTIONS / 8, HERE = 0x7f00000b };
 
 static struct relay *relay; /* NULL: the container asks elsewhere */
 
-static int bound_socket(int type)
+static int bound_socket(int type, uint16_t port)
 {
-	const struct sockaddr_in here = { .sin_family = AF_INET, .sin_port = htons(53), .sin_addr.s_addr = htonl(HERE) };
+	const struct sockaddr_in here = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(HERE) };
 	const int on = 1, receive = RECEIVE_ROOM, send = SEND_ROOM;
 	int fd = socket(AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0) return -1;
@@ -153,22 +154,24 @@ void forget_questions(void)
 }
 
 /* In the container's network namespace, which it has for itself. Open already is fine. */
-bool open_dns(struct failure *failure)
+bool open_dns(const struct dns_plan *plan, struct failure *failure)
 {
-	if (relay != NULL) return true;
+	if (plan->port == 0 || relay != NULL) return true;
 	if (monitor.network < 0) return fail(failure, "dns", EINVAL, "the container has no network of its own");
 	struct relay *new = new_pages(sizeof *new);
 	if (new == NULL) return fail(failure, "dns", ENOMEM, "127.0.0.11:53");
 	new->datagrams = (struct source){ .fd = -1, .ready = datagrams_ready };
 	prepare_streams(new);
 	if (!enter_network(monitor.network)) return fail(failure, "dns", errno, "the container's network namespace");
-	if ((new->datagrams.fd = bound_socket(SOCK_DGRAM)) >= 0) new->listener.fd = bound_socket(SOCK_STREAM);
-	int error = errno;
+	if ((new->datagrams.fd = bound_socket(SOCK_DGRAM, plan->port)) >= 0) new->listener.fd = bound_socket(SOCK_STREAM, plan->port);
+	bool ok = new->listener.fd >= 0 || fail(failure, "dns", errno, "127.0.0.11:%u", plan->port);
+	if (ok && plan->rules.length > 0) ok = send_netlink(NETLINK_NETFILTER, false, plan->rules.bytes, plan->rules.length, NULL, NULL, failure);
 	leave_network();
-	if (new->listener.fd < 0) {
+	if (!ok) {
 		if (new->datagrams.fd >= 0) close(new->datagrams.fd);
+		if (new->listener.fd >= 0) close(new->listener.fd);
 		free_pages(new, sizeof *new);
-		return fail(failure, "dns", error, "127.0.0.11:53");
+		return false;
 	}
 	for (uint32_t i = 0; i < QUESTIONS; i++) {
 		new->questions[i].id = i;

@@ -217,7 +217,7 @@ static bool set_up_network(const struct launch_plan *plan, struct failure *failu
 		monitor.prepared.network = monitor.network = open(path, O_RDONLY | O_CLOEXEC);
 		if (monitor.network < 0) return fail(failure, "network", errno, "%s", path);
 	}
-	return run_host_ops(plan->host_network, &monitor.prepared, false, failure) && (!plan->dns || open_dns(failure));
+	return run_host_ops(plan->host_network, &monitor.prepared, false, failure) && open_dns(&plan->dns, failure);
 }
 
 static bool bring_up(const struct launch_plan *plan, struct openings *openings, struct failure *failure)

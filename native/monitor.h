@@ -110,7 +110,7 @@ void report_failed(void);
 void report_rotation(void);
 
 /* dns-relay.c */
-bool open_dns(struct failure *failure);
+bool open_dns(const struct dns_plan *plan, struct failure *failure);
 void regulate_dns(void);
 void answer_question(struct reader *from);
 void forget_questions(void);

@@ -56,7 +56,7 @@ bool change_network(struct reader *from, struct failure *failure)
 	monitor.prepared.network = monitor.network;
 	bool ok = run_host_ops(change.prepare, &monitor.prepared, false, failure) && run_host_ops(change.host_network, &monitor.prepared, false, failure);
 	monitor.prepared.network = -1;
-	if (!ok || !run_inside(change.container_network, failure) || (change.dns && !open_dns(failure))) return false;
+	if (!ok || !run_inside(change.container_network, failure) || !open_dns(&change.dns, failure)) return false;
 	return replace_cleanup(change.cleanup, failure);
 }
 

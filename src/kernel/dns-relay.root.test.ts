@@ -275,6 +275,41 @@ print(many[-1].recv(1), 9 < time.time() - begun < 17)
     await end(monitor);
   });
 
+  test("beside a server of the container's own, which has port 53 of all addresses", async () => {
+    for (const early of [true, false]) {
+      const monitor = await bench.kernel.launch({ ...plan(false), dns: early ? "beside" : false });
+      monitor.onDnsQuery((query) => echo(query, monitor));
+      const { pid } = await monitor.launched;
+      await monitor.go();
+      const change = { prepare: [], hostNetwork: [], containerNetwork: [], release: [], networkCleanup: [] };
+      await monitor.changeNetwork({ ...change, dns: "beside" });
+      const printed = await ask(
+        pid,
+        `
+own = [socket.socket(socket.AF_INET, kind) for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM)]
+for s in own: s.bind(("0.0.0.0", 53))
+own[1].listen()
+s, t = udp(), tcp()
+s.send(b"over UDP")
+put(t, b"over TCP", b"y" * 1000)
+print(s.recv(100), take(t), len(take(t)), t.getpeername())
+any = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+any.settimeout(5)
+any.sendto(b"unconnected", server)
+print(any.recvfrom(100))
+any.sendto(b"to my own", ("127.0.0.1", 53))
+print(own[0].recvfrom(100)[0])
+`,
+      );
+      assert.deepEqual(printed.split("\n"), [
+        "b're over UDP' b're over TCP' 1003 ('127.0.0.11', 53)",
+        "(b're unconnected', ('127.0.0.11', 53))",
+        "b'to my own'",
+      ]);
+      await end(monitor);
+    }
+  });
+
   test("opened by a change, once; not for a network that is not the container's; the port is the container's otherwise", async () => {
     const monitor = await bench.kernel.launch(plan(false));
     monitor.onDnsQuery((query) => echo(query, monitor));

@@ -1,6 +1,7 @@
 /** Writes plans and requests as the bytes that native/protocol.h describes. */
+import { besidePort, dnsRedirect } from "./dns-redirect.ts";
 import type { FileMeta, FileOp } from "./kernel.ts";
-import type { ExecPlan, HostOp, InitOp, LaunchPlan, NetlinkOp, NetworkChangePlan, ProcessOp } from "./plan.ts";
+import type { DnsPlan, ExecPlan, HostOp, InitOp, LaunchPlan, NetlinkOp, NetworkChangePlan, ProcessOp } from "./plan.ts";
 
 const utf8 = new TextEncoder();
 const shortText = 64;
@@ -323,6 +324,14 @@ function encodeAll<Op>(to: ByteWriter, ops: readonly Op[], encode: (to: ByteWrit
   for (const op of ops) encode(to, op);
 }
 
+function encodeDns(to: ByteWriter, dns: DnsPlan): void {
+  if (dns === "beside") to.u16(besidePort).blob(dnsRedirect());
+  else
+    to.u16(dns ? 53 : 0)
+      .u32(0)
+      .u8(0);
+}
+
 export function encodeHostOps(ops: readonly HostOp[]): Buffer {
   const to = new ByteWriter();
   writeHostOps(to, ops);
@@ -350,7 +359,7 @@ export function encodeLaunchPlan(plan: LaunchPlan): Buffer {
   for (const { path, flag } of clone.join) to.text(path).u32(flag);
   to.text(clone.uidMap).text(clone.gidMap).text(clone.timeOffsets).text(clone.cgroup2).list(clone.cgroup1);
   encodeAll(to, plan.hostNetwork, encodeNetlink);
-  to.u8(plan.dns);
+  encodeDns(to, plan.dns);
   encodeAll(to, plan.init, encodeInitOp);
   encodeAll(to, plan.cleanup, encodeHostOp);
   encodeAll(to, plan.networkCleanup, encodeHostOp);
@@ -362,7 +371,8 @@ export function encodeNetworkChange(plan: NetworkChangePlan): Buffer {
   encodeAll(to, plan.prepare, encodeHostOp);
   encodeAll(to, plan.hostNetwork, encodeNetlink);
   encodeAll(to, plan.containerNetwork, encodeInitOp);
-  to.u8(plan.dns).u32(plan.release.length);
+  encodeDns(to, plan.dns);
+  to.u32(plan.release.length);
   for (const { protocol, address, port } of plan.release) to.u8(ipProtocols[protocol]).text(address).u16(port);
   encodeAll(to, plan.networkCleanup, encodeHostOp);
   return to.bytes();

@@ -2,7 +2,7 @@
 import { type ContainerId, newId } from "../base/base.ts";
 import { addressNumber, macFor, numberAddress } from "./addresses.ts";
 import { type Arrangement, arrange } from "./arrange.ts";
-import { makeInterface } from "./attach-plan.ts";
+import { dnsPlan, makeInterface } from "./attach-plan.ts";
 import { filesOf } from "./container-files.ts";
 import { closePorts, defaultRoutes, loopbackUp, openPorts } from "./endpoint.ts";
 import { routesOf } from "./gateways.ts";
@@ -142,7 +142,10 @@ function plan(
   const { table } = ground.host;
   return {
     namespace: "private",
-    dns: places.some(({ open }) => open.zone !== undefined),
+    dns: dnsPlan(
+      request.exposedPorts,
+      places.some(({ open }) => open.zone !== undefined),
+    ),
     prepare: holdPorts(ports),
     hostNetwork: [...interfaces.flatMap(({ hostNetwork }) => hostNetwork), ...openPorts(table, ports)],
     containerNetwork: [loopbackUp, ...interfaces.flatMap(({ containerNetwork }) => containerNetwork), ...defaultRoutes(routesOf(gateways))],

@@ -4,7 +4,7 @@
  */
 import { type EngineError, forbidden, invalidParameter, newId } from "../base/base.ts";
 import { type Arrangement, arrange } from "./arrange.ts";
-import { type InterfacePlan, makeInterface, removeInterface } from "./attach-plan.ts";
+import { dnsPlan, type InterfacePlan, makeInterface, removeInterface } from "./attach-plan.ts";
 import { newEndpoint, releaseEndpoint, resolverFor } from "./attaching.ts";
 import { fileChanges } from "./container-files.ts";
 import { closePorts, defaultRoutes, openPorts } from "./endpoint.ts";
@@ -199,7 +199,7 @@ export class LiveChanges {
         prepare: change.sockets.hold,
         hostNetwork: [...closePorts(table, change.removed), ...step.forth.hostNetwork, ...openPorts(table, change.added)],
         containerNetwork: [...step.forth.containerNetwork, ...changedRoutes(routesBefore, routesAfter)],
-        dns: hasNames && !hadNames,
+        dns: dnsPlan(request.exposedPorts, hasNames && !hadNames),
         networkCleanup: closePorts(table, portsOf(after)),
       },
       undo: {

@@ -8,6 +8,7 @@
  */
 import type { ContainerId } from "../base/base.ts";
 import type {
+  DnsPlan,
   ExecSession,
   ExitRecord,
   HostOp,
@@ -131,7 +132,7 @@ export interface NetworkPlan {
   /** For init, in order, when /proc is mounted: netlink messages and sysctls of the interface. */
   readonly containerNetwork: readonly InitOp[];
   /** Open 127.0.0.11:53 in the namespace. */
-  readonly dns: boolean;
+  readonly dns: DnsPlan;
   readonly cleanup: readonly HostOp[];
 }
 

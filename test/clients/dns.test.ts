@@ -63,6 +63,21 @@ describe("names", () => {
     );
   });
 
+  test("a container that exposes port 53 has it of all addresses, and finds names itself", async () => {
+    const serve = ["nc", "-ll", "-p", "53", "-e", "echo", "served"];
+    await daemon.ok("run", "-d", "--name", "server", "--network", "front", "--expose", "53/tcp", "busybox", ...serve);
+    const address = await addressOf("server", "front");
+    await eventually("an answer of the server", async () => {
+      const { stdout } = await daemon.docker(["exec", "web", "nc", "-w", "2", address, "53"]);
+      return stdout.includes("served") || undefined;
+    });
+    const web = await addressOf("web", "front");
+    assert.match(await daemon.ok("exec", "server", "nslookup", "-type=a", "web"), new RegExp(`Address: ${web}`));
+    assert.match(await daemon.ok("exec", "server", "ping", "-c", "1", "-W", "2", "web"), /1 packets received/);
+    assert.match(await daemon.ok("exec", "web", "nslookup", "-type=a", "server"), new RegExp(`Address: ${address}`));
+    await daemon.ok("rm", "-f", "server");
+  });
+
   test("busybox finds names, aliases, ids and host names; and who an address is", async () => {
     const web = await addressOf("web", "front");
     const id = (await daemon.ok("inspect", "-f", "{{.Id}}", "web")).slice(0, 12);
