@@ -44,8 +44,9 @@ export async function changeNetwork(context: EngineContext, live: LiveContainer,
       throw explain(explainPort(error, live.record.name, change.settings), 0).error;
     }
     failpoint(`${wanted.step}.changed`);
-    settle(context, live, wanted, change);
+    // Before the end of it: what is taken back after a crash takes back the files too.
     await changeNameFiles(context, live, change.files);
+    settle(context, live, wanted, change);
     return true;
   } finally {
     live.networkChange = undefined;
@@ -95,8 +96,8 @@ export async function settleNetwork(context: EngineContext, live: LiveContainer,
     await run.running.monitor
       .changeNetwork(change.plan)
       .catch((error: unknown) => log.warn("a change of a network was not taken back", { container: live.id, error }));
-    change.commit();
     await changeNameFiles(context, live, change.files);
+    change.commit();
   }
   settleRecord(context, live, context.networks.settingsOf(request));
 }

@@ -268,6 +268,12 @@ describe("a container on several networks", () => {
     assert.deepEqual(red?.DNSNames, ["both", "r", id.slice(0, 12)]);
     assert.deepEqual((await addresses("both")).sort(), [red?.IPAddress, "10.203.0.99"]);
     assert.match(await inside("both", "ip", "route"), /^default via 10\.203\.0\.1 /m, "the higher priority has the gateway");
+    const { networks: counters } = (await answered(200, "GET", "/containers/both/stats?stream=false&one-shot=true")).body as {
+      networks: Record<string, { rx_bytes: number }>;
+    };
+    assert.deepEqual(Object.keys(counters).sort(), ["eth0", "eth1"]);
+    const { Plugins } = (await answered(200, "GET", "/info")).body as { Plugins: { Network: string[] } };
+    assert.deepEqual(Plugins.Network, ["bridge", "host", "ipvlan", "macvlan", "null", "overlay"]);
     const older = await container("both", "/v1.44");
     assert.deepEqual(older.NetworkSettings.Networks["red"]?.Aliases, ["r", id.slice(0, 12)]);
     assert.equal(older.HostConfig.NetworkMode, "red");
