@@ -57,7 +57,7 @@ export function newEndpoint(
   return {
     ...base,
     dnsNames: open.zone === undefined ? [] : namesOf(request, asked),
-    links: [...(asked.Links ?? []), ...(first ? (request.links ?? []) : [])],
+    links: asked.Links ?? [],
     resolver,
     link: {
       ...interfaceOf(open, place, sandbox.endpoints),

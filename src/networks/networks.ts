@@ -115,8 +115,6 @@ export interface AttachRequest {
   readonly dnsSearch: readonly string[];
   /** `name:address` */
   readonly extraHosts: readonly string[];
-  /** `container:alias` of `--link`, for user-defined networks: names that only this container sees. */
-  readonly links?: readonly string[];
   readonly macAddress?: string;
 }
 
