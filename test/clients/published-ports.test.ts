@@ -201,6 +201,15 @@ describe("published ports", () => {
     await daemon.ok("rm", "-f", "thousand");
   });
 
+  test("who hears of a container's end may have its ports at once", async () => {
+    const ports = ["-p", "18200-18399:1000-1199"];
+    for (let round = 0; round < 5; round++) {
+      await daemon.ok("run", "-d", "--name", `round${round}`, ...ports, ...echo);
+      await ask(daemon, "POST", `/v1.51/containers/round${round}/kill`);
+      await ask(daemon, "POST", `/v1.51/containers/round${round}/wait`);
+    }
+  });
+
   test("a daemon that starts again knows what is published", async () => {
     await daemon.ok("run", "-d", "--name", "web", "-p", "18101:80", "-p", "80", ...echo);
     const before = await portsOf("web");

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { messageOf } from "../../base/errors.ts";
 import type { EngineClient } from "../../client/client.ts";
 import type { ContainerInspectResponse, ContainerUpdateRequest, ContainerUpdateResponse } from "../../spec/spec.ts";
@@ -36,10 +37,22 @@ function portChanges(flags: FlagValues): PortChanges | undefined {
 }
 
 /** A container that is to have other ports is asked which ones it has. */
-async function request(client: EngineClient, name: string, limits: ContainerUpdateRequest, ports: PortChanges | undefined) {
-  if (ports === undefined) return limits;
-  const container = await client.json<ContainerInspectResponse>("GET", `${containerPath(name)}/json`);
-  return { ...limits, ...changedPorts(container, name, ports) };
+async function update(
+  client: EngineClient,
+  name: string,
+  limits: ContainerUpdateRequest,
+  ports: PortChanges | undefined,
+): Promise<ContainerUpdateResponse> {
+  const post = (json: ContainerUpdateRequest): Promise<ContainerUpdateResponse> =>
+    client.json<ContainerUpdateResponse>("POST", `${containerPath(name)}/update`, { json });
+  if (ports === undefined) return await post(limits);
+  const inspect = (): Promise<ContainerInspectResponse> => client.json("GET", `${containerPath(name)}/json`);
+  const wanted = changedPorts(await inspect(), name, ports);
+  const answer = await post({ ...limits, ...wanted });
+  // Docker's daemon passes over fields that it does not know.
+  if (!isDeepStrictEqual((await inspect()).HostConfig?.PortBindings, wanted.PortBindings))
+    throw new Error(`the ports of ${name} are as they were: its daemon cannot change them`);
+  return answer;
 }
 
 export const command: Command = {
@@ -65,8 +78,7 @@ export const command: Command = {
     const failures: string[] = [];
     for (const name of names) {
       try {
-        const json = await request(client, name, limits, ports);
-        const answer = await client.json<ContainerUpdateResponse>("POST", `${containerPath(name)}/update`, { json });
+        const answer = await update(client, name, limits, ports);
         context.out(`${name}\n`);
         warnings.push(...(answer.Warnings ?? []));
       } catch (error) {
