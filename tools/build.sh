@@ -1,5 +1,5 @@
 #!/bin/sh
-# Bundles the sources: build/dist/{berthd,layer-worker}.js with the chunks that they share, and the command line
+# Bundles the sources: build/dist/{berthd,layer-worker,registry}.js with the chunks that they share, and the command line
 # as one CommonJS file behind a loader that has its compiled code cached: together they start in half the time
 # that an ES module takes.
 #   sh tools/build.sh
@@ -17,6 +17,7 @@ version=$(sed -n 's/^  "version": "\(.*\)",$/\1/p' package.json)
 commit=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)
 entries=
 [ ! -e src/daemon/main.ts ] || entries="$entries berthd=src/daemon/main.ts"
+[ ! -e src/registry/main.ts ] || entries="$entries registry=src/registry/main.ts"
 [ ! -e src/layers/layer-worker.ts ] || entries="$entries layer-worker=src/layers/layer-worker.ts"
 
 bundle() {

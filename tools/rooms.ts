@@ -12,6 +12,7 @@ export const tiers: Readonly<Record<string, number>> = {
   events: 2,
   logs: 2,
   dns: 2,
+  registry: 2,
   layers: 3,
   networks: 3,
   runtime: 3,

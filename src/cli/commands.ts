@@ -147,6 +147,14 @@ const groups: readonly Entry[] = [
     ],
   },
   {
+    name: "registry",
+    summary: "Run a registry of one's own",
+    entries: [
+      verb("gc", "Delete what nothing uses from the folder of a registry that is not running", "", () => import("./verbs/registry.ts")),
+      verb("serve", "Run a registry in the foreground", "", () => import("./verbs/registry.ts")),
+    ],
+  },
+  {
     name: "system",
     summary: "Manage the engine",
     entries: [

@@ -1,0 +1,183 @@
+/**
+ * A blob that comes from an upstream: written to an upload of its own, verified, and read by everybody who asks for it
+ * while it grows. Its last byte is held back until its digest is found right, so nobody takes a wrong one for the whole.
+ */
+import { open } from "node:fs/promises";
+import type { IncomingMessage } from "node:http";
+import { Transform } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type BlobFiles, chunkBytes } from "./blob-files.ts";
+import type { Exchange } from "./exchange.ts";
+import type { BlobDigest } from "./names.ts";
+import { RegistryError } from "./registry-error.ts";
+import type { Uploads } from "./uploads.ts";
+import { type Upstream, UpstreamError } from "./upstream.ts";
+
+interface Wanted {
+  readonly repository: string;
+  readonly digest: BlobDigest;
+  readonly upstream: Upstream;
+  /** The repository's name there. */
+  readonly name: string;
+  readonly origin: string;
+  readonly retryDelayMs: number;
+}
+
+/** In a row, without a byte that is new. */
+const maxTries = 5;
+const maxRetryAfterSeconds = 10;
+
+export class Download {
+  readonly #uploads: Uploads;
+  readonly #files: BlobFiles;
+  readonly #wanted: Wanted;
+  #uploadId = "";
+  #written = 0;
+  /** As the upstream says; undefined: it does not. */
+  #total: number | undefined;
+  #isVerified = false;
+  #progress = Promise.withResolvers<void>();
+  /** Settles when the upstream's first answer is there: its size may be known, and the file is. */
+  readonly begun: Promise<void>;
+  /** Settles when the blob is stored. */
+  readonly done: Promise<number>;
+
+  constructor(uploads: Uploads, files: BlobFiles, wanted: Wanted) {
+    this.#uploads = uploads;
+    this.#files = files;
+    this.#wanted = wanted;
+    const begun = Promise.withResolvers<void>();
+    this.begun = begun.promise;
+    this.done = this.#run(begun.resolve);
+    this.done.catch(begun.reject);
+    this.begun.catch(() => undefined);
+    this.done.catch(() => undefined).finally(() => this.#tell());
+  }
+
+  #tell(): void {
+    const told = this.#progress;
+    this.#progress = Promise.withResolvers<void>();
+    told.resolve();
+  }
+
+  async #run(begun: () => void): Promise<number> {
+    const { repository, digest, origin } = this.#wanted;
+    const first = await this.#ask(0);
+    this.#uploadId = await this.#uploads.start(repository).catch((error: unknown) => {
+      first.destroy();
+      throw error;
+    });
+    try {
+      const length = first.headers["content-length"];
+      this.#total = length === undefined ? undefined : Number(length);
+      begun();
+      await this.#fetch(first);
+      const size = await this.#uploads.finish(this.#uploadId, repository, digest, origin);
+      this.#isVerified = true;
+      return size;
+    } catch (error) {
+      await this.#uploads.remove(this.#uploadId);
+      throw error;
+    }
+  }
+
+  /** Takes the body, and its rest by Range when it breaks off. */
+  async #fetch(first: IncomingMessage): Promise<void> {
+    let answer: IncomingMessage | undefined = first;
+    for (let failures = 0; ; ) {
+      const before = this.#written;
+      try {
+        answer ??= await this.#ask(before);
+        const rest = answer.statusCode === 206 ? answer : answer.pipe(skipping(before));
+        answer.once("error", (error) => rest.destroy(error));
+        await this.#uploads.append(this.#uploadId, this.#wanted.repository, rest, undefined, (offset) => {
+          this.#written = offset;
+          this.#tell();
+        });
+        if (this.#total === undefined || this.#written >= this.#total) return;
+        throw new UpstreamError("the upstream's answer breaks off");
+      } catch (error) {
+        answer?.destroy();
+        answer = undefined;
+        if (error instanceof RegistryError) throw error;
+        if (error instanceof UpstreamError && error.status !== undefined && error.status < 500 && error.status !== 429) throw error;
+        failures = this.#written > before ? 0 : failures + 1;
+        if (failures >= maxTries) throw error;
+        await sleep(this.#wanted.retryDelayMs * 2 ** failures);
+      }
+    }
+  }
+
+  async #ask(from: number): Promise<IncomingMessage> {
+    const { upstream, name, digest } = this.#wanted;
+    const range = from === 0 ? {} : { Range: `bytes=${from}-` };
+    for (let tries = 1; ; tries++) {
+      try {
+        const answer = await upstream.ask("GET", name, `blobs/${digest}`, range);
+        const start = /^bytes (\d+)-/.exec(answer.headers["content-range"] ?? "")?.[1];
+        if (answer.statusCode !== 206 || Number(start) === from) return answer;
+        answer.destroy();
+        throw new UpstreamError("the upstream answers with another range");
+      } catch (error) {
+        const wait = error instanceof UpstreamError && error.status === 429 ? (error.retryAfter ?? 1) : undefined;
+        if (wait === undefined || wait > maxRetryAfterSeconds || tries >= maxTries) throw error;
+        await sleep(wait * 1000);
+      }
+    }
+  }
+
+  /**
+   * Sends the blob as it arrives.
+   * @returns false when it has to be waited for first, because its size is not known
+   */
+  async sendTo(exchange: Exchange): Promise<boolean> {
+    await this.begun;
+    const total = this.#total;
+    if (total === undefined || total === 0 || this.#isVerified) return false;
+    const { response } = exchange;
+    const closed = new Promise<void>((resolve) => response.once("close", () => resolve()));
+    let file: Awaited<ReturnType<typeof open>>;
+    try {
+      file = await open(this.#files.uploadPath(this.#uploadId), "r");
+    } catch {
+      return false; // it has its name already, or is gone
+    }
+    await using _ = file;
+    response.writeHead(200, {
+      "Content-Type": "application/octet-stream",
+      "Content-Length": total,
+      "Docker-Content-Digest": this.#wanted.digest,
+      ETag: `"${this.#wanted.digest}"`,
+    });
+    const buffer = Buffer.allocUnsafe(Math.min(chunkBytes, total));
+    for (let sent = 0; sent < total; ) {
+      const limit = this.#isVerified ? total : Math.min(this.#written, total - 1);
+      if (sent >= limit) {
+        const next = this.#progress.promise;
+        await Promise.race([next, this.done.then(() => undefined), closed]);
+        if (response.destroyed) return true;
+        continue;
+      }
+      const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.length, limit - sent), sent);
+      if (bytesRead === 0) throw new RegistryError("UNKNOWN", { message: "the blob is shorter than it was" });
+      sent += bytesRead;
+      if (!response.write(Buffer.from(buffer.subarray(0, bytesRead))))
+        await Promise.race([new Promise((resolve) => response.once("drain", resolve)), closed]);
+      if (response.destroyed) return true;
+    }
+    response.end();
+    return true;
+  }
+}
+
+/** Drops the first bytes: of an upstream that does not know ranges. */
+function skipping(count: number): Transform {
+  let left = count;
+  return new Transform({
+    transform(chunk: Buffer, _encoding, callback) {
+      const drop = Math.min(left, chunk.length);
+      left -= drop;
+      callback(null, chunk.subarray(drop));
+    },
+  });
+}

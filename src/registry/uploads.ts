@@ -1,0 +1,255 @@
+/**
+ * Uploads: files that grow. The length of the file is the truth, so an upload goes on where it was after a restart of
+ * the server; the hash of what came by is only kept in memory and is made again from the file where it is missing.
+ */
+import { createHash, type Hash } from "node:crypto";
+import { type FileHandle, open, stat, truncate } from "node:fs/promises";
+import type { Readable } from "node:stream";
+import { errnoOf, Mutex } from "../base/base.ts";
+import { type BlobFiles, digestOfFile } from "./blob-files.ts";
+import type { Catalogue } from "./catalogue.ts";
+import type { KeyedLock } from "./keyed-lock.ts";
+import { algorithmOf, type BlobDigest } from "./names.ts";
+import { RegistryError } from "./registry-error.ts";
+
+/** One that this process has seen. */
+interface Session {
+  offset: number;
+  /** Of the file's first `offset` bytes; undefined when they did not all come by here. */
+  hash: Hash | undefined;
+  readonly turn: Mutex;
+  /** What bytes come from now. A second sender takes the place of the first, whose connection may be dead. */
+  source: Readable | undefined;
+}
+
+interface Parts {
+  readonly files: BlobFiles;
+  readonly catalogue: Catalogue;
+  readonly locks: KeyedLock;
+  readonly maxBytes: number;
+  readonly maxUploads: number;
+}
+
+/** Where a chunk says that it belongs: the `Content-Range` of a PATCH. */
+export interface ChunkRange {
+  readonly start: number;
+  /** Inclusive. */
+  readonly end: number;
+}
+
+const inFlightBytes = 4 << 20;
+
+export class Uploads {
+  readonly #parts: Parts;
+  readonly #sessions = new Map<string, Session>();
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  async start(repository: string): Promise<string> {
+    const { files, catalogue, maxUploads } = this.#parts;
+    if (catalogue.countUploads() >= maxUploads) throw new RegistryError("TOOMANYREQUESTS", { message: "too many unfinished uploads" });
+    const id = files.newUploadId();
+    catalogue.addUpload(id, repository);
+    try {
+      await (await open(files.uploadPath(id), "wx", 0o600)).close();
+    } catch (error) {
+      catalogue.removeUpload(id);
+      throw explained(error);
+    }
+    this.#sessions.set(id, { offset: 0, hash: createHash("sha256"), turn: new Mutex(), source: undefined });
+    return id;
+  }
+
+  /** @throws BLOB_UPLOAD_UNKNOWN, also for another repository's */
+  async #session(id: string, repository: string): Promise<Session> {
+    const { files, catalogue } = this.#parts;
+    if (catalogue.upload(id)?.repository !== repository) throw new RegistryError("BLOB_UPLOAD_UNKNOWN");
+    const known = this.#sessions.get(id);
+    if (known !== undefined) return known;
+    const { size } = await stat(files.uploadPath(id)).catch((error: unknown) => {
+      throw errnoOf(error) === "ENOENT" ? new RegistryError("BLOB_UPLOAD_UNKNOWN") : error;
+    });
+    const found = this.#sessions.get(id) ?? { offset: size, hash: undefined, turn: new Mutex(), source: undefined };
+    this.#sessions.set(id, found);
+    return found;
+  }
+
+  /** How many bytes are there. */
+  async offset(id: string, repository: string): Promise<number> {
+    return (await this.#session(id, repository)).offset;
+  }
+
+  /**
+   * Appends what `source` has. Bytes that arrived before it broke off stay.
+   * @param progress is told how many bytes the file has, after each write
+   * @returns how many bytes there are now
+   * @throws 416 when `range` does not start there, SIZE_INVALID when it is not as long as it says or too large
+   */
+  async append(id: string, repository: string, source: Readable, range?: ChunkRange, progress?: (offset: number) => void): Promise<number> {
+    const session = await this.#session(id, repository);
+    session.source?.destroy(new Error("another request goes on with this upload"));
+    return session.turn.run(async () => {
+      await this.#session(id, repository); // it may have ended while we waited
+      const start = session.offset;
+      if (range !== undefined && range.start !== start) throw outOfOrder(id, repository, start);
+      session.source = source;
+      try {
+        await this.#write(id, session, source, progress);
+        if (range !== undefined && session.offset - start !== range.end - range.start + 1) {
+          await this.#cut(id, session, start);
+          throw new RegistryError("SIZE_INVALID", { message: "the chunk is not as long as its Content-Range" });
+        }
+      } catch (error) {
+        const said = explained(error);
+        if (said instanceof RegistryError && said.status > 412) await this.remove(id);
+        throw said;
+      } finally {
+        session.source = undefined;
+      }
+      this.#parts.catalogue.touchUpload(id);
+      return session.offset;
+    });
+  }
+
+  /** Writes while the next bytes arrive; several chunks at once when the disk is the slower one. */
+  async #write(id: string, session: Session, source: Readable, progress?: (offset: number) => void): Promise<void> {
+    const { files, maxBytes } = this.#parts;
+    await using file = await open(files.uploadPath(id), "r+");
+    let queue: Uint8Array[] = [];
+    let queuedBytes = 0;
+    let writing: Promise<void> | undefined;
+    let failure: unknown;
+    const flush = async (): Promise<void> => {
+      while (queue.length > 0 && failure === undefined) {
+        const batch = queue;
+        queue = [];
+        queuedBytes = 0;
+        await writeFully(file, batch, session.offset);
+        for (const chunk of batch) {
+          session.hash?.update(chunk);
+          session.offset += chunk.byteLength;
+        }
+        progress?.(session.offset);
+      }
+      writing = undefined;
+    };
+    const begin = (): Promise<void> =>
+      flush().catch((error: unknown) => {
+        failure = error;
+      });
+    try {
+      // The connection stays, for the answer.
+      for await (const chunk of source.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>) {
+        queue.push(chunk);
+        queuedBytes += chunk.byteLength;
+        if (session.offset + queuedBytes > maxBytes)
+          throw new RegistryError("SIZE_INVALID", { status: 413, message: `a blob may have ${maxBytes} bytes here` });
+        writing ??= begin();
+        if (queuedBytes > inFlightBytes) await writing;
+        if (failure !== undefined) throw failure;
+      }
+    } finally {
+      while (writing !== undefined && failure === undefined) await writing;
+      // What did not get to the file as a whole is not counted.
+      if (failure !== undefined) await this.#cut(id, session, session.offset).catch(() => undefined);
+    }
+    if (failure !== undefined) throw failure;
+  }
+
+  async #cut(id: string, session: Session, offset: number): Promise<void> {
+    await truncate(this.#parts.files.uploadPath(id), offset);
+    if (session.offset !== offset) session.hash = undefined;
+    session.offset = offset;
+  }
+
+  /**
+   * Makes the upload a blob of its repository. Bytes that are not what `digest` says are thrown away.
+   * @throws DIGEST_INVALID
+   */
+  async finish(id: string, repository: string, digest: BlobDigest, origin?: string): Promise<number> {
+    const session = await this.#session(id, repository);
+    return session.turn.run(async () => {
+      await this.#session(id, repository);
+      const { files, catalogue, locks } = this.#parts;
+      const algorithm = algorithmOf(digest);
+      const known = algorithm === "sha256" ? session.hash : undefined;
+      const actual = known === undefined ? await digestOfFile(files.uploadPath(id), algorithm) : `sha256:${known.copy().digest("hex")}`;
+      if (actual !== digest) {
+        await this.remove(id);
+        throw new RegistryError("DIGEST_INVALID", { detail: { digest, actual } });
+      }
+      const sizeBytes = session.offset;
+      // The same digest is not collected between its file's name and its row.
+      await locks.run(digest, async () => {
+        if (catalogue.blobSize(digest) === undefined) await files.commit(id, digest).catch(rethrow);
+        try {
+          catalogue.addBlob(repository, digest, sizeBytes, id, origin);
+        } catch (error) {
+          if (catalogue.blobSize(digest) === undefined) await files.remove(digest);
+          throw explained(error);
+        }
+      });
+      await this.remove(id);
+      return sizeBytes;
+    });
+  }
+
+  /** @throws BLOB_UPLOAD_UNKNOWN */
+  async cancel(id: string, repository: string): Promise<void> {
+    const session = await this.#session(id, repository);
+    session.source?.destroy(new Error("the upload was cancelled"));
+    await session.turn.run(() => this.remove(id));
+  }
+
+  /** Those that nobody has touched since. @returns how many */
+  async expire(usedBefore: number): Promise<number> {
+    const old = this.#parts.catalogue.uploadIds(usedBefore).filter((id) => this.#sessions.get(id)?.source === undefined);
+    for (const id of old) await this.remove(id);
+    return old.length;
+  }
+
+  async remove(id: string): Promise<void> {
+    this.#sessions.delete(id);
+    this.#parts.catalogue.removeUpload(id);
+    await this.#parts.files.removeUpload(id);
+  }
+}
+
+async function writeFully(file: FileHandle, batch: readonly Uint8Array[], position: number): Promise<void> {
+  let rest = batch;
+  let at = position;
+  for (;;) {
+    let { bytesWritten } = await file.writev(rest as Uint8Array[], at);
+    at += bytesWritten;
+    const done = rest.findIndex((chunk) => {
+      if (bytesWritten < chunk.byteLength) return true;
+      bytesWritten -= chunk.byteLength;
+      return false;
+    });
+    if (done < 0) return;
+    const [first, ...others] = rest.slice(done);
+    rest = first === undefined ? others : [first.subarray(bytesWritten), ...others];
+  }
+}
+
+export function outOfOrder(id: string, repository: string, offset: number): RegistryError {
+  const headers = { Location: `/v2/${repository}/blobs/uploads/${id}`, Range: rangeOf(offset), "Docker-Upload-UUID": id };
+  return new RegistryError("BLOB_UPLOAD_INVALID", { status: 416, message: `the upload goes on at byte ${offset}`, headers });
+}
+
+/** What an upload has, as its answers say it: `0-1023`; of nothing, `0-0` as docker-registry has it. */
+export function rangeOf(offset: number): string {
+  return `0-${Math.max(0, offset - 1)}`;
+}
+
+/** A full disk is told as such: 507. */
+function explained(error: unknown): unknown {
+  const full = ["ENOSPC", "EDQUOT"].includes(errnoOf(error) ?? "") || (error instanceof Error && /disk is full/.test(error.message));
+  return full ? new RegistryError("UNAVAILABLE", { status: 507, message: "no space left on the registry's disk", cause: error }) : error;
+}
+
+function rethrow(error: unknown): never {
+  throw explained(error);
+}
