@@ -272,7 +272,7 @@ if (process.env[inside] === undefined) {
     const result = spawnSync("unshare", ["-n", "-m", process.execPath, "--test-reporter=spec", import.meta.filename], {
       encoding: "utf8",
       env: { ...environment, [inside]: "1" },
-      timeout: 180_000,
+      timeout: 900_000,
     });
     assert.equal(result.status, 0, `${result.stdout}${result.stderr}`);
     assert.match(result.stdout, /pass [1-9]/);
