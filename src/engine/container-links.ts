@@ -52,11 +52,14 @@ export interface LinksAtStart {
   readonly env: readonly string[];
   /** `names:address`, as `--add-host` has it; several names with spaces between. */
   readonly hosts: readonly string[];
+  /** Ports as `80/tcp`. */
+  readonly linked: readonly { readonly address: string; readonly ports: readonly string[] }[];
 }
 
 /** What the links of a container that starts give it. @throws System when one of the others does not run */
 export function linksAtStart(context: EngineContext, record: ContainerRecord): LinksAtStart {
   const [env, hosts]: [string[], string[]] = [[], []];
+  const linked: LinksAtStart["linked"][number][] = [];
   const links = modeOf(record) === "bridge" ? (record.status.links ?? []) : [];
   for (const link of links) {
     const child = context.store.get(link.id);
@@ -70,8 +73,9 @@ export function linksAtStart(context: EngineContext, record: ContainerRecord): L
     env.push(...linkVariables({ alias: link.alias, parentName: record.name, address, exposedPorts, env: config.Env ?? [] }));
     const names = [link.alias, config.Hostname ?? "", ...(link.alias === child.name ? [] : [child.name])];
     hosts.push(`${names.join(" ")}:${address}`);
+    linked.push({ address, ports: exposedPorts });
   }
-  return { env, hosts };
+  return { env, hosts, linked };
 }
 
 function addressOf(network: NetworkSettings | undefined): string {

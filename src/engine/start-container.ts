@@ -250,7 +250,8 @@ interface Ready {
 }
 
 function withLinks(request: AttachRequest, links: LinksAtStart): AttachRequest {
-  return links.hosts.length === 0 ? request : { ...request, extraHosts: [...request.extraHosts, ...links.hosts] };
+  if (links.hosts.length === 0) return request;
+  return { ...request, extraHosts: [...request.extraHosts, ...links.hosts], linked: links.linked };
 }
 
 function startRequest(context: EngineContext, live: LiveContainer, ready: Ready): StartRequest {

@@ -7,6 +7,7 @@ import { filesOf } from "./container-files.ts";
 import { closePorts, defaultRoutes, loopbackUp, openPorts } from "./endpoint.ts";
 import { routesOf } from "./gateways.ts";
 import type { Ground } from "./ground.ts";
+import { closeLinks, linksAllowed, linksOf, openLinks } from "./legacy-links.ts";
 import { readHostResolver, setsNdots } from "./name-files.ts";
 import { addNames, deleteNames, namesOf } from "./names.ts";
 import type { Attachment, AttachRequest } from "./networks.ts";
@@ -54,11 +55,13 @@ export function newEndpoint(
   const open = ground.open(network);
   const addresses = open.allocate(request.containerId, addressesAsked(place));
   const first = sandbox.endpoints.length === 0;
+  const allowed = open.options.icc || addresses[4] === undefined ? [] : linksAllowed(request, addresses[4]);
   return {
     ...base,
     dnsNames: open.zone === undefined ? [] : namesOf(request, asked),
     links: asked.Links ?? [],
     resolver,
+    ...(allowed.length === 0 ? {} : { allowed }),
     link: {
       ...interfaceOf(open, place, sandbox.endpoints),
       device: network.record.driver === "bridge" ? `veth${base.endpointId.slice(0, 11)}` : "",
@@ -147,10 +150,14 @@ function plan(
       places.some(({ open }) => open.zone !== undefined),
     ),
     prepare: holdPorts(ports),
-    hostNetwork: [...interfaces.flatMap(({ hostNetwork }) => hostNetwork), ...openPorts(table, ports)],
+    hostNetwork: [
+      ...interfaces.flatMap(({ hostNetwork }) => hostNetwork),
+      ...openPorts(table, ports),
+      ...openLinks(table, linksOf(sandbox)),
+    ],
     containerNetwork: [loopbackUp, ...interfaces.flatMap(({ containerNetwork }) => containerNetwork), ...defaultRoutes(routesOf(gateways))],
     // The pairs go with the container's namespace: deleting them here would make the end wait for the kernel's grace periods.
-    cleanup: closePorts(table, ports),
+    cleanup: [...closePorts(table, ports), ...closeLinks(table, linksOf(sandbox))],
     settings: settingsOf(ground, request, sandbox),
   };
 }
@@ -177,6 +184,7 @@ export async function detach(ground: Ground, containerId: ContainerId): Promise<
   for (const place of ground.places(sandbox.endpoints)) deleteNames(place);
   const ports = portsOf(sandbox);
   await ground.host.unpublish(ports);
+  await ground.host.deny(linksOf(sandbox));
   releasePorts(ground.ports, ports);
   for (const endpoint of sandbox.endpoints) {
     keepAddresses(ground, endpoint);

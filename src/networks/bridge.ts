@@ -51,6 +51,8 @@ export interface BridgeDevice {
   readonly addresses: readonly BridgeAddress[];
   /** False: it was there before us. */
   readonly made: boolean;
+  /** Its ports are isolated from each other: what goes from one to another, where a link allows it, is led over the host. */
+  readonly apart: boolean;
 }
 
 /** @throws InvalidParameter when a device of that name is no bridge */
@@ -61,11 +63,17 @@ export function findBridge(host: HostNetwork, name: string): Link | undefined {
   return found;
 }
 
-function settingsOf({ name, addresses, made }: BridgeDevice): HostOp[] {
+function settingsOf({ name, addresses, made, apart }: BridgeDevice): HostOp[] {
   const ipv6 = addresses.some(({ subnet }) => subnet.family === 6);
   return [
     // Lets answers to the host's own loopback come back through the bridge; the firewall's guard keeps all else out.
     writeNetworkSetting(["ipv4", "conf", name, "route_localnet"], "1"),
+    ...(apart
+      ? [
+          writeNetworkSetting(["ipv4", "conf", name, "proxy_arp_pvlan"], "1"),
+          writeNetworkSetting(["ipv4", "conf", name, "send_redirects"], "0"),
+        ]
+      : []),
     // No address is made up, no router is believed (CVE-2020-13401).
     writeNetworkSetting(["ipv6", "conf", name, "accept_ra"], "0", true),
     // Nobody else can have the bridge's own addresses; while the kernel looks for somebody, two seconds long, it asks for no neighbours.

@@ -2,7 +2,17 @@
 import { isEngineError, log, messageOf } from "../base/base.ts";
 import type { TableName } from "../kernel/nftables.ts";
 import { readNetworkSetting } from "../kernel/rtnetlink-settings.ts";
-import { addNetwork, findPublished, inTable, type NetworkRules, type PublishedPort, removeNetwork, unpublish } from "./firewall.ts";
+import {
+  addNetwork,
+  denyLinks,
+  findPublished,
+  inTable,
+  type Link,
+  type NetworkRules,
+  type PublishedPort,
+  removeNetwork,
+  unpublish,
+} from "./firewall.ts";
 import { FirewallWatch } from "./firewall-watch.ts";
 import { Forwarding } from "./forwarding.ts";
 import type { ByFamily, Family, NetworkKernel } from "./records.ts";
@@ -12,6 +22,7 @@ import { forgetFlows } from "./stale-flows.ts";
 export interface FirewallContents {
   readonly networks: readonly NetworkRules[];
   readonly ports: readonly PublishedPort[];
+  readonly links: readonly Link[];
 }
 
 export class Host {
@@ -101,6 +112,11 @@ export class Host {
     await this.kernel
       .netlink(12, unpublish(this.table, ports))
       .catch((error: unknown) => log.warn("published ports were not removed", { error: messageOf(error) }));
+  }
+
+  /** As a rule the container's monitor has done it. */
+  async deny(links: readonly Link[]): Promise<void> {
+    if (links.length > 0) await this.kernel.netlink(12, denyLinks(this.table, links)).catch(() => undefined);
   }
 
   /** Leaves everything as it is, for containers that go on. */

@@ -10,6 +10,7 @@ import { fileChanges } from "./container-files.ts";
 import { closePorts, defaultRoutes, openPorts } from "./endpoint.ts";
 import { type DefaultRoutes, gatewaysOf, routesOf } from "./gateways.ts";
 import type { Ground } from "./ground.ts";
+import { closeLinks, linksOf, openLinks } from "./legacy-links.ts";
 import { addNames, deleteNames } from "./names.ts";
 import type { AttachRequest, NetworkChange } from "./networks.ts";
 import { undoSockets } from "./port-change.ts";
@@ -184,6 +185,8 @@ export class LiveChanges {
     const { request, before, meanwhile, after } = step;
     const { change, gateways } = step.arranged;
     const { table } = ground.host;
+    // A running container gets no new ones.
+    const lost = linksOf(before).filter((link) => !linksOf(after).includes(link));
     const [routesBefore, routesAfter] = [this.#routes(before), routesOf(gateways)];
     const files = await fileChanges(ground, request, ground.places(before.endpoints), ground.places(after.endpoints));
     const [hadNames, hasNames] = [this.#hasNames(before), this.#hasNames(after)];
@@ -197,18 +200,28 @@ export class LiveChanges {
       plan: {
         release: change.sockets.release,
         prepare: change.sockets.hold,
-        hostNetwork: [...closePorts(table, change.removed), ...step.forth.hostNetwork, ...openPorts(table, change.added)],
+        hostNetwork: [
+          ...closePorts(table, change.removed),
+          ...closeLinks(table, lost),
+          ...step.forth.hostNetwork,
+          ...openPorts(table, change.added),
+        ],
         containerNetwork: [...step.forth.containerNetwork, ...changedRoutes(routesBefore, routesAfter)],
         dns: dnsPlan(request.exposedPorts, hasNames && !hadNames),
-        networkCleanup: closePorts(table, portsOf(after)),
+        networkCleanup: [...closePorts(table, portsOf(after)), ...closeLinks(table, linksOf(after))],
       },
       undo: {
         release: change.undo.release,
         prepare: change.undo.hold,
-        hostNetwork: [...closePorts(table, change.added), ...step.back.hostNetwork, ...openPorts(table, change.removed)],
+        hostNetwork: [
+          ...closePorts(table, change.added),
+          ...step.back.hostNetwork,
+          ...openPorts(table, change.removed),
+          ...openLinks(table, lost),
+        ],
         containerNetwork: [...step.back.containerNetwork, ...changedRoutes(routesAfter, routesBefore)],
         dns: false,
-        networkCleanup: closePorts(table, portsOf(before)),
+        networkCleanup: [...closePorts(table, portsOf(before)), ...closeLinks(table, linksOf(before))],
       },
       settings: settingsOf(ground, request, after),
       files,

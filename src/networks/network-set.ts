@@ -75,6 +75,7 @@ export class NetworkSet {
           made: bridge.made,
           mtu: opened.options.mtu,
           addresses: bridgeAddresses(opened),
+          apart: !opened.options.icc && isBuiltIn(network.name),
         });
         for (const family of families) {
           if (opened.subnets[family] !== undefined && !record.internal && this.#ground.options.ipForward !== false)

@@ -115,6 +115,8 @@ export interface AttachRequest {
   readonly dnsSearch: readonly string[];
   /** `name:address` */
   readonly extraHosts: readonly string[];
+  /** What legacy links lead to on the default network: an address, and ports as `80/tcp`. They matter where `--icc` is off. */
+  readonly linked?: readonly { readonly address: string; readonly ports: readonly string[] }[];
   readonly macAddress?: string;
 }
 

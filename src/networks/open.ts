@@ -13,6 +13,7 @@ import { defaultNetwork } from "./default-bridge.ts";
 import { Ground } from "./ground.ts";
 import { Host } from "./host.ts";
 import { HostPorts } from "./host-ports.ts";
+import { linksOf } from "./legacy-links.ts";
 import { addNames } from "./names.ts";
 import { NetworkSet } from "./network-set.ts";
 import type { Networks } from "./networks.ts";
@@ -68,6 +69,7 @@ async function layGround({ database, kernel, options = {} }: OpenNetworks): Prom
         contents: () => ({
           networks: ground.allOpen().flatMap((open) => (open.record.driver === "bridge" ? [ground.rulesOf(open)] : [])),
           ports: ground.sandboxes.all().flatMap(portsOf),
+          links: ground.sandboxes.all().flatMap(linksOf),
         }),
       }),
   );

@@ -1,6 +1,6 @@
 /** What the database keeps of networks and endpoints, and the kernel operations that the room needs. */
 import type { Kernel } from "../kernel/kernel.ts";
-import type { PublishedPort } from "./firewall.ts";
+import type { Link, PublishedPort } from "./firewall.ts";
 
 export type NetworkKernel = Pick<Kernel, "run" | "netlink" | "onFirewallChange">;
 
@@ -81,6 +81,8 @@ export interface Endpoint {
   readonly link?: EndpointLink;
   /** Published for this container here, since its default gateway of that family is here. */
   readonly ports: readonly PublishedPort[];
+  /** What legacy links let it reach where fellows may not meet. */
+  readonly allowed?: readonly Link[];
   /** A change to a running container that is under way: a daemon that finds one takes it back. */
   readonly pending?: PendingChange;
 }
