@@ -117,14 +117,17 @@ async function setAddresses(kernel: NetworkKernel, host: HostNetwork, index: num
   }
 }
 
-/** Takes down what was made; of a bridge that was there before us, only our setting. */
+/** Takes down what was made; of a bridge that was there before us, only our settings. */
 export async function closeBridge(
   kernel: NetworkKernel,
   index: number,
   device: { readonly device: string; readonly made: boolean },
 ): Promise<void> {
   if (device.made) await kernel.netlink(0, deleteLink(index));
-  else await kernel.run([writeNetworkSetting(["ipv4", "conf", device.device, "route_localnet"], "0", true)]);
+  else
+    await kernel.run(
+      ["route_localnet", "proxy_arp_pvlan"].map((key) => writeNetworkSetting(["ipv4", "conf", device.device, key], "0", true)),
+    );
 }
 
 const isDevice = (name: string): boolean => /^veth[0-9a-f]{11}$/.test(name);
