@@ -54,9 +54,13 @@ bool change_network(struct reader *from, struct failure *failure)
 		if (!release_port(&monitor.prepared, protocol, address, read_number(&change.releases, 2))) return fail(failure, "release", EINVAL, "%s", address);
 	}
 	monitor.prepared.network = monitor.network;
-	bool ok = run_host_ops(change.prepare, &monitor.prepared, false, failure) && run_host_ops(change.host_network, &monitor.prepared, false, failure);
+	bool ok = run_host_ops(change.prepare, &monitor.prepared, false, failure);
+	failpoint("change.held");
+	ok = ok && run_host_ops(change.host_network, &monitor.prepared, false, failure);
+	failpoint("change.linked");
 	monitor.prepared.network = -1;
 	if (!ok || !run_inside(change.container_network, failure) || !open_dns(&change.dns, failure)) return false;
+	failpoint("change.inside");
 	return replace_cleanup(change.cleanup, failure);
 }
 

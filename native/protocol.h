@@ -26,6 +26,9 @@
  *     │──DNS_ANSWER───────────────────▶│                                │
  *     │◀─EXIT──────────────────────────│ exit record, cleanup           │ ends
  *
+ * While it runs, CHANGE_NETWORK is carried out by the monitor itself, which visits the container's network namespace for it;
+ * ports with a place to pass on to are served by a process of the monitor's own, berth-relay (port-relay.h).
+ *
  * At any point 'F' (or FAILURE) carries {stage, errno, message} instead; init is killed and cleanup run.
  *
  * Encoding. Little endian. A frame is u32 length of the payload, u32 id, u16 type, payload. Requests carry an id that

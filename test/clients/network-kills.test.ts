@@ -30,7 +30,7 @@ interface Step {
 const run = ["run", "-d", "--name", "it", "--hostname", "it", "--network", "here", "-p", "18601:80", "probe", "net-probe", "serve", "80"];
 const steps: Readonly<Record<string, Step>> = {
   connect: {
-    places: ["connect.recorded", "connect.changed", "connect.settled"],
+    places: ["connect.recorded", "change.held", "change.linked", "change.inside", "connect.changed", "connect.settled"],
     before: [run],
     command: ["network", "connect", "--alias", "alias", "there", "it"],
     outcomes: /^here( there)?$/,
@@ -42,7 +42,7 @@ const steps: Readonly<Record<string, Step>> = {
     outcomes: /^here( there)?$/,
   },
   "disconnect of the one with the port": {
-    places: ["disconnect.recorded", "disconnect.changed", "disconnect.settled"],
+    places: ["disconnect.recorded", "change.held", "change.linked", "change.inside", "disconnect.changed", "disconnect.settled"],
     before: [run, ["network", "connect", "there", "it"]],
     command: ["network", "disconnect", "here", "it"],
     outcomes: /^(here )?there$/,
@@ -174,7 +174,25 @@ describe("networks and kill -9", () => {
   }
 
   for (const [name, step] of Object.entries(steps))
-    for (const place of step.places)
+    for (const place of step.places) {
+      // Within a change there is the monitor too, with which the container ends.
+      if (place.startsWith("change."))
+        test(`${name}: monitor at ${place}`, async () => {
+          await daemon.docker(["rm", "-f", "it"]);
+          const armed = `${daemon.execRoot}/armed`;
+          await daemon.kill("SIGTERM");
+          await daemon.restart({ [failpointVariable]: `${place}:monitor:${armed}` });
+          for (const words of step.before) await daemon.ok(...words);
+          writeFileSync(armed, "");
+          await daemon.docker(step.command, { timeoutMs: 20_000 });
+          await eventually("the container's end", async () => (await networksOf("it")) === "none" || undefined);
+          await daemon.ok("start", "it");
+          const networks = await networksOf("it");
+          assert.match(networks, step.outcomes);
+          await assertAgrees("it", networks.split(" "));
+          await assertClean();
+          await assertFlowing();
+        });
       test(`${name}: daemon at ${place}`, async () => {
         await daemon.docker(["rm", "-f", "it"]);
         const armed = `${daemon.execRoot}/armed`;
@@ -196,6 +214,7 @@ describe("networks and kill -9", () => {
         await assertClean();
         await assertFlowing();
       });
+    }
 
   test("questions that are asked while there is no daemon are answered by the next one", async () => {
     const asking = daemon.docker(["exec", "peer", "true"]);
