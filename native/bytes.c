@@ -10,6 +10,14 @@
 
 uint8_t scratch[SCRATCH];
 
+void *new_pages(size_t size)
+{
+	void *pages = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return pages == MAP_FAILED ? NULL : pages;
+}
+
+void free_pages(void *pages, size_t size) { munmap(pages, size); }
+
 int64_t now_ms(void)
 {
 	struct timespec now;

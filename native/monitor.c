@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -21,14 +20,6 @@ static int poller = -1;
 
 /* How long to wait for the daemon after a launch, and for clients that do not take their last output. */
 enum { DAEMON_PATIENCE_MS = 10000, CLIENT_PATIENCE_MS = 60000 };
-
-void *new_pages(size_t size)
-{
-	void *pages = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	return pages == MAP_FAILED ? NULL : pages;
-}
-
-void free_pages(void *pages, size_t size) { munmap(pages, size); }
 
 void watch(struct source *source, uint32_t events)
 {

@@ -82,8 +82,6 @@ extern struct monitor {
 	char oom_score_adj[16];       /* of the container's processes */
 } monitor;
 
-void *new_pages(size_t size);
-void free_pages(void *pages, size_t size);
 
 /* launch.c */
 bool launch_container(struct failure *failure);

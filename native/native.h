@@ -45,6 +45,8 @@ void failpoint(const char *place);
 enum { SCRATCH = 65536 };
 extern uint8_t scratch[SCRATCH]; /* contents last until the next call of anything */
 int64_t now_ms(void); /* of a clock that only goes on */
+void *new_pages(size_t size);
+void free_pages(void *pages, size_t size);
 bool write_all(int fd, const void *bytes, size_t length);
 bool write_file(const char *path, const void *bytes, size_t length);
 ssize_t read_file(const char *path, char *into, size_t size);
