@@ -2,9 +2,7 @@
 import { formatNanos } from "../base/base.ts";
 import type { EndpointSettings, NetworkInspect, NetworkSettings } from "../spec/spec.ts";
 import { isBuiltIn } from "./catalogue.ts";
-import type { PublishedPort } from "./firewall.ts";
 import type { Place } from "./gateways.ts";
-import { portSettings } from "./port-settings.ts";
 import type { ByFamily, Endpoint, Network, PoolRecord } from "./records.ts";
 
 /** An endpoint that has no address: what was asked for, the rest blank. The SDK's types leave out the nulls that Docker sends. */
@@ -91,18 +89,13 @@ export interface ShownEndpoint {
   readonly asked: EndpointSettings;
 }
 
-export function containerSettings(
-  sandboxId: string,
-  shown: readonly ShownEndpoint[],
-  ports: readonly PublishedPort[],
-  exposedPorts: readonly string[],
-): NetworkSettings {
+export function containerSettings(sandboxId: string, shown: readonly ShownEndpoint[], ports: NetworkSettings["Ports"]): NetworkSettings {
   const networks = shown.map(({ network, endpoint, place, asked }) => [network.name, endpointSettings(endpoint, place, asked)] as const);
   const [, onBridge] = networks.find(([name]) => name === "bridge") ?? [];
   return {
     ...blankSettings,
     SandboxID: sandboxId,
-    Ports: shown.some(({ place }) => place !== undefined) ? portSettings(ports, exposedPorts) : {},
+    Ports: ports,
     ...Object.fromEntries(onBridge === undefined ? [] : legacyFields.map((field) => [field, onBridge[field]])),
     Networks: Object.fromEntries(networks),
   } as unknown as NetworkSettings;

@@ -210,6 +210,24 @@ describe("published ports", () => {
     }
   });
 
+  test("without a way out nothing is published, and with one of its networks' it is", async () => {
+    const shown = (): Promise<string> => daemon.ok("inspect", "-f", "{{json .NetworkSettings.Ports}}", "web");
+    await daemon.ok("network", "create", "--internal", "inner");
+    await daemon.ok("network", "create", "outer");
+    await daemon.ok("run", "-d", "--name", "web", "--network", "inner", "-p", "18101:80", ...echo);
+    assert.equal(await shown(), "{}");
+    assert.equal(await opened("127.0.0.1", 18101), undefined);
+    await daemon.ok("network", "connect", "outer", "web");
+    assert.deepEqual(await portsOf("web"), ["80/tcp -> 0.0.0.0:18101", "80/tcp -> [::]:18101"]);
+    assert.equal(await answers("127.0.0.1", 18101), "hello");
+    assert.equal(await answers("::1", 18101), "hello");
+    await daemon.ok("network", "disconnect", "outer", "web");
+    assert.equal(await shown(), "{}");
+    assert.equal(await opened("127.0.0.1", 18101), undefined);
+    await daemon.ok("rm", "-f", "web");
+    await daemon.ok("network", "rm", "inner", "outer");
+  });
+
   test("a daemon that starts again knows what is published", async () => {
     await daemon.ok("run", "-d", "--name", "web", "-p", "18101:80", "-p", "80", ...echo);
     const before = await portsOf("web");
