@@ -6,6 +6,7 @@ import { createHash, type Hash } from "node:crypto";
 import { type FileHandle, open, stat, truncate } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import { errnoOf, Mutex } from "../base/base.ts";
+import { failpoint } from "../base/failpoint.ts";
 import { type BlobFiles, digestOfFile } from "./blob-files.ts";
 import type { Catalogue } from "./catalogue.ts";
 import type { KeyedLock } from "./keyed-lock.ts";
@@ -184,6 +185,7 @@ export class Uploads {
       // The same digest is not collected between its file's name and its row.
       await locks.run(digest, async () => {
         if (catalogue.blobSize(digest) === undefined) await files.commit(id, digest).catch(rethrow);
+        failpoint("registry-commit");
         try {
           catalogue.addBlob(repository, digest, sizeBytes, id, origin);
         } catch (error) {
