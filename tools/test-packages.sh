@@ -9,6 +9,7 @@ need ip iproute2
 need debootstrap debootstrap
 need curl curl
 need python3 python3
+need skopeo skopeo
 need docker "$(apt-cache show docker-cli >/dev/null 2>&1 && echo docker-cli || echo docker.io)"
 /usr/bin/python3 -c 'import docker' 2>/dev/null || want="$want python3-docker"
 file=$(command -v busybox || true)
