@@ -34,6 +34,7 @@ async function prepare(engine: Engine): Promise<void> {
 }
 
 const leftovers = `docker ps -aq | xargs -r docker rm -fv; docker volume ls -q | xargs -r docker volume rm -f;
+  docker network ls -q -f type=custom | xargs -r docker network rm;
   docker images --format '{{.Repository}}:{{.Tag}}' | grep -vx busybox:latest | grep -v '<none>' | xargs -r docker rmi -f;
   docker images -qf dangling=true | xargs -r docker rmi -f`;
 
