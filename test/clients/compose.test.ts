@@ -9,8 +9,7 @@ import { type CommandOptions, command, Daemon, importBusybox, projectRoot, type 
 const common = `
     image: busybox:latest
     pull_policy: never
-    stop_signal: SIGKILL
-    dns: [192.0.2.1]`;
+    stop_signal: SIGKILL`;
 
 const shop = `
 name: shop
@@ -137,7 +136,7 @@ describe("docker-compose", () => {
         (line) => JSON.parse(line) as { Service: string; Health: string },
       );
       assert.deepEqual(listed.map(({ Service, Health }) => `${Service} ${Health}`).sort(), ["api healthy", "db healthy", "web "]);
-      assert.equal(await compose("shop", "logs", "--no-log-prefix", "db"), "ready at last");
+      assert.match(await compose("shop", "logs", "--no-log-prefix", "db"), /ready at last$/);
       assert.match(await compose("shop", "top", "db"), /sleep 1000/);
       assert.match(await compose("shop", "images"), /shop-web-1 +busybox +latest/);
       assert.match(
@@ -222,7 +221,7 @@ describe("docker-compose", () => {
     });
 
     test("an internal network has no way out, and asks nobody", async () => {
-      assert.equal(await compose("corners", "exec", "-T", "alone", "ip", "route", "show", "default"), "");
+      assert.doesNotMatch(await compose("corners", "exec", "-T", "alone", "ip", "route"), /default/);
       assert.equal((await addressesOf("corners", "alone", "inner")).length, 1);
       assert.deepEqual(await addressesOf("corners", "alone", "fixed"), []);
     });
