@@ -3,11 +3,11 @@ docker network create --subnet 10.62.0.0/24 na
 docker network create --subnet 10.62.1.0/24 --gateway 10.62.1.254 nb
 docker network create --internal --subnet 10.62.2.0/24 nc
 docker run -d --name aa --network na busybox sleep 1000
+docker network inspect na
 docker run -d --name bb --network na --network-alias two --network-alias second --ip 10.62.0.77 -h bhost busybox sleep 1000
 docker inspect -f '{{json .NetworkSettings}}' aa
 docker inspect -f '{{json .NetworkSettings.Networks}}' bb
 docker inspect -f '{{.HostConfig.NetworkMode}} {{.NetworkSettings.IPAddress}}|{{.NetworkSettings.Gateway}}|{{range $n, $e := .NetworkSettings.Networks}}{{$n}} {{$e.IPAddress}}/{{$e.IPPrefixLen}} {{$e.Gateway}} {{json $e.Aliases}} {{json $e.DNSNames}} {{json $e.IPAMConfig}}{{end}}' aa bb
-docker network inspect na
 docker network inspect na -f '{{range .Containers}}{{.Name}} {{.IPv4Address}} {{.IPv6Address}}{{"\n"}}{{end}}' | sort
 docker exec aa ip -o -4 addr show dev eth0 | awk '{print $2, $4}'
 docker exec aa ip route

@@ -97,7 +97,7 @@ docker network rm conf
 docker network rm nf
 docker network rm conf
 # ls
-docker network ls --format '{{.Name}} {{.Driver}} {{.Scope}} {{.IPv6}} {{.Internal}} {{.Labels}} {{.Label "x"}}' -f name=nb
+docker network ls --format '{{.Name}} {{.Driver}} {{.Scope}} {{.IPv6}} {{.Internal}} {{.Label "x"}}' -f name=nb
 docker network ls --format json -f name=na | tr , '\n' | grep -v CreatedAt
 docker network ls -f type=custom --format '{{.Name}}'
 docker network ls -f type=builtin --format '{{.Name}}'
