@@ -11,7 +11,7 @@ if [ "$1" = docker-cli-plugin-metadata ]; then echo '{"SchemaVersion":"0.1.0","V
 if [ "$1" = __complete ]; then echo one; echo two; echo ":4"; exit; fi
 for word in "$@"; do echo "[$word]"; done
 read -r line && echo "read $line"
-echo "host $DOCKER_HOST" >&2
+echo "host $DOCKER_HOST, $DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND" >&2
 exit 7
 `;
 
@@ -37,14 +37,14 @@ describe("plugins", () => {
   for (const words of ["hello", "hello a -b --c=d -- e", "-D hello x", "hello --help", "hello -H x"])
     test(words, async () => {
       const [docker, berth] = [await run("docker", words.split(" ")), await run("berth", words.split(" "))];
-      assert.deepEqual(berth, docker);
+      assert.deepEqual({ ...berth, stderr: berth.stderr.replace(", berth", ", docker") }, docker);
       assert.equal(berth.status, 7);
       assert.ok(berth.stderr.includes(daemon.host), berth.stderr);
     });
 
   test("the host that berth's own variable names is the plugin's", async () => {
     const { stderr } = await run("berth", ["hello"], { BERTH_HOST: "unix:///nosuch/berth.sock" });
-    assert.equal(stderr, "host unix:///nosuch/berth.sock\n");
+    assert.equal(stderr, "host unix:///nosuch/berth.sock, berth\n");
   });
 
   test("what is no program is no verb", async () => {

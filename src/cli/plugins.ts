@@ -48,7 +48,8 @@ export function findPlugin(configuration: Configuration, name: string): string |
 function environment(context: Context): Record<string, string> {
   const entries = Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined);
   const host = context.contextName() === "default" ? { DOCKER_HOST: context.host ?? defaultHost } : {};
-  return { ...Object.fromEntries(entries), ...host };
+  // By this a plugin knows that it is one, and was not called by its own name.
+  return { ...Object.fromEntries(entries), DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND: "berth", ...host };
 }
 
 /** Becomes the plugin. `args` begin with flags that stand in front of the verb, and the verb itself. */

@@ -76,7 +76,8 @@ describe("docker-compose", () => {
     return stdout.trim();
   };
   const inService = (service: string, ...words: string[]): Promise<string> => compose("shop", "exec", "-T", service, ...words);
-  const fetched = async (url: string): Promise<string> => (await (await fetch(url, { headers: { connection: "close" } })).text()).trim();
+  const fetched = async (url: string): Promise<string> =>
+    (await (await fetch(url, { headers: { connection: "close" }, signal: AbortSignal.timeout(5000) })).text()).trim();
   const addressesOf = async (project: string, from: string, name: string): Promise<string[]> => {
     const { stdout } = await run(program, ["-f", join(folder, `${project}.yaml`), "exec", "-T", from, "nslookup", "-type=a", name]);
     return [...stdout.matchAll(/^Address: (.*)$/gm)].map(([, address = ""]) => address).sort();
