@@ -28,11 +28,11 @@ docker run --rm --ip6 fd63:1::88 busybox true
 docker run --rm --network dual --sysctl net.ipv6.conf.eth0.disable_ipv6=1 busybox ip -o -6 addr show dev eth0
 docker run -d --name cc --network dual -p 18431:80 busybox httpd -f -p 80 -h /etc
 docker port cc
-busybox wget -qO- 'http://[::1]:18431/hostname' | grep -c .
+timeout 5 busybox wget -qO- 'http://[::1]:18431/hostname' | grep -c .
 busybox wget -qO- 'http://127.0.0.1:18431/hostname' | grep -c .
 docker run -d --name dd --network dual -p '[::1]:18432:80' busybox httpd -f -p 80 -h /etc
 docker port dd
-busybox wget -qO- 'http://[::1]:18432/hostname' | grep -c .
+timeout 5 busybox wget -qO- 'http://[::1]:18432/hostname' | grep -c .
 busybox nc -w 1 127.0.0.1 18432 </dev/null >/dev/null 2>\&1; echo $?
 docker rm -f aa bb cc dd
 docker network rm dual other
