@@ -27,6 +27,14 @@ export function writeNetworkSetting(parts: readonly string[], value: string, opt
   return { op: "write", path: pathOf(parts), data: value, optional };
 }
 
+/** Whether the old iptables, which nf_tables does not show, filters here in either IP version: its table is there from its first use on. */
+export async function hasLegacyFilter(): Promise<boolean> {
+  const names = await Promise.all(
+    ["ip_tables_names", "ip6_tables_names"].map((file) => readFile(`/proc/net/${file}`, "utf8").catch(() => "")),
+  );
+  return names.some((text) => text.split("\n").includes("filter"));
+}
+
 /** Another one after each boot, when all settings are the system's own again. */
 export async function readBootId(): Promise<string> {
   return (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim();

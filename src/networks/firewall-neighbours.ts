@@ -11,6 +11,7 @@ import { encodeTransaction } from "../kernel/nfnetlink.ts";
 import { addCommentedRule, deleteRule, dumpChains, dumpRules, type TableName } from "../kernel/nftables.ts";
 import { type ListedChain, parseChains, parseRules } from "../kernel/nftables-dump.ts";
 import { accept, hasMark, verdict } from "../kernel/nftables-expressions.ts";
+import { hasLegacyFilter } from "../kernel/rtnetlink-settings.ts";
 import { type Neighbours, ourMark } from "./firewall-table.ts";
 import type { NetworkKernel } from "./records.ts";
 
@@ -29,6 +30,8 @@ export interface FoundNeighbours extends Neighbours {
   readonly shared: readonly TableName[];
   /** Chains of tables that are not ours to change, and may drop what is ours. */
   readonly unshared: readonly ListedChain[];
+  /** There are rules of iptables-legacy. */
+  readonly legacy: boolean;
 }
 
 /** `own`: names of our table and of others like it. */
@@ -39,7 +42,7 @@ export async function findNeighbours(kernel: Netlink, own: TableName): Promise<F
   const shared = sharedTables.filter((table) => drops.some((one) => one.name === chain && isIn(one, table)));
   const docker = listed.some((one) => one.name === "DOCKER-USER");
   const unshared = listed.filter((one) => (drops.includes(one) && !isShared(one)) || isFirewalld(one));
-  return { mark: shared.length > 0, docker, shared, unshared };
+  return { mark: shared.length > 0, docker, shared, unshared, legacy: await hasLegacyFilter() };
 }
 
 const isIn = (one: ListedChain, table: TableName): boolean => one.table === table.name && one.family === familyNumber[table.family];

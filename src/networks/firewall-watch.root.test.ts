@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type FirewallState, publish } from "./firewall.ts";
+import { findNeighbours } from "./firewall-neighbours.ts";
 import { noState, type Place, portTo, rulesOf, run, Scene, table } from "./firewall-scenery.ts";
 import { FirewallWatch } from "./firewall-watch.ts";
 
@@ -141,6 +142,13 @@ function inNamespace(): void {
       );
       run("iptables-nft", "-A", "FORWARD", "-s", "192.0.2.0/24", "-j", "DROP");
       run("iptables-nft", "-D", "FORWARD", "-s", "192.0.2.0/24", "-j", "DROP");
+    });
+
+    test("rules of the old iptables are known to be there", { skip: spawnSync("iptables-legacy", ["-V"]).status !== 0 }, async () => {
+      assert.equal((await findNeighbours(scene.kernel, table)).legacy, false);
+      // In this namespace its table comes with the first look, and stays.
+      run("iptables-legacy", "-L", "-n");
+      assert.equal((await findNeighbours(scene.kernel, table)).legacy, true);
     });
 
     test("a Docker that comes after us keeps its bridges", async () => {

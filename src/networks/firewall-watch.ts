@@ -105,16 +105,12 @@ export class FirewallWatch {
   }
 
   async #settleNeighbours(found: FoundNeighbours): Promise<void> {
-    const { kernel, table } = this.#options;
-    await letMarkPass(kernel, found.shared, table.name);
-    for (const chain of found.unshared) {
-      const name = `${chain.table} ${chain.name}`;
-      if (this.#told.has(name)) continue;
-      this.#told.add(name);
-      log.warn("another firewall may drop what containers send and get, unless it has a rule for their bridges", {
-        table: chain.table,
-        chain: chain.name,
-      });
+    const { kernel, table: own } = this.#options;
+    await letMarkPass(kernel, found.shared, own.name);
+    for (const { table, name } of [...found.unshared, ...(found.legacy ? [legacyChain] : [])]) {
+      if (this.#told.has(`${table} ${name}`)) continue;
+      this.#told.add(`${table} ${name}`);
+      log.warn("another firewall may drop what containers send and get, unless it has a rule for their bridges", { table, chain: name });
     }
   }
 
@@ -125,6 +121,8 @@ export class FirewallWatch {
     return { ...found, rules: parseRules(await kernel.netlink(12, dumpRules(table))).length };
   }
 }
+
+const legacyChain = { table: "iptables-legacy", name: "FORWARD" };
 
 /** Taken away before it could be looked at: the next look finds another one. */
 const nothing: Print = { handle: 0n, parts: 0, rules: 0 };
