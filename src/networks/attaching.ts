@@ -3,6 +3,7 @@ import { type ContainerId, newId } from "../base/base.ts";
 import { addressNumber, macFor, numberAddress } from "./addresses.ts";
 import { type Arrangement, arrange } from "./arrange.ts";
 import { dnsPlan, makeInterface } from "./attach-plan.ts";
+import { isBuiltIn } from "./catalogue.ts";
 import { filesOf } from "./container-files.ts";
 import { closePorts, defaultRoutes, loopbackUp, openPorts } from "./endpoint.ts";
 import { routesOf } from "./gateways.ts";
@@ -13,7 +14,7 @@ import { addNames, deleteNames, namesOf } from "./names.ts";
 import type { Attachment, AttachRequest } from "./networks.ts";
 import type { OpenNetwork } from "./open-network.ts";
 import { holdPorts, releasePorts } from "./port-taking.ts";
-import type { Endpoint, EndpointLink, EndpointResolver, Network, Reservation } from "./records.ts";
+import type { Endpoint, EndpointLink, EndpointResolver, Network } from "./records.ts";
 import { type AskedPlace, addressesAsked, macAsked, nameAsked, placesAsked, resolverOf } from "./request.ts";
 import { portsOf, type Sandbox } from "./sandbox.ts";
 import { blankSettings } from "./settings.ts";
@@ -27,6 +28,9 @@ const sharedPlan = { dns: false, prepare: [], hostNetwork: [], containerNetwork:
 
 const isPlain = ({ record }: Network): boolean => record.driver === "host" || record.driver === "null";
 
+/** Of a container that nobody's names are resolved for. */
+const unasked: EndpointResolver = { servers: [], ndotsSet: false };
+
 function plainEndpoint(request: AttachRequest, network: Network, sandboxId: string): Omit<Endpoint, "link"> {
   return {
     containerId: request.containerId,
@@ -36,7 +40,7 @@ function plainEndpoint(request: AttachRequest, network: Network, sandboxId: stri
     name: request.containerName || request.hostname,
     dnsNames: [],
     links: [],
-    resolver: { servers: [], ndotsSet: false },
+    resolver: unasked,
     ports: [],
   };
 }
@@ -108,7 +112,7 @@ export async function attach(ground: Ground, request: AttachRequest): Promise<At
   if (first === undefined) return { namespace: "container", ...sharedPlan, settings: blankSettings, hosts: "", resolvConf: "" };
   const empty: Sandbox = { id: newId<"SandboxId">(), containerId: request.containerId, endpoints: [] };
   if (isPlain(first.network)) return await attachPlain(ground, request, first, empty);
-  const resolver = await resolverFor(ground, request);
+  const resolver = asked.some(({ network }) => !isBuiltIn(network.name)) ? await resolverFor(ground, request) : unasked;
   let sandbox = empty;
   try {
     for (const place of asked)
@@ -186,20 +190,15 @@ export async function detach(ground: Ground, containerId: ContainerId): Promise<
   await ground.host.unpublish(ports);
   await ground.host.deny(linksOf(sandbox));
   releasePorts(ground.ports, ports);
-  for (const endpoint of sandbox.endpoints) {
-    keepAddresses(ground, endpoint);
-    releaseEndpoint(ground, endpoint);
-  }
-  // Unless the container has been attached again meanwhile.
-  ground.sandboxes.forget(containerId);
+  const kept = new Map(sandbox.endpoints.flatMap((endpoint) => keepAddresses(ground, endpoint)));
+  for (const endpoint of sandbox.endpoints) releaseEndpoint(ground, endpoint);
+  ground.sandboxes.end(sandbox, kept);
 }
 
 /** A container that comes back finds its addresses, also when the daemon has been restarted meanwhile. */
-function keepAddresses(ground: Ground, { link, containerId, networkId }: Endpoint): void {
-  const open = ground.opened(networkId);
-  if (open === undefined || link === undefined) return;
-  const addresses = [link.address, link.address6].filter((address) => address !== undefined);
-  if (!open.reserve(containerId, addresses, false)) return;
-  const record: Reservation = { addresses };
-  ground.rows.reservations.put({ containerId, networkId, record: JSON.stringify(record) });
+function keepAddresses(ground: Ground, { link, containerId, networkId }: Endpoint): [networkId: string, addresses: string[]][] {
+  const addresses = [link?.address, link?.address6].filter((address) => address !== undefined);
+  if (addresses.length === 0) return [];
+  ground.opened(networkId)?.reserve(containerId, addresses, false);
+  return [[networkId, addresses]];
 }

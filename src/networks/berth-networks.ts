@@ -59,7 +59,7 @@ export class BerthNetworks implements Networks {
     const places = placesThere(request, ground.catalogue);
     const there = new Set(places.map(({ network }) => network.id));
     for (const open of ground.allOpen())
-      if (!there.has(open.id) && open.unreserve(containerId)) ground.rows.reservations.delete(containerId, open.id);
+      if (!there.has(open.id) && open.unreserve(containerId)) ground.rows.deletePlaces(containerId, open.id);
     for (const place of places) {
       const addresses = Object.values(addressesAsked(place));
       if (addresses.length > 0) ground.opened(place.network.id)?.reserve(containerId, addresses, true);
@@ -69,7 +69,7 @@ export class BerthNetworks implements Networks {
   forget(containerId: ContainerId): void {
     let any = false;
     for (const open of this.#ground.allOpen()) any = open.unreserve(containerId) || any;
-    if (any) this.#ground.rows.reservations.delete(containerId);
+    if (any) this.#ground.rows.deletePlaces(containerId);
   }
 
   async attach(request: AttachRequest): Promise<Attachment> {

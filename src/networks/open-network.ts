@@ -30,8 +30,8 @@ export class OpenNetwork {
   /** The bridge's index on the host, or the parent's. */
   readonly index: number;
   readonly #pools: ByFamily<AddressPool>;
-  /** What is kept for whom, as it was last asked. */
-  readonly #kept = new Map<string, string>();
+  /** For whom something is kept. */
+  readonly #owners = new Set<string>();
 
   /** `gateways`: in place of the bridge's own addresses. */
   constructor(network: Network, index: number, gateways: Addresses = {}) {
@@ -111,18 +111,15 @@ export class OpenNetwork {
     }
   }
 
-  /** Keeps addresses for a container that does not run. @returns false when these are kept for it already */
-  reserve(owner: string, addresses: readonly string[], asked: boolean): boolean {
+  /** Keeps addresses for a container that does not run. */
+  reserve(owner: string, addresses: readonly string[], asked: boolean): void {
     for (const address of addresses) this.#pools[address.includes(":") ? 6 : 4]?.reserve(address, owner, asked ? "static" : "sticky");
-    const kept = addresses.join();
-    if (kept === this.#kept.get(owner)) return false;
-    this.#kept.set(owner, kept);
-    return true;
+    this.#owners.add(owner);
   }
 
   /** @returns false when there was nothing */
   unreserve(owner: string): boolean {
-    if (!this.#kept.delete(owner)) return false;
+    if (!this.#owners.delete(owner)) return false;
     for (const family of families) this.#pools[family]?.unreserve(owner);
     return true;
   }

@@ -21,7 +21,7 @@ import type { Addresses } from "./open-network.ts";
 import type { NetworkOptions } from "./options.ts";
 import { hostHasIpv6 } from "./port-address.ts";
 import { claimPorts } from "./port-taking.ts";
-import type { NetworkKernel, Reservation } from "./records.ts";
+import type { NetworkKernel } from "./records.ts";
 import { portsOf, Sandboxes } from "./sandbox.ts";
 
 export type { NetworkOptions } from "./options.ts";
@@ -113,10 +113,7 @@ function claimAddresses(ground: Ground): void {
       });
     }
   }
-  for (const { containerId, networkId, record } of ground.rows.reservations.list()) {
-    const { addresses } = JSON.parse(record) as Reservation;
-    ground.opened(networkId)?.reserve(containerId as ContainerId, addresses, false);
-  }
+  for (const { containerId, networkId, kept } of ground.sandboxes.kept) ground.opened(networkId)?.reserve(containerId, kept, false);
 }
 
 /**

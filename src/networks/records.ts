@@ -114,7 +114,7 @@ export interface EndpointLink {
   readonly gatewayPriority: number;
 }
 
-/** Addresses that a container which does not run had; others get them only when no more are left. */
-export interface Reservation {
-  readonly addresses: readonly string[];
+/** In an endpoint's place when its container has ended: others get its addresses only when no more are left. */
+export interface KeptAddresses {
+  readonly kept: readonly string[];
 }

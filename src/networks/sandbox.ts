@@ -5,7 +5,7 @@
 import type { ContainerId } from "../base/base.ts";
 import { type Database, type NetworkRows, transaction } from "../state/state.ts";
 import type { PublishedPort } from "./firewall.ts";
-import type { Endpoint } from "./records.ts";
+import type { Endpoint, KeptAddresses } from "./records.ts";
 
 export interface Sandbox {
   readonly id: string;
@@ -17,21 +17,27 @@ export const portsOf = (sandbox: Sandbox): PublishedPort[] => sandbox.endpoints.
 
 export class Sandboxes {
   readonly #database: Database;
-  readonly #rows: NetworkRows["endpoints"];
+  readonly #rows: NetworkRows;
+  /** As an earlier daemon left them. */
+  readonly kept: readonly (KeptAddresses & { readonly containerId: string; readonly networkId: string })[];
   readonly #byContainer = new Map<string, Sandbox>();
 
   constructor(database: Database, rows: NetworkRows) {
     this.#database = database;
-    this.#rows = rows.endpoints;
-    for (const row of this.#rows.list()) {
-      const endpoint = JSON.parse(row.record) as Endpoint;
-      const before = this.#byContainer.get(row.containerId);
-      this.#byContainer.set(row.containerId, {
-        id: endpoint.sandboxId,
-        containerId: row.containerId as ContainerId,
-        endpoints: [...(before?.endpoints ?? []), endpoint],
-      });
+    this.#rows = rows;
+    const kept: (KeptAddresses & { containerId: string; networkId: string })[] = [];
+    for (const { containerId, networkId, record } of rows.places()) {
+      const found = JSON.parse(record) as Endpoint | KeptAddresses;
+      if ("kept" in found) kept.push({ ...found, containerId, networkId });
+      else this.#add(found);
     }
+    this.kept = kept;
+  }
+
+  #add(endpoint: Endpoint): void {
+    const { containerId, sandboxId } = endpoint;
+    const endpoints = [...(this.#byContainer.get(containerId)?.endpoints ?? []), endpoint];
+    this.#byContainer.set(containerId, { id: sandboxId, containerId: containerId as ContainerId, endpoints });
   }
 
   get(containerId: string): Sandbox | undefined {
@@ -64,23 +70,34 @@ export class Sandboxes {
     const gone = [...before].filter((old) => sandbox.endpoints.every((endpoint) => endpoint.networkId !== old.networkId));
     const changed = sandbox.endpoints.filter((endpoint) => !before.has(endpoint));
     const write = (): void => {
-      for (const endpoint of gone) this.#rows.delete(sandbox.containerId, endpoint.networkId);
+      for (const endpoint of gone) this.#rows.deletePlaces(sandbox.containerId, endpoint.networkId);
       for (const endpoint of changed)
-        this.#rows.put({ containerId: sandbox.containerId, networkId: endpoint.networkId, record: JSON.stringify(endpoint) });
+        this.#rows.putPlace({ containerId: sandbox.containerId, networkId: endpoint.networkId, record: JSON.stringify(endpoint) });
     };
     if (gone.length + changed.length > 1) transaction(this.#database, write);
     else write();
     this.#byContainer.set(sandbox.containerId, sandbox);
   }
 
-  /** From memory; the rows are deleted by `forget` when nothing of it is left. */
+  /** From memory; the rows stay until `end`. */
   release(containerId: string): Sandbox | undefined {
     const sandbox = this.#byContainer.get(containerId);
     this.#byContainer.delete(containerId);
     return sandbox;
   }
 
-  forget(containerId: string): void {
-    if (!this.#byContainer.has(containerId)) this.#rows.delete(containerId);
+  /** Nothing of it is left but the addresses that are kept, by network. Not where the container has a sandbox again. */
+  end(sandbox: Sandbox, kept: ReadonlyMap<string, readonly string[]>): void {
+    const { containerId, endpoints } = sandbox;
+    if (this.#byContainer.has(containerId)) return;
+    const write = (): void => {
+      for (const { networkId } of endpoints) {
+        const addresses = kept.get(networkId);
+        if (addresses === undefined) this.#rows.deletePlaces(containerId, networkId);
+        else this.#rows.putPlace({ containerId, networkId, record: JSON.stringify({ kept: addresses } satisfies KeptAddresses) });
+      }
+    };
+    if (endpoints.length > 1) transaction(this.#database, write);
+    else write();
   }
 }

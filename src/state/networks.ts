@@ -1,4 +1,4 @@
-/** Network, endpoint and reservation rows. The records are JSON owned by `networks/`; columns are what is looked up by. */
+/** Rows of networks and of containers' places in them. The records are JSON owned by `networks/`; columns are what is looked up by. */
 import type { Database } from "./database.ts";
 
 export const schema = `
@@ -8,13 +8,7 @@ CREATE TABLE networks (
   created_nanos INTEGER NOT NULL,
   record TEXT NOT NULL
 ) STRICT;
-CREATE TABLE endpoints (
-  container_id TEXT NOT NULL,
-  network_id TEXT NOT NULL REFERENCES networks(id),
-  record TEXT NOT NULL,
-  PRIMARY KEY (container_id, network_id)
-) STRICT;
-CREATE TABLE reservations (
+CREATE TABLE places (
   container_id TEXT NOT NULL,
   network_id TEXT NOT NULL REFERENCES networks(id) ON DELETE CASCADE,
   record TEXT NOT NULL,
@@ -37,41 +31,17 @@ export interface PlaceRow {
   readonly record: string;
 }
 
-/** Rows by container and network. */
-export interface PlaceRows {
-  list(): PlaceRow[];
-  put(row: PlaceRow): void;
-  /** Without a network: all of the container's. */
-  delete(containerId: string, networkId?: string): void;
-}
-
-/** The queries of the three tables, prepared once. */
+/** The queries of both tables, prepared once. */
 export interface NetworkRows {
   networks(): NetworkRow[];
   putNetwork(row: NetworkRow): void;
-  /** With its reservations. It has no endpoints. */
+  /** With all places in it. */
   deleteNetwork(id: string): void;
-  readonly endpoints: PlaceRows;
-  readonly reservations: PlaceRows;
-}
-
-function placeRows(database: Database, table: "endpoints" | "reservations"): PlaceRows {
-  const list = database.prepare(`SELECT container_id, network_id, record FROM ${table} ORDER BY rowid`);
-  const put = database.prepare(
-    `INSERT INTO ${table} VALUES (?, ?, ?) ON CONFLICT(container_id, network_id) DO UPDATE SET record = excluded.record`,
-  );
-  const deleteAll = database.prepare(`DELETE FROM ${table} WHERE container_id = ?`);
-  const deleteOne = database.prepare(`DELETE FROM ${table} WHERE container_id = ? AND network_id = ?`);
-  return {
-    list: () =>
-      list.all().map((row) => ({
-        containerId: String(row["container_id"]),
-        networkId: String(row["network_id"]),
-        record: String(row["record"]),
-      })),
-    put: (row) => void put.run(row.containerId, row.networkId, row.record),
-    delete: (containerId, networkId) => void (networkId === undefined ? deleteAll.run(containerId) : deleteOne.run(containerId, networkId)),
-  };
+  /** In the order in which they were first put. */
+  places(): PlaceRow[];
+  putPlace(row: PlaceRow): void;
+  /** Without a network: all of the container's. */
+  deletePlaces(containerId: string, networkId?: string): void;
 }
 
 export function networkRows(database: Database): NetworkRows {
@@ -80,6 +50,12 @@ export function networkRows(database: Database): NetworkRows {
   const putNetwork = database.prepare(
     "INSERT INTO networks VALUES (?, ?, ?, ?) ON CONFLICT(id) DO UPDATE SET name = excluded.name, record = excluded.record",
   );
+  const listPlaces = database.prepare("SELECT container_id, network_id, record FROM places ORDER BY rowid");
+  const putPlace = database.prepare(
+    "INSERT INTO places VALUES (?, ?, ?) ON CONFLICT(container_id, network_id) DO UPDATE SET record = excluded.record",
+  );
+  const deletePlaces = database.prepare("DELETE FROM places WHERE container_id = ?");
+  const deletePlace = database.prepare("DELETE FROM places WHERE container_id = ? AND network_id = ?");
   const deleteNetwork = database.prepare("DELETE FROM networks WHERE id = ?");
   return {
     networks: () =>
@@ -91,7 +67,14 @@ export function networkRows(database: Database): NetworkRows {
       })),
     putNetwork: (row) => void putNetwork.run(row.id, row.name, row.createdNanos, row.record),
     deleteNetwork: (id) => void deleteNetwork.run(id),
-    endpoints: placeRows(database, "endpoints"),
-    reservations: placeRows(database, "reservations"),
+    places: () =>
+      listPlaces.all().map((row) => ({
+        containerId: String(row["container_id"]),
+        networkId: String(row["network_id"]),
+        record: String(row["record"]),
+      })),
+    putPlace: (row) => void putPlace.run(row.containerId, row.networkId, row.record),
+    deletePlaces: (containerId, networkId) =>
+      void (networkId === undefined ? deletePlaces.run(containerId) : deletePlace.run(containerId, networkId)),
   };
 }

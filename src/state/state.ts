@@ -2,5 +2,5 @@
 export { type ContainerRow, ContainerRows } from "./containers.ts";
 export * from "./database.ts";
 export { type ImageRow, ImageRows, type LayerRow, type NewImage } from "./images.ts";
-export { type NetworkRow, type NetworkRows, networkRows, type PlaceRow } from "./networks.ts";
+export { type NetworkRow, type NetworkRows, networkRows } from "./networks.ts";
 export { type VolumeRow, VolumeRows } from "./volumes.ts";
