@@ -122,10 +122,4 @@ export const allowedOfNetworks: readonly AllowedDifference[] = [
     ],
     reason: newer,
   },
-  {
-    where: "network-ports: docker inspect -f '{{json .NetworkSettings.Ports}}' pp",
-    docker: ["> {}"],
-    berth: json("{", "  80/tcp: null", "}"),
-    reason: "exposed ports are shown on every kind of network",
-  },
 ];
