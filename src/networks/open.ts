@@ -1,6 +1,6 @@
 /** Opens the room: see `networks.ts` for what it promises. */
 
-import { type ContainerId, log } from "../base/base.ts";
+import { log } from "../base/base.ts";
 import { openResolver, type Resolver } from "../dns/dns.ts";
 import type { TableName } from "../kernel/nftables.ts";
 import { readNetworkSetting } from "../kernel/rtnetlink-settings.ts";
