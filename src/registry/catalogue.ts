@@ -67,6 +67,20 @@ export class Catalogue {
     return made;
   }
 
+  /** For what a power cut may take: an upload's row, times. It is on disk with the next change that is not of this kind. */
+  #lazily(work: () => unknown): void {
+    if (this.database.isTransaction) {
+      work();
+      return;
+    }
+    this.database.exec("PRAGMA synchronous=NORMAL");
+    try {
+      work();
+    } finally {
+      this.database.exec("PRAGMA synchronous=FULL");
+    }
+  }
+
   atomically<T>(work: () => T): T {
     return transaction(this.database, work);
   }
@@ -101,7 +115,8 @@ export class Catalogue {
     ).get(repository, digest) as Row | undefined;
     if (row === undefined) return undefined;
     if (forPush && Number(row["usedAt"]) < this.now() - this.#touchAfterMs) {
-      this.sql("UPDATE links SET usedAt = ? WHERE repository = ? AND digest = ?").run(this.now(), row["repository"] as number, digest);
+      const touch = this.sql("UPDATE links SET usedAt = ? WHERE repository = ? AND digest = ?");
+      this.#lazily(() => touch.run(this.now(), row["repository"] as number, digest));
     }
     return Number(row["sizeBytes"]);
   }
@@ -151,7 +166,8 @@ export class Catalogue {
     ).get(repository, digest) as Row | undefined;
     if (row === undefined) return undefined;
     if (forPush && Number(row["usedAt"]) < this.now() - this.#touchAfterMs) {
-      this.sql("UPDATE manifests SET usedAt = ? WHERE repository = ? AND digest = ?").run(this.now(), row["repository"] as number, digest);
+      const touch = this.sql("UPDATE manifests SET usedAt = ? WHERE repository = ? AND digest = ?");
+      this.#lazily(() => touch.run(this.now(), row["repository"] as number, digest));
     }
     return { digest, mediaType: String(row["mediaType"]), body: row["body"] as Uint8Array };
   }
@@ -205,7 +221,7 @@ export class Catalogue {
   /** Of a copy: the upstream says that the tag is this manifest, which is here. */
   setTag(repository: string, name: string, digest: BlobDigest): void {
     const found = this.repository(repository);
-    if (found !== undefined) this.#setTag(found.id, name, digest);
+    if (found !== undefined) this.#lazily(() => this.#setTag(found.id, name, digest));
   }
 
   removeTag(repository: string, name: string): boolean {
@@ -252,7 +268,8 @@ export class Catalogue {
   }
 
   addUpload(id: string, repository: string): void {
-    this.sql("INSERT INTO uploads (id, repository, usedAt) VALUES (?, ?, ?)").run(id, repository, this.now());
+    const sql = "INSERT INTO uploads (id, repository, usedAt) VALUES (?, ?, ?)";
+    this.#lazily(() => this.sql(sql).run(id, repository, this.now()));
   }
 
   upload(id: string): Upload | undefined {
@@ -261,7 +278,7 @@ export class Catalogue {
   }
 
   touchUpload(id: string): void {
-    this.sql("UPDATE uploads SET usedAt = ? WHERE id = ?").run(this.now(), id);
+    this.#lazily(() => this.sql("UPDATE uploads SET usedAt = ? WHERE id = ?").run(this.now(), id));
   }
 
   removeUpload(id: string): void {

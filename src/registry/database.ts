@@ -3,6 +3,7 @@
  * that has been told 201 may delete its own copy, so the answer has to survive a power cut.
  */
 import { DatabaseSync } from "node:sqlite";
+import { log, messageOf } from "../base/base.ts";
 
 export type Database = DatabaseSync;
 
@@ -39,6 +40,7 @@ CREATE TABLE tags (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX tagsByDigest ON tags (repository, digest);
 CREATE TABLE uploads (id TEXT PRIMARY KEY, repository TEXT NOT NULL, usedAt INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE reserve (bytes BLOB) STRICT;
 PRAGMA user_version = 1;
 `;
 
@@ -54,6 +56,7 @@ export function openDatabase(path: string): Database {
     const version = Number(database.prepare("PRAGMA user_version").get()?.["user_version"] ?? 0);
     if (version > 1) throw new Error(`${path} was written by a newer Berth`);
     transaction(database, () => database.exec(version === 0 ? schema : "PRAGMA user_version = 1"));
+    reserve(database);
   } catch (error) {
     database.close();
     if (error instanceof Error && /database is locked/.test(error.message))
@@ -61,6 +64,16 @@ export function openDatabase(path: string): Database {
     throw error;
   }
   return database;
+}
+
+/** Free pages in the file, and a log that has this length already: on a full disk things can still be deleted. */
+function reserve(database: Database): void {
+  try {
+    database.exec("INSERT INTO reserve VALUES (zeroblob(262144)); DELETE FROM reserve; PRAGMA wal_checkpoint(RESTART)");
+  } catch (error) {
+    // It is full already. What there is has to do.
+    log.warn("the database could not reserve room on the disk", { error: messageOf(error) });
+  }
 }
 
 /** Runs `work` in one transaction; a throw rolls it back. */

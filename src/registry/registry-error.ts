@@ -1,3 +1,5 @@
+import { errnoOf } from "../base/base.ts";
+
 export type RegistryErrorCode =
   | "BLOB_UNKNOWN"
   | "BLOB_UPLOAD_INVALID"
@@ -70,4 +72,10 @@ export class RegistryError extends Error {
     const detail = this.detail === undefined ? {} : { detail: this.detail };
     return `${JSON.stringify({ errors: [{ code: this.code, message: this.message, ...detail }] })}\n`;
   }
+}
+
+/** A full disk is told as such: 507. Whatever else was thrown is given back. */
+export function explained(error: unknown): unknown {
+  const full = ["ENOSPC", "EDQUOT"].includes(errnoOf(error) ?? "") || (error instanceof Error && /disk is full/.test(error.message));
+  return full ? new RegistryError("UNAVAILABLE", { status: 507, message: "no space left on the registry's disk", cause: error }) : error;
 }

@@ -1,11 +1,9 @@
 /** GET, HEAD and DELETE of a blob. */
-import type { FileHandle } from "node:fs/promises";
-import { pipeline } from "node:stream/promises";
 import { log } from "../base/base.ts";
-import { chunkBytes } from "./blob-files.ts";
 import type { Exchange } from "./exchange.ts";
 import type { BlobDigest } from "./names.ts";
 import { RegistryError } from "./registry-error.ts";
+import { sendFile } from "./send-file.ts";
 import type { Registry } from "./server.ts";
 
 interface ByteRange {
@@ -61,21 +59,7 @@ export async function sendBlob(registry: Pick<Registry, "files">, exchange: Exch
     ...(range === undefined ? {} : { "Content-Range": `bytes ${start}-${end}/${size}` }),
   });
   if (file === undefined) exchange.response.end();
-  else await sendFile(exchange, file, start, end);
-}
-
-async function sendFile(exchange: Exchange, file: FileHandle, start: number, end: number): Promise<void> {
-  const length = end - start + 1;
-  if (length > chunkBytes) {
-    await pipeline(file.createReadStream({ start, end, highWaterMark: chunkBytes }), exchange.response);
-    return;
-  }
-  // Most blobs are configurations: one read, no stream.
-  await using _ = file;
-  const buffer = Buffer.allocUnsafe(length);
-  const { bytesRead } = await file.read(buffer, 0, length, start);
-  if (bytesRead !== length) throw new RegistryError("UNKNOWN", { message: "the blob is shorter than it was" });
-  exchange.response.end(buffer);
+  else await sendFile(file, exchange.response, start, end);
 }
 
 export function matches(header: string | undefined, digest: string): boolean {

@@ -10,7 +10,7 @@ import { Exchange } from "./exchange.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Mirror } from "./mirror.ts";
 import { isName } from "./names.ts";
-import { RegistryError } from "./registry-error.ts";
+import { explained, RegistryError } from "./registry-error.ts";
 import { type Route, routeOf } from "./route.ts";
 import { serveBlob } from "./serve-blob.ts";
 import { serveCatalog, serveReferrers, serveTags } from "./serve-lists.ts";
@@ -80,7 +80,7 @@ async function answer(registry: Registry, request: IncomingMessage, response: Se
     await admit(registry, exchange, route);
     await dispatch(registry, exchange, route);
   } catch (error) {
-    exchange.fail(asRegistryError(error));
+    exchange.fail(asRegistryError(explained(error)));
   }
 }
 

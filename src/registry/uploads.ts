@@ -3,15 +3,16 @@
  * the server; the hash of what came by is only kept in memory and is made again from the file where it is missing.
  */
 import { createHash, type Hash } from "node:crypto";
-import { type FileHandle, open, stat, truncate } from "node:fs/promises";
+import { open, stat, truncate } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import { errnoOf, Mutex } from "../base/base.ts";
 import { failpoint } from "../base/failpoint.ts";
+import { appendStream } from "./append-stream.ts";
 import { type BlobFiles, digestOfFile } from "./blob-files.ts";
 import type { Catalogue } from "./catalogue.ts";
 import type { KeyedLock } from "./keyed-lock.ts";
 import { algorithmOf, type BlobDigest } from "./names.ts";
-import { RegistryError } from "./registry-error.ts";
+import { explained, RegistryError } from "./registry-error.ts";
 
 /** One that this process has seen. */
 interface Session {
@@ -37,8 +38,6 @@ export interface ChunkRange {
   /** Inclusive. */
   readonly end: number;
 }
-
-const inFlightBytes = 4 << 20;
 
 export class Uploads {
   readonly #parts: Parts;
@@ -114,54 +113,33 @@ export class Uploads {
     });
   }
 
-  /** Writes while the next bytes arrive; several chunks at once when the disk is the slower one. */
   async #write(id: string, session: Session, source: Readable, progress?: (offset: number) => void): Promise<void> {
     const { files, maxBytes } = this.#parts;
-    await using file = await open(files.uploadPath(id), "r+");
-    let queue: Uint8Array[] = [];
-    let queuedBytes = 0;
-    let writing: Promise<void> | undefined;
-    let failure: unknown;
-    const flush = async (): Promise<void> => {
-      while (queue.length > 0 && failure === undefined) {
-        const batch = queue;
-        queue = [];
-        queuedBytes = 0;
-        await writeFully(file, batch, session.offset);
-        for (const chunk of batch) {
-          session.hash?.update(chunk);
-          session.offset += chunk.byteLength;
-        }
-        progress?.(session.offset);
-      }
-      writing = undefined;
-    };
-    const begin = (): Promise<void> =>
-      flush().catch((error: unknown) => {
-        failure = error;
-      });
     try {
-      // The connection stays, for the answer.
-      for await (const chunk of source.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>) {
-        queue.push(chunk);
-        queuedBytes += chunk.byteLength;
-        if (session.offset + queuedBytes > maxBytes)
-          throw new RegistryError("SIZE_INVALID", { status: 413, message: `a blob may have ${maxBytes} bytes here` });
-        writing ??= begin();
-        if (queuedBytes > inFlightBytes) await writing;
-        if (failure !== undefined) throw failure;
-      }
-    } finally {
-      while (writing !== undefined && failure === undefined) await writing;
-      // What did not get to the file as a whole is not counted.
-      if (failure !== undefined) await this.#cut(id, session, session.offset).catch(() => undefined);
+      await appendStream(source, {
+        path: files.uploadPath(id),
+        offset: session.offset,
+        hash: session.hash,
+        written: (offset) => {
+          session.offset = offset;
+          progress?.(offset);
+        },
+        check: (offset) => {
+          if (offset > maxBytes)
+            throw new RegistryError("SIZE_INVALID", { status: 413, message: `a blob may have ${maxBytes} bytes here` });
+        },
+      });
+    } catch (error) {
+      // The file ends with the last write that was one as a whole; what was hashed is not known.
+      session.hash = undefined;
+      await truncate(files.uploadPath(id), session.offset).catch(() => undefined);
+      throw error;
     }
-    if (failure !== undefined) throw failure;
   }
 
   async #cut(id: string, session: Session, offset: number): Promise<void> {
     await truncate(this.#parts.files.uploadPath(id), offset);
-    if (session.offset !== offset) session.hash = undefined;
+    session.hash = undefined;
     session.offset = offset;
   }
 
@@ -219,23 +197,6 @@ export class Uploads {
   }
 }
 
-async function writeFully(file: FileHandle, batch: readonly Uint8Array[], position: number): Promise<void> {
-  let rest = batch;
-  let at = position;
-  for (;;) {
-    let { bytesWritten } = await file.writev(rest as Uint8Array[], at);
-    at += bytesWritten;
-    const done = rest.findIndex((chunk) => {
-      if (bytesWritten < chunk.byteLength) return true;
-      bytesWritten -= chunk.byteLength;
-      return false;
-    });
-    if (done < 0) return;
-    const [first, ...others] = rest.slice(done);
-    rest = first === undefined ? others : [first.subarray(bytesWritten), ...others];
-  }
-}
-
 export function outOfOrder(id: string, repository: string, offset: number): RegistryError {
   const headers = { Location: `/v2/${repository}/blobs/uploads/${id}`, Range: rangeOf(offset), "Docker-Upload-UUID": id };
   return new RegistryError("BLOB_UPLOAD_INVALID", { status: 416, message: `the upload goes on at byte ${offset}`, headers });
@@ -244,12 +205,6 @@ export function outOfOrder(id: string, repository: string, offset: number): Regi
 /** What an upload has, as its answers say it: `0-1023`; of nothing, `0-0` as docker-registry has it. */
 export function rangeOf(offset: number): string {
   return `0-${Math.max(0, offset - 1)}`;
-}
-
-/** A full disk is told as such: 507. */
-function explained(error: unknown): unknown {
-  const full = ["ENOSPC", "EDQUOT"].includes(errnoOf(error) ?? "") || (error instanceof Error && /disk is full/.test(error.message));
-  return full ? new RegistryError("UNAVAILABLE", { status: 507, message: "no space left on the registry's disk", cause: error }) : error;
 }
 
 function rethrow(error: unknown): never {
