@@ -15,6 +15,7 @@ export const tiers: Readonly<Record<string, number>> = {
   registry: 2,
   layers: 3,
   networks: 3,
+  distribution: 3,
   runtime: 3,
   volumes: 3,
   images: 4,

@@ -1,0 +1,171 @@
+/** One HTTP exchange: connection, proxy, TLS, deadlines. Redirects and credentials are the session's. */
+import { Agent as HttpAgent, request as httpRequest, type IncomingHttpHeaders, type IncomingMessage, type RequestOptions } from "node:http";
+import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import type { Readable } from "node:stream";
+import type { TlsSettings } from "./certificates.ts";
+import type { Timings } from "./distribution.ts";
+import { NetworkError, networkError } from "./network-error.ts";
+import { type ProxySettings, proxyFor } from "./proxies.ts";
+
+export interface Call {
+  readonly method: string;
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Readable | Uint8Array;
+  readonly tls: TlsSettings;
+  readonly signal?: AbortSignal;
+}
+
+export interface Answer {
+  readonly status: number;
+  /** With its reason: `404 Not Found`. */
+  readonly statusText: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly url: URL;
+  readonly body: IncomingMessage;
+}
+
+export class Transport {
+  readonly #timings: Timings;
+  readonly #userAgent: string;
+  readonly #agents = new Map<string, HttpAgent | HttpsAgent>();
+  readonly #contexts = new WeakMap<TlsSettings, number>();
+  #contextCount = 0;
+  proxies: ProxySettings;
+
+  constructor(timings: Timings, userAgent: string, proxies: ProxySettings) {
+    this.#timings = timings;
+    this.#userAgent = userAgent;
+    this.proxies = proxies;
+  }
+
+  /** Ends with the answer's headers; its body is to be read, or destroyed. @throws NetworkError, or the signal's reason */
+  call(call: Call): Promise<Answer> {
+    const { url, signal } = call;
+    const options: RequestOptions = {
+      method: call.method,
+      agent: this.#agent(url, call.tls),
+      headers: { "user-agent": this.#userAgent, ...call.headers },
+      ...(signal === undefined ? {} : { signal }),
+    };
+    return new Promise((resolve, reject) => {
+      const sent = url.protocol === "https:" ? httpsRequest(url, options) : httpRequest(url, options);
+      const deadline = this.#deadlines(sent, url, call.body !== undefined && !(call.body instanceof Uint8Array));
+      const fail = (error: unknown): void => {
+        deadline.end();
+        if (call.body !== undefined && !(call.body instanceof Uint8Array)) call.body.destroy();
+        reject(signal?.aborted === true ? signal.reason : networkError(error));
+      };
+      sent.on("error", fail);
+      sent.on("response", (body) => {
+        deadline.end();
+        // An answer before all is sent is a refusal: what is left is not sent.
+        body.once("close", () => {
+          if (sent.writableFinished) return;
+          if (call.body !== undefined && !(call.body instanceof Uint8Array)) call.body.destroy();
+          sent.destroy();
+        });
+        // A late failure is the body's reader's to hear of.
+        sent.on("error", () => undefined);
+        const { statusCode: status = 0, statusMessage = "", headers } = body;
+        resolve({ status, statusText: `${status} ${statusMessage}`, headers, url, body });
+      });
+      if (call.body === undefined) sent.end();
+      else if (call.body instanceof Uint8Array) sent.end(call.body);
+      else {
+        call.body.on("error", (error) => sent.destroy(error));
+        call.body.pipe(sent);
+      }
+    });
+  }
+
+  /** A connection has to stand by its time, then the headers by theirs; while a body is sent, only standing still is counted. */
+  #deadlines(sent: ReturnType<typeof httpRequest>, url: URL, isSending: boolean): { end(): void } {
+    const { connectMs, answerMs, stallMs } = this.#timings;
+    let timer: NodeJS.Timeout | undefined;
+    const within = (ms: number, error: () => NetworkError): void => {
+      clearTimeout(timer);
+      timer = setTimeout(() => sent.destroy(error()), ms);
+    };
+    const awaitAnswer = (): void => {
+      if (isSending) sent.setTimeout(stallMs, () => sent.destroy(new NetworkError("broken", "write: i/o timeout")));
+      const awaiting = (): void => within(answerMs, () => new NetworkError("broken", "net/http: timeout awaiting response headers"));
+      clearTimeout(timer);
+      if (isSending) sent.once("finish", awaiting);
+      else awaiting();
+    };
+    within(connectMs, () => new NetworkError("unreachable", `dial tcp ${url.host}: i/o timeout`));
+    sent.once("socket", (socket) => {
+      if (!socket.connecting && sent.reusedSocket) awaitAnswer();
+      else socket.once(url.protocol === "https:" ? "secureConnect" : "connect", awaitAnswer);
+    });
+    return {
+      end: () => {
+        clearTimeout(timer);
+        if (isSending) sent.setTimeout(0);
+      },
+    };
+  }
+
+  #agent(url: URL, tls: TlsSettings): HttpAgent | HttpsAgent {
+    const proxy = proxyFor(url, this.proxies);
+    const isTls = url.protocol === "https:";
+    const context = isTls ? this.#numberOf(tls) : 0;
+    const key = `${context} ${proxy ?? ""}`;
+    let agent = this.#agents.get(key);
+    if (agent !== undefined) return agent;
+    const options = {
+      keepAlive: true,
+      // Idle connections go before most servers close them, so that a request does not meet one that is closing.
+      timeout: 0,
+      keepAliveMsecs: 15_000,
+      ...(proxy === undefined ? {} : { proxyEnv: isTls ? { HTTPS_PROXY: proxy } : { HTTP_PROXY: proxy } }),
+    };
+    agent = isTls ? new HttpsAgent({ ...options, secureContext: tls.context, rejectUnauthorized: tls.verify }) : new HttpAgent(options);
+    this.#agents.set(key, agent);
+    return agent;
+  }
+
+  #numberOf(tls: TlsSettings): number {
+    const known = this.#contexts.get(tls);
+    if (known !== undefined) return known;
+    this.#contextCount += 1;
+    this.#contexts.set(tls, this.#contextCount);
+    return this.#contextCount;
+  }
+
+  close(): void {
+    for (const agent of this.#agents.values()) agent.destroy();
+    this.#agents.clear();
+  }
+}
+
+/** The whole of a body, when it is no longer than `limit` and is there in time. @throws NetworkError */
+export async function readAll({ body }: Answer, limit: number, withinMs: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  const timer = setTimeout(
+    () => body.destroy(new NetworkError("broken", "net/http: request canceled (Client.Timeout exceeded while reading body)")),
+    withinMs,
+  );
+  try {
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      length += chunk.length;
+      if (length > limit) throw new TooLong(limit);
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks);
+  } catch (error) {
+    throw error instanceof TooLong ? error : networkError(error);
+  } finally {
+    clearTimeout(timer);
+    body.destroy();
+  }
+}
+
+export class TooLong extends Error {
+  constructor(limit: number) {
+    super(`the answer is longer than ${limit} bytes`);
+    this.name = "TooLong";
+  }
+}
