@@ -1,6 +1,6 @@
 /**
  * The daemon's flags: dockerd's, by the same names, and Berth's own: `--docker-socket`,
- * `--default-publish-address`, `--publish-mode`. Each says what it takes,
+ * `--default-publish-address`, `--publish-mode`, `--registry`. Each says what it takes,
  * under which key the configuration file has it, and which values cannot be honoured: those are refused, for an
  * administrator who believes in a setting that has no effect is worse off than one who is told.
  */
@@ -269,6 +269,12 @@ export const flags: readonly Flag[] = [
     kind: "switch",
     help: "Full timestamps without ANSI coloring; always so",
     refuse: only(["true"], "the log is never coloured"),
+  },
+  {
+    name: "registry",
+    kind: "text",
+    placeholder: "host:port",
+    help: "Serve a registry there, kept in the data root; 'berth registry serve' has logins, TLS and more",
   },
   { name: "registry-mirror", kind: "list", key: "registry-mirrors", help: "Preferred registry mirror" },
   {

@@ -26,6 +26,7 @@ import { Metrics } from "./metrics.ts";
 import { type OpenedSystem, openSystem } from "./open-system.ts";
 import { engineOptions, networkOptions, runtimeOptions } from "./room-options.ts";
 import { serveMetrics } from "./serve-metrics.ts";
+import { serveRegistry } from "./serve-registry.ts";
 import type { Settings } from "./settings.ts";
 import { secureServer } from "./tls.ts";
 
@@ -173,6 +174,7 @@ export async function openDaemon(settings: Settings): Promise<RunningDaemon> {
     await engine.close().catch((error: unknown) => log.warn("closing the engine failed", { error: messageOf(error) }));
     await Promise.all(closed);
   });
+  if (settings.registryAddress !== undefined) stack.use(await serveRegistry(settings.registryAddress, join(settings.dataRoot, "registry")));
   for (const address of addresses) {
     const secure = create !== undefined && address.kind !== "unix" ? { create } : {};
     const server = createApiServer(backends, { version: version.version, ...secure });

@@ -43,6 +43,8 @@ export interface Settings {
   readonly shutdownTimeoutSeconds: number;
   /** `--metrics-addr`, as it was given. */
   readonly metricsAddress: string | undefined;
+  /** `--registry`, as it was given. */
+  readonly registryAddress: string | undefined;
   readonly transfers: TransferLimits;
   /** daemon.json's `features`. */
   readonly features: Readonly<Record<string, boolean>>;
@@ -337,6 +339,7 @@ function settingsOf(values: Values, configFile: string): Settings {
     registryMirrors: checkMirrors(reader.list("registry-mirror")),
     shutdownTimeoutSeconds: reader.number("shutdown-timeout") ?? 15,
     metricsAddress: reader.text("metrics-addr"),
+    registryAddress: reader.text("registry"),
     transfers: transfersOf(reader),
     features: Object.fromEntries(Object.entries(reader.map("features")).map(([name, value]) => [name, value === "true"])),
     tls: tlsOf(reader),

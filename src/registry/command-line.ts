@@ -6,7 +6,7 @@ import { parseArgs } from "node:util";
 import { isLevel, type Level, messageOf, parseBytes, parseDuration } from "../base/base.ts";
 import { parseAddress } from "./listen.ts";
 import type { MirrorOptions } from "./mirror.ts";
-import { isName } from "./names.ts";
+import { prefixOf } from "./names.ts";
 import type { RegistryOptions } from "./open.ts";
 import type { Credentials } from "./upstream.ts";
 
@@ -111,7 +111,8 @@ function credentialsIn(path: string): (host: string) => Credentials | undefined 
   const { auths = {} } = JSON.parse(readFileSync(path, "utf8")) as { auths?: Record<string, { auth?: string }> };
   return (host) => {
     // Docker Hub's are kept under its oldest name.
-    const names = host.endsWith("docker.io") ? [host, "https://index.docker.io/v1/", "docker.io"] : [host, `https://${host}`];
+    const names =
+      host === "docker.io" || host.endsWith(".docker.io") ? [host, "https://index.docker.io/v1/", "docker.io"] : [host, `https://${host}`];
     const pair = Buffer.from(names.map((name) => auths[name]?.auth).find((auth) => auth !== undefined) ?? "", "base64").toString();
     const colon = pair.indexOf(":");
     return colon < 0 ? undefined : { user: pair.slice(0, colon), password: pair.slice(colon + 1) };
@@ -124,9 +125,10 @@ function mirrorOf(values: Values): MirrorOptions | undefined {
   const upstreams = new Map(
     given.map((entry): [string, URL] => {
       const mark = String(entry).indexOf("=");
-      const prefix = String(entry).slice(0, Math.max(0, mark));
+      const text = String(entry).slice(0, Math.max(0, mark));
+      const prefix = text === "" ? text : prefixOf(text);
       const url = URL.parse(String(entry).slice(mark + 1));
-      if (mark < 0 || url === null || !/^https?:$/.test(url.protocol) || (prefix !== "" && !isName(prefix)))
+      if (mark < 0 || url === null || !/^https?:$/.test(url.protocol) || prefix === undefined)
         throw new UsageError(`--proxy: ${entry} is not PREFIX=http(s)://HOST`);
       if (url.username !== "" || url.password !== "") throw new UsageError("--proxy: credentials belong into the file of --proxy-auth");
       return [prefix, url];

@@ -60,6 +60,18 @@ export class Exchange {
     return Buffer.concat(chunks, length);
   }
 
+  /** While we work and the client has nothing to do but to wait, its silence is no reason to leave it. */
+  async patiently<T>(work: Promise<T>): Promise<T> {
+    const { socket } = this.request;
+    const { timeout = 0 } = socket;
+    socket.setTimeout(0);
+    try {
+      return await work;
+    } finally {
+      socket.setTimeout(timeout);
+    }
+  }
+
   /** Answers a failure. What has been answered in part is broken off: its reader must not take it for the whole. */
   fail(error: RegistryError): void {
     if (this.response.headersSent) {
@@ -85,6 +97,11 @@ export class Exchange {
     request.once("close", () => clearTimeout(timer));
     request.resume();
   }
+}
+
+/** @throws UNSUPPORTED for what is not there to be changed */
+export function onlyRead(exchange: Exchange): void {
+  if (exchange.method !== "GET" && exchange.method !== "HEAD") throw new RegistryError("UNSUPPORTED", { headers: { Allow: "GET, HEAD" } });
 }
 
 /** `n` of a list. @throws PAGINATION_NUMBER_INVALID */

@@ -171,7 +171,7 @@ export class Mirror implements AsyncDisposable {
       if (size === undefined) {
         const download = this.#download(source, repository, digest);
         if (exchange.header("range") === undefined && (await download.sendTo(exchange))) return true;
-        size = await download.done;
+        size = await exchange.patiently(download.done);
       }
       await sendBlob(this.#parts, exchange, digest, size);
       return true;

@@ -11,6 +11,12 @@ export function isName(text: string): boolean {
   return text.length <= maxNameLength && nameShape.test(text);
 }
 
+/** What a registry's repositories are below, of its host: `docker.io`, `localhost-5000`; undefined where that is no name. */
+export function prefixOf(host: string): string | undefined {
+  const prefix = host.toLowerCase().replace(/:(\d+)$/, "-$1");
+  return isName(prefix) ? prefix : undefined;
+}
+
 export function isTag(text: string): boolean {
   return tagShape.test(text);
 }

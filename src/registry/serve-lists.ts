@@ -1,5 +1,5 @@
 /** Content discovery: tags, referrers and the catalog, a page at a time. */
-import { type Exchange, limitOf, nextLink } from "./exchange.ts";
+import { type Exchange, limitOf, nextLink, onlyRead } from "./exchange.ts";
 import { mediaTypes } from "./manifest.ts";
 import type { BlobDigest } from "./names.ts";
 import { RegistryError } from "./registry-error.ts";
@@ -8,10 +8,6 @@ import type { Registry } from "./server.ts";
 const mostTags = 10_000;
 const mostRepositories = 1000;
 const mostReferrers = 1000;
-
-function onlyRead(exchange: Exchange): void {
-  if (exchange.method !== "GET" && exchange.method !== "HEAD") throw new RegistryError("UNSUPPORTED", { headers: { Allow: "GET, HEAD" } });
-}
 
 /** One more than asked for is looked for: it tells whether there is a next page. */
 function page<T>(limit: number, find: (limit: number) => T[]): { readonly shown: T[]; readonly hasMore: boolean } {

@@ -17,7 +17,7 @@ export async function serveUploads(registry: Registry, exchange: Exchange, repos
   if (wanted === undefined) return accepted(exchange, repository, id, 0);
   try {
     await registry.uploads.append(id, repository, exchange.request);
-    await registry.uploads.finish(id, repository, wanted);
+    await exchange.patiently(registry.uploads.finish(id, repository, wanted));
   } catch (error) {
     // Whoever sends a blob at once does not know of an upload that could go on.
     await registry.uploads.remove(id);
@@ -50,7 +50,7 @@ export async function serveUpload(registry: Registry, exchange: Exchange, reposi
       const range = chunkRange(exchange);
       await checkStart(registry, repository, id, range);
       await uploads.append(id, repository, exchange.request, range);
-      await uploads.finish(id, repository, digest);
+      await exchange.patiently(uploads.finish(id, repository, digest));
       return created(exchange, repository, digest);
     }
     case "DELETE":

@@ -6,10 +6,10 @@ import { errnoOf, log, messageOf } from "../base/base.ts";
 import { type Access, needOf } from "./access.ts";
 import type { BlobFiles } from "./blob-files.ts";
 import type { Catalogue } from "./catalogue.ts";
-import { Exchange } from "./exchange.ts";
+import { Exchange, onlyRead } from "./exchange.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Mirror } from "./mirror.ts";
-import { isName } from "./names.ts";
+import { isName, prefixOf } from "./names.ts";
 import { explained, RegistryError } from "./registry-error.ts";
 import { type Route, routeOf } from "./route.ts";
 import { serveBlob } from "./serve-blob.ts";
@@ -91,8 +91,8 @@ async function answer(registry: Registry, request: IncomingMessage, response: Se
 function namespaceOf(exchange: Exchange): string | undefined {
   const within = exchange.query.get("ns");
   if (within === null || within === "" || within === exchange.header("host")) return undefined;
-  const plain = within.toLowerCase().replace(/:(\d+)$/, "-$1");
-  if (!isName(plain)) throw new RegistryError("NAME_INVALID", { detail: { ns: within } });
+  const plain = prefixOf(within);
+  if (plain === undefined) throw new RegistryError("NAME_INVALID", { detail: { ns: within } });
   return plain;
 }
 
@@ -111,6 +111,7 @@ async function admit(registry: Registry, exchange: Exchange, route: Route): Prom
 async function dispatch(registry: Registry, exchange: Exchange, route: Route): Promise<void> {
   switch (route.kind) {
     case "base":
+      onlyRead(exchange);
       return exchange.json(200, {});
     case "catalog":
       return serveCatalog(registry, exchange);

@@ -133,7 +133,7 @@ export class Upstream implements Disposable {
     throw new UpstreamError(`${first.host} redirects too often`);
   }
 
-  #send(method: string, target: URL, headers: OutgoingHttpHeaders): Promise<IncomingMessage> {
+  #send(method: string, target: URL, headers: OutgoingHttpHeaders, isAgain = false): Promise<IncomingMessage> {
     const isSecure = target.protocol === "https:";
     const settings = { method, headers: { "User-Agent": "berth-registry", ...headers }, signal: this.#closing.signal };
     // What is in the URL itself is nobody's credentials.
@@ -143,7 +143,11 @@ export class Upstream implements Disposable {
         ? secureRequest({ ...options, ...settings, agent: this.#agents["https:"] })
         : plainRequest({ ...options, ...settings, agent: this.#agents["http:"] });
       request.setTimeout(this.#options.idleMs, () => request.destroy(new Error("it stalls")));
-      request.on("error", (cause) => reject(new UpstreamError(`${target.host}: ${cause.message}`, { cause })));
+      request.on("error", (cause: NodeJS.ErrnoException) => {
+        // A kept connection that the other side has closed meanwhile says nothing about the other side.
+        if (request.reusedSocket && cause.code === "ECONNRESET" && !isAgain) resolve(this.#send(method, target, headers, true));
+        else reject(new UpstreamError(`${target.host}: ${cause.message}`, { cause }));
+      });
       request.once("response", resolve);
       request.end();
     });

@@ -2,11 +2,13 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { busyboxRootfs, command, eventually, projectRoot, type Result } from "../daemon.ts";
+import { busyboxRootfs, command, Daemon, eventually, projectRoot, type Result } from "../daemon.ts";
 
 const password = "$2b$04$abcdefghijklmnopqrstuuSMffXuQG3uO/6Y4rItKWVIUNEP6McsC"; // berth
 
@@ -155,6 +157,26 @@ describe("skopeo", { skip: skopeoMissing, timeout: 120_000 }, () => {
       [digest],
     );
   });
+});
+
+test("in the daemon's own process, below its data root", { timeout: 120_000 }, async () => {
+  const taken = createServer().listen(0, "127.0.0.1");
+  await once(taken, "listening");
+  const port = (taken.address() as AddressInfo).port;
+  taken.close();
+  const daemon = await Daemon.start(["--registry", `127.0.0.1:${port}`]);
+  try {
+    const body = randomBytes(100_000);
+    const digest = `sha256:${createHash("sha256").update(body).digest("hex")}`;
+    const url = `http://127.0.0.1:${port}/v2/in/daemon/blobs`;
+    assert.equal((await fetch(`${url}/uploads/?digest=${digest}`, { method: "POST", body })).status, 201);
+    await daemon.kill("SIGKILL");
+    await daemon.restart();
+    assert.deepEqual(Buffer.from(await (await fetch(`${url}/${digest}`)).arrayBuffer()), body);
+    assert.ok(existsSync(join(daemon.dataRoot, "registry/registry.db")));
+  } finally {
+    await daemon.close();
+  }
 });
 
 const dockerMissing = existsSync("/usr/sbin/dockerd") ? false : "dockerd is not installed";
