@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
-import { readdir } from "node:fs/promises";
+import { spawn } from "node:child_process";
+import { readdir, stat } from "node:fs/promises";
 import type { ServerResponse } from "node:http";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { BlobDescriptor, BlobFetch, Progress, Remote } from "./distribution.ts";
@@ -103,6 +105,32 @@ describe("a blob arrives", () => {
     isStuck = false;
     const progress: Progress[] = [];
     assert.deepEqual(await take(setting.remote(`${registry.host}/a`), blob, progress), blob.bytes);
+    assert.equal(registry.seen[1]?.headers.range, "bytes=250000-");
+    assert.deepEqual(await readdir(setting.root), []);
+  });
+
+  test("and after it was killed", async () => {
+    await using registry = await rough((request, response, index) => {
+      if (index > 0) return serve(response, request.headers.range);
+      return response.writeHead(200, { "content-length": String(blob.size) }).write(blob.bytes.subarray(0, 250_000));
+    });
+    await using setting = await scratch();
+    const text = `
+      const { openDistribution } = await import(${JSON.stringify(join(import.meta.dirname, "open.ts"))});
+      const client = await openDistribution({ root: ${JSON.stringify(setting.root)} });
+      const remote = client.remote({ domain: ${JSON.stringify(registry.host)}, path: "a" });
+      const fetch = await remote.fetchBlob({ digest: ${JSON.stringify(blob.digest)}, size: ${blob.size} });
+      fetch.stream.resume();`;
+    const child = spawn(process.execPath, ["--input-type=module", "-e", text], { stdio: "inherit" });
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    const there = async (): Promise<number> => {
+      const [name] = await readdir(setting.root);
+      return name === undefined ? 0 : (await stat(join(setting.root, name))).size;
+    };
+    while ((await there()) < 250_000) await sleep(20);
+    child.kill("SIGKILL");
+    await ended;
+    assert.deepEqual(await take(setting.remote(`${registry.host}/a`)), blob.bytes);
     assert.equal(registry.seen[1]?.headers.range, "bytes=250000-");
     assert.deepEqual(await readdir(setting.root), []);
   });

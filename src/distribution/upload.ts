@@ -91,6 +91,8 @@ class Sending {
   readonly #session: Session;
   readonly #scopes: string[];
   #at: URL | undefined;
+  /** What is wrong with what is to be sent. */
+  #sourceFailure: Error | undefined;
 
   constructor(wanted: Upload, session: Session) {
     this.#upload = wanted;
@@ -108,6 +110,9 @@ class Sending {
         return known === undefined ? await this.#sendUnknown(this.#at) : await this.#sendFrom(this.#at, known, offset);
       } catch (error) {
         if (signal?.aborted === true) throw signal.reason;
+        if (this.#sourceFailure !== undefined) throw new Final(this.#sourceFailure);
+        // Not this endpoint, then.
+        if (!this.#session.hasAnswered) throw error;
         const isPoor = error instanceof RegistryError && (error.status === 404 || error.status === 416);
         if (!isPoor && !isPassing(error, repository.timings) && !(error instanceof NetworkError && offset > 0)) throw new Final(error);
         failures += 1;
@@ -202,6 +207,10 @@ class Sending {
   async #body(offset: number, size: number | undefined, counted: { hash: Hash; sizeBytes: number } | undefined): Promise<Readable> {
     const { source, reporter } = this.#upload;
     let at = offset;
+    const failed = (error: Error): Error => {
+      this.#sourceFailure ??= error;
+      return error;
+    };
     const counter = new Transform({
       highWaterMark: 1 << 20,
       transform(chunk: Buffer, _encoding, done) {
@@ -211,14 +220,15 @@ class Sending {
           counted.sizeBytes += chunk.length;
         }
         reporter.bytes("Pushing", at);
-        done(size !== undefined && at > size ? systemError(`the blob has more than its ${size} bytes`) : null, chunk);
+        done(size !== undefined && at > size ? failed(systemError(`the blob has more than its ${size} bytes`)) : null, chunk);
       },
       flush(done) {
-        done(size !== undefined && at < size ? systemError(`the blob has ${at} bytes instead of ${size}`) : null);
+        done(size !== undefined && at < size ? failed(systemError(`the blob has ${at} bytes instead of ${size}`)) : null);
       },
     });
-    // Its failure is that of the request.
-    pipeline(await source.open(offset), counter, () => undefined);
+    const opened = await source.open(offset);
+    opened.once("error", failed);
+    pipeline(opened, counter, () => undefined);
     return counter;
   }
 }
