@@ -139,7 +139,9 @@ export class NetworkSet {
     await this.takeOffHost(open);
   }
 
+  /** A parent that was made goes with the last network on it. */
   async takeOffHost(open: OpenNetwork): Promise<void> {
+    this.#ground.drop(open.id);
     const { bridge, parent } = open.record;
     const { kernel } = this.#ground.host;
     if (bridge !== undefined) await closeBridge(kernel, open.index, bridge);

@@ -1,6 +1,7 @@
 /** What the kinds and options of networks mean for traffic, with hosts beside this one, through the stock docker CLI. */
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { createServer } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { ask } from "../ask.ts";
@@ -183,6 +184,21 @@ describe("kinds of networks", () => {
         assert.match(await inside("v1", "ip link show eth0"), new RegExp(mac));
       });
     });
+
+  test("a VLAN that was made for a network goes with the daemon and comes with it", {
+    skip: has("vlan id 7") ? false : "the kernel has no VLANs",
+  }, async () => {
+    const vlan = `${other.device}.7`;
+    const isThere = (): boolean => existsSync(`/sys/class/net/${vlan}`);
+    await on("tagged", ["-d", "macvlan", "-o", `parent=${vlan}`], async () => {
+      assert.equal(isThere(), true);
+      await daemon.kill("SIGTERM");
+      assert.equal(isThere(), false);
+      await daemon.restart();
+      assert.equal(isThere(), true);
+    });
+    assert.equal(isThere(), false);
+  });
 
   test("host-gateway, --mac-address, --ip and --ip6, --dns-search, --add-host", async () => {
     await on("given", ["--ipv6", "--subnet", "fd00:18:6::/64", "--subnet", "10.18.6.0/24"], async () => {
