@@ -1,6 +1,7 @@
 /**
  * What there is: repositories, which blobs they link, manifests and what these name, tags, uploads. Every change is one
- * transaction, so that a kill at any point leaves the old or the new state.
+ * transaction, so that a kill at any point leaves the old or the new state. It is on disk when `stored` settles: before that
+ * no client may be told of it.
  *
  * A link or manifest remembers when a client was last told that it is there (`usedAt`): whoever was told may build on it,
  * so the garbage collection leaves it alone for the grace time. To save writes the time is only moved on when a quarter
@@ -8,6 +9,7 @@
  */
 import type { StatementSync } from "node:sqlite";
 import { type Database, transaction } from "./database.ts";
+import type { LogSync } from "./log-sync.ts";
 import type { ManifestFacts } from "./manifest.ts";
 import { type BlobDigest, isBlobDigest } from "./names.ts";
 import { RegistryError } from "./registry-error.ts";
@@ -50,10 +52,12 @@ export class Catalogue {
   readonly database: Database;
   readonly now: () => number;
   readonly #touchAfterMs: number;
+  readonly #logSync: LogSync;
   readonly #statements = new Map<string, StatementSync>();
 
-  constructor(database: Database, now: () => number, graceMs: number) {
+  constructor(database: Database, logSync: LogSync, now: () => number, graceMs: number) {
     this.database = database;
+    this.#logSync = logSync;
     this.now = now;
     this.#touchAfterMs = graceMs / 4;
   }
@@ -67,18 +71,9 @@ export class Catalogue {
     return made;
   }
 
-  /** For what a power cut may take: an upload's row, times. It is on disk with the next change that is not of this kind. */
-  #lazily(work: () => unknown): void {
-    if (this.database.isTransaction) {
-      work();
-      return;
-    }
-    this.database.exec("PRAGMA synchronous=NORMAL");
-    try {
-      work();
-    } finally {
-      this.database.exec("PRAGMA synchronous=FULL");
-    }
+  /** Settles when every change until now is on disk. */
+  stored(): Promise<void> {
+    return this.#logSync.done();
   }
 
   atomically<T>(work: () => T): T {
@@ -116,7 +111,7 @@ export class Catalogue {
     if (row === undefined) return undefined;
     if (forPush && Number(row["usedAt"]) < this.now() - this.#touchAfterMs) {
       const touch = this.sql("UPDATE links SET usedAt = ? WHERE repository = ? AND digest = ?");
-      this.#lazily(() => touch.run(this.now(), row["repository"] as number, digest));
+      touch.run(this.now(), row["repository"] as number, digest);
     }
     return Number(row["sizeBytes"]);
   }
@@ -167,7 +162,7 @@ export class Catalogue {
     if (row === undefined) return undefined;
     if (forPush && Number(row["usedAt"]) < this.now() - this.#touchAfterMs) {
       const touch = this.sql("UPDATE manifests SET usedAt = ? WHERE repository = ? AND digest = ?");
-      this.#lazily(() => touch.run(this.now(), row["repository"] as number, digest));
+      touch.run(this.now(), row["repository"] as number, digest);
     }
     return { digest, mediaType: String(row["mediaType"]), body: row["body"] as Uint8Array };
   }
@@ -221,7 +216,7 @@ export class Catalogue {
   /** Of a copy: the upstream says that the tag is this manifest, which is here. */
   setTag(repository: string, name: string, digest: BlobDigest): void {
     const found = this.repository(repository);
-    if (found !== undefined) this.#lazily(() => this.#setTag(found.id, name, digest));
+    if (found !== undefined) this.#setTag(found.id, name, digest);
   }
 
   removeTag(repository: string, name: string): boolean {
@@ -269,7 +264,7 @@ export class Catalogue {
 
   addUpload(id: string, repository: string): void {
     const sql = "INSERT INTO uploads (id, repository, usedAt) VALUES (?, ?, ?)";
-    this.#lazily(() => this.sql(sql).run(id, repository, this.now()));
+    this.sql(sql).run(id, repository, this.now());
   }
 
   upload(id: string): Upload | undefined {
@@ -278,7 +273,7 @@ export class Catalogue {
   }
 
   touchUpload(id: string): void {
-    this.#lazily(() => this.sql("UPDATE uploads SET usedAt = ? WHERE id = ?").run(this.now(), id));
+    this.sql("UPDATE uploads SET usedAt = ? WHERE id = ?").run(this.now(), id);
   }
 
   removeUpload(id: string): void {

@@ -63,6 +63,8 @@ export async function collectGarbage(parts: Parts): Promise<GarbageReport> {
     });
     await breathe();
   }
+  // A manifest must not come back after a power cut when its blobs do not.
+  await catalogue.stored();
   const { blobs, bytes } = await removeBlobs(parts);
   return { manifests, links, blobs, bytes, uploads: expired };
 }

@@ -1,6 +1,6 @@
 /**
- * The registry's own database, `<root>/registry.db`. Unlike the daemon's it is written with synchronous=FULL: a client
- * that has been told 201 may delete its own copy, so the answer has to survive a power cut.
+ * The registry's own database, `<root>/registry.db`. A client that has been told 201 may delete its own copy, so the answer
+ * has to survive a power cut: it waits for `log-sync.ts`, which does what synchronous=FULL would do, without blocking.
  */
 import { DatabaseSync } from "node:sqlite";
 import { log, messageOf } from "../base/base.ts";
@@ -52,7 +52,7 @@ export function openDatabase(path: string): Database {
   const database = new DatabaseSync(path, { timeout: 0 });
   try {
     // The lock is taken by the first write, and kept.
-    database.exec("PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON");
+    database.exec("PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON");
     const version = Number(database.prepare("PRAGMA user_version").get()?.["user_version"] ?? 0);
     if (version > 1) throw new Error(`${path} was written by a newer Berth`);
     transaction(database, () => database.exec(version === 0 ? schema : "PRAGMA user_version = 1"));

@@ -13,6 +13,7 @@ import { openDatabase } from "./database.ts";
 import { HtpasswdAccess } from "./htpasswd.ts";
 import { KeyedLock } from "./keyed-lock.ts";
 import { type ListenAddress, listening } from "./listen.ts";
+import { LogSync } from "./log-sync.ts";
 import { Metrics, serveMetrics } from "./metrics.ts";
 import { Mirror, type MirrorOptions } from "./mirror.ts";
 import { RegistryError } from "./registry-error.ts";
@@ -119,7 +120,8 @@ export async function openRegistry(options: RegistryOptions): Promise<RunningReg
   await files.prepare();
   const database = openDatabase(join(root, "registry.db"));
   stack.defer(() => database.close());
-  const catalogue = new Catalogue(database, now, graceMs);
+  const logSync = stack.use(await LogSync.open(join(root, "registry.db")));
+  const catalogue = new Catalogue(database, logSync, now, graceMs);
   await sweep(files, catalogue);
   const locks = new KeyedLock();
   const { maxUploadBytes: maxBytes = Number.MAX_SAFE_INTEGER, maxUploads = 10_000 } = options;

@@ -19,6 +19,7 @@ export async function serveBlob(registry: Registry, exchange: Exchange, reposito
       return readBlob(registry, exchange, repository, digest);
     case "DELETE":
       if (!registry.catalogue.unlink(repository, digest)) throw new RegistryError("BLOB_UNKNOWN", { detail: { digest } });
+      await registry.catalogue.stored();
       return exchange.send(202, {});
     default:
       throw new RegistryError("UNSUPPORTED", { headers: { Allow: "GET, HEAD, DELETE" } });

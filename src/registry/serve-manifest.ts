@@ -80,6 +80,7 @@ async function write(registry: Registry, exchange: Exchange, repository: string,
     throw new RegistryError("DIGEST_INVALID", { detail: { digest: reference.digest, actual: digest } });
   const facts = readManifest(body, exchange.header("content-type") ?? "");
   registry.catalogue.putManifest(repository, { ...facts, digest, body, tag: "tag" in reference ? reference.tag : undefined });
+  await registry.catalogue.stored();
   exchange.send(201, {
     Location: `/v2/${repository}/manifests/${digest}`,
     "Docker-Content-Digest": digest,
@@ -88,11 +89,12 @@ async function write(registry: Registry, exchange: Exchange, repository: string,
 }
 
 /** By its tag, the tag alone. */
-function remove(registry: Registry, exchange: Exchange, repository: string, reference: Reference): void {
+async function remove(registry: Registry, exchange: Exchange, repository: string, reference: Reference): Promise<void> {
   const removed =
     "tag" in reference
       ? registry.catalogue.removeTag(repository, reference.tag)
       : registry.catalogue.removeManifest(repository, reference.digest);
   if (!removed) throw unknown(repository, reference);
+  await registry.catalogue.stored();
   exchange.send(202, {});
 }

@@ -9,8 +9,10 @@ export async function serveUploads(registry: Registry, exchange: Exchange, repos
   if (exchange.method !== "POST") throw new RegistryError("UNSUPPORTED", { headers: { Allow: "POST" } });
   registry.refuseCopies(repository);
   const mount = exchange.query.get("mount");
-  if (mount !== null && isBlobDigest(mount) && mountFrom(registry, exchange, repository, mount))
+  if (mount !== null && isBlobDigest(mount) && mountFrom(registry, exchange, repository, mount)) {
+    await registry.catalogue.stored();
     return created(exchange, repository, mount);
+  }
   const digest = exchange.query.get("digest");
   const wanted = digest === null ? undefined : checkedDigest(digest);
   const id = await registry.uploads.start(repository);

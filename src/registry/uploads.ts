@@ -171,7 +171,7 @@ export class Uploads {
           throw explained(error);
         }
       });
-      await this.remove(id);
+      await Promise.all([this.remove(id), catalogue.stored()]);
       return sizeBytes;
     });
   }
