@@ -1,4 +1,5 @@
 /** Whom to trust and who to be: `certs.d/<host:port>/` with `*.crt` (authorities), `*.cert` and `*.key` (of the client), as Docker has it. */
+import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createSecureContext, type SecureContext } from "node:tls";
@@ -9,6 +10,8 @@ export interface TlsSettings {
   /** False for insecure registries: any certificate will do. */
   readonly verify: boolean;
   readonly context: SecureContext;
+  /** Of all that it was made of. */
+  readonly fingerprint: string;
 }
 
 /** Where Linux distributions keep the system's authorities: Go's list (crypto/x509/root_linux.go). */
@@ -30,18 +33,18 @@ async function readIfThere(path: string): Promise<string | undefined> {
   }
 }
 
-let system: Promise<string | undefined> | undefined;
+let ofSystem: Promise<string | undefined> | undefined;
 
 /** The system's authorities as PEM; undefined where it has none, and Node's own list serves. Read once. */
 function systemAuthorities(): Promise<string | undefined> {
-  system ??= (async () => {
+  ofSystem ??= (async () => {
     for (const path of [process.env["SSL_CERT_FILE"] ?? "", ...systemFiles]) {
       const found = path === "" ? undefined : await readIfThere(path);
       if (found !== undefined) return found;
     }
     return undefined;
   })();
-  return system;
+  return ofSystem;
 }
 
 interface HostFiles {
@@ -75,14 +78,26 @@ async function hostFiles(folder: string): Promise<HostFiles> {
 
 /**
  * @param options.also a registry whose authorities serve as well: that of the token server's
+ * @param known what was made before: given back when nothing has changed, since to parse all certificates takes milliseconds
  * @throws System, in Docker's words, when a key or a certificate has no partner
  */
-export async function tlsSettings(folder: string, host: string, options: { verify: boolean; also?: string }): Promise<TlsSettings> {
+export async function tlsSettings(
+  folder: string,
+  host: string,
+  options: { readonly verify: boolean; readonly also?: string },
+  known?: TlsSettings,
+): Promise<TlsSettings> {
+  const { verify, also } = options;
   const own = await hostFiles(join(folder, host));
-  const also = options.also === undefined || options.also === host ? [] : (await hostFiles(join(folder, options.also))).authorities;
-  const known = options.verify ? await systemAuthorities() : undefined;
-  const trusted = [...own.authorities, ...also];
+  const others = also === undefined || also === host ? [] : (await hostFiles(join(folder, also))).authorities;
+  const trusted = [...own.authorities, ...others];
+  const fingerprint = createHash("sha256")
+    .update(JSON.stringify([verify, trusted, own.client ?? null]))
+    .digest("base64");
+  if (known?.fingerprint === fingerprint) return known;
+  const system = verify ? await systemAuthorities() : undefined;
   // Without a list of the system's, Node's stays in force unless others are given.
-  const ca = known === undefined && trusted.length === 0 ? undefined : [...(known === undefined ? [] : [known]), ...trusted];
-  return { verify: options.verify, context: createSecureContext({ ...(ca === undefined ? {} : { ca }), ...own.client }) };
+  const ca = system === undefined && trusted.length === 0 ? undefined : [...(system === undefined ? [] : [system]), ...trusted];
+  const context = createSecureContext({ ...(ca === undefined ? {} : { ca }), ...own.client });
+  return { verify, context, fingerprint };
 }

@@ -16,19 +16,24 @@ export interface Endpoint {
   readonly namespace?: string;
 }
 
+interface KnownTls {
+  readonly checkedAt: number;
+  readonly settings: Promise<TlsSettings>;
+}
+
 const alwaysInsecure = ["127.0.0.0/8", "::1/128"];
 
 export class Endpoints {
   #settings: DistributionSettings;
-  readonly #tls = new Map<string, Promise<TlsSettings>>();
+  readonly #tls = new Map<string, KnownTls>();
 
   constructor(settings: DistributionSettings) {
-    checkMirrors(settings);
+    checkSettings(settings);
     this.#settings = settings;
   }
 
   set settings(settings: DistributionSettings) {
-    checkMirrors(settings);
+    checkSettings(settings);
     this.#settings = settings;
     this.#tls.clear();
   }
@@ -51,22 +56,28 @@ export class Endpoints {
     ];
   }
 
-  /** @param registry whose authorities the host may have too: the one that named it as its realm */
-  tls(url: URL, registry?: string): Promise<TlsSettings> {
+  /**
+   * As the files are now, or were a second ago: the same object as long as they are the same.
+   * @param registry whose authorities the host may have too: the one that named it as its realm
+   */
+  async tls(url: URL, registry?: string): Promise<TlsSettings> {
     const key = `${url.host} ${registry ?? ""}`;
-    let found = this.#tls.get(key);
-    if (found === undefined) {
-      found = this.#readTls(url.host, registry);
-      this.#tls.set(key, found);
-      // What is wrong with the files may be mended.
-      found.catch(() => this.#tls.delete(key));
-    }
-    return found;
+    const known = this.#tls.get(key);
+    if (known !== undefined && performance.now() - known.checkedAt < 1000) return known.settings;
+    const asked = { checkedAt: performance.now(), settings: this.#readTls(url.host, registry, known) };
+    this.#tls.set(key, asked);
+    // What is wrong with the files may be mended.
+    asked.settings.catch(() => {
+      if (this.#tls.get(key) === asked) this.#tls.delete(key);
+    });
+    return asked.settings;
   }
 
-  async #readTls(host: string, registry: string | undefined): Promise<TlsSettings> {
+  async #readTls(host: string, registry: string | undefined, known: KnownTls | undefined): Promise<TlsSettings> {
     const folder = this.#settings.certificates ?? "/etc/docker/certs.d";
-    return tlsSettings(folder, host, { verify: !(await this.#isInsecure(host)), ...(registry === undefined ? {} : { also: registry }) });
+    const options = { verify: !(await this.#isInsecure(host)), ...(registry === undefined ? {} : { also: registry }) };
+    const before = await known?.settings.catch(() => undefined);
+    return tlsSettings(folder, host, options, before);
   }
 
   async #isInsecure(host: string): Promise<boolean> {
@@ -96,7 +107,9 @@ function endpoint(url: string, rest: Pick<Endpoint, "isMirror" | "namespace">): 
 }
 
 /** @throws InvalidParameter in dockerd's words */
-function checkMirrors({ mirrors = {}, registryMirrors = [] }: DistributionSettings): void {
+function checkSettings({ mirrors = {}, registryMirrors = [], insecureRegistries = [] }: DistributionSettings): void {
+  for (const registry of insecureRegistries)
+    if (registry.includes("://")) throw invalidParameter(`insecure registry ${registry} should not contain '://'`);
   for (const mirror of [...registryMirrors, ...Object.values(mirrors).flat()]) {
     const bad = (why: string): Error => invalidParameter(`invalid mirror: ${why}`);
     const url = URL.canParse(mirror) ? new URL(mirror) : undefined;

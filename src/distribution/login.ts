@@ -4,6 +4,7 @@ import type { Credentials } from "./credentials.ts";
 import { NetworkError } from "./network-error.ts";
 import { engineErrorOf, RegistryError } from "./refusal.ts";
 import { type Services, Session } from "./session.ts";
+import { discard } from "./transport.ts";
 
 /** `https://index.docker.io/v1/` → `docker.io`; anything else without its scheme and path. */
 export function hostOf(server: string): string {
@@ -38,7 +39,7 @@ async function attempt(session: Session, credentials: Credentials, signal?: Abor
   const url = `${session.endpoint.base}/v2/`;
   try {
     const answer = await session.ask({ at: "/v2/", scopes: [], expect: [200, 401], signal });
-    answer.body.resume();
+    await discard(answer);
     if (answer.status !== 200) throw new EngineError("Unauthorized", `login attempt to ${url} failed with status: ${answer.statusText}`);
     const identityToken = credentials.kind === "password" ? await session.refreshToken() : undefined;
     return identityToken === undefined ? {} : { identityToken };

@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { connect, createServer as createTcpServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { digestOf } from "../base/base.ts";
 import { mediaTypes } from "../spec/spec.ts";
 import { challengesOf } from "./challenges.ts";
@@ -348,6 +349,43 @@ describe("connections", () => {
     const remote = setting.remote(`${secure.host}/a`);
     await remote.manifest();
     await assert.rejects(remote.manifest(), { message: /^Get "https:/ });
+  });
+
+  test("are kept, also past refusals and redirects, and made anew where the server has closed them", async () => {
+    await using registry = await rough((request, response) => {
+      if (request.url?.includes("/manifests/1")) return refuse(response, 404, "MANIFEST_UNKNOWN", "");
+      if (request.url?.includes("/manifests/2")) return send(response, 307, { location: "/v2/a/manifests/3" });
+      return send(response, 200, type, text);
+    });
+    await using setting = await scratch({ timings: { retryMs: 5000 } });
+    const remote = setting.remote(`${registry.host}/a`);
+    await remote.manifest();
+    const count = registry.connections.length;
+    for (const which of ["1", "2", "3"]) await remote.manifest(which).catch(() => undefined);
+    assert.equal(registry.connections.length, count);
+    // As a server does that has come to its own limit just when a request is on its way.
+    for (const socket of registry.connections) socket.prependOnceListener("data", () => socket.resetAndDestroy());
+    await remote.manifest();
+    assert.equal(registry.connections.length, count + 1);
+  });
+
+  test("certs.d is read again when it changes, and only then made anew", async () => {
+    const pems = await certificates();
+    await using setting = await scratch();
+    const { Endpoints } = await import("./endpoints.ts");
+    const folder = join(setting.folder, "certs.d", "registry.test");
+    const endpoints = new Endpoints({ certificates: join(setting.folder, "certs.d") });
+    const url = new URL("https://registry.test");
+    const before = await endpoints.tls(url);
+    assert.equal(before.verify, true);
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, "ca.crt"), pems.ca);
+    assert.equal(await endpoints.tls(url), before, "read a moment ago");
+    await sleep(1050);
+    const after = await endpoints.tls(url);
+    assert.notEqual(after, before);
+    await sleep(1050);
+    assert.equal(await endpoints.tls(url), after, "nothing has changed");
   });
 
   test("mirrors come first, are told whose content is wanted, see no credentials, and are passed over when they fail", async () => {

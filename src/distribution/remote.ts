@@ -10,7 +10,7 @@ import { Reporter } from "./progress.ts";
 import { engineErrorOf } from "./refusal.ts";
 import type { Repository } from "./repository.ts";
 import { retrying } from "./retries.ts";
-import { readAll, TooLong } from "./transport.ts";
+import { discard, readAll, TooLong } from "./transport.ts";
 import { hasBlob, labelOf, upload, uploadFailure } from "./upload.ts";
 
 /** In memory at once. */
@@ -62,7 +62,7 @@ export class RegistryRemote implements Remote {
     } as const;
     return repository.reading(async (session) => {
       const answer = await session.ask(wanted);
-      answer.body.resume();
+      await discard(answer);
       if (answer.status === 404) return undefined;
       const { "docker-content-digest": said, "content-type": type = "", "content-length": length } = answer.headers;
       const digest = typeof said === "string" ? said : which;
@@ -80,7 +80,7 @@ export class RegistryRemote implements Remote {
     return repository.writing(async (session) => {
       const scopes = repository.scopes("pull", "push");
       const answer = await session.ask({ method: "PUT", at, scopes, headers, body: () => bytes, expect: [200, 201, 202], signal });
-      answer.body.resume();
+      await discard(answer);
       const said = answer.headers["docker-content-digest"];
       if (said !== undefined && said !== digest) throw repository.foreign(digest);
       return digest;
@@ -100,7 +100,7 @@ export class RegistryRemote implements Remote {
     return repository.writing(async (session) => {
       const scopes = repository.scopes("delete");
       const answer = await session.ask({ method: "DELETE", at: repository.path(rest), scopes, expect: [200, 202, 204], signal });
-      answer.body.resume();
+      await discard(answer);
     }, signal);
   }
 

@@ -23,6 +23,8 @@ export interface Rough extends AsyncDisposable {
   readonly host: string;
   readonly port: number;
   readonly seen: Seen[];
+  /** Connections that have been made. */
+  readonly connections: readonly Socket[];
 }
 
 export type Behaviour = (request: IncomingMessage, response: ServerResponse, index: number) => unknown;
@@ -31,6 +33,7 @@ export type Behaviour = (request: IncomingMessage, response: ServerResponse, ind
 export async function rough(behaviour: Behaviour, tls?: { cert: string; key: string }, address = "127.0.0.1"): Promise<Rough> {
   const seen: Seen[] = [];
   const sockets = new Set<Socket>();
+  const connections: Socket[] = [];
   const answer = (request: IncomingMessage, response: ServerResponse): void => {
     seen.push({ method: request.method ?? "", url: request.url ?? "", headers: request.headers });
     response.on("error", () => undefined);
@@ -39,6 +42,7 @@ export async function rough(behaviour: Behaviour, tls?: { cert: string; key: str
   const server: Server = tls === undefined ? createServer(answer) : createTlsServer(tls, answer);
   server.on("connection", (socket: Socket) => {
     sockets.add(socket);
+    connections.push(socket);
     socket.on("close", () => sockets.delete(socket));
   });
   await new Promise<void>((resolve) => server.listen(0, address, resolve));
@@ -47,6 +51,7 @@ export async function rough(behaviour: Behaviour, tls?: { cert: string; key: str
     host: `${address}:${port}`,
     port,
     seen,
+    connections,
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();
       await new Promise((resolve) => server.close(resolve));

@@ -10,7 +10,7 @@ import type { Endpoint, Endpoints } from "./endpoints.ts";
 import { NetworkError, ofRequest } from "./network-error.ts";
 import { refusalOf } from "./refusal.ts";
 import { basic, type Tokens } from "./tokens.ts";
-import { type Answer, readAll, type Transport } from "./transport.ts";
+import { type Answer, discard, readAll, type Transport } from "./transport.ts";
 
 const mostRedirects = 10;
 
@@ -89,13 +89,13 @@ export class Session {
       ) {
         isAnswered = true;
         refused = authorization;
-        await drop(answer);
+        await discard(answer);
         continue;
       }
       if (isOwn) this.hasAnswered = true;
       const target = answer.status >= 301 && answer.status <= 308 ? answer.headers.location : undefined;
       if (target === undefined || (method !== "GET" && method !== "HEAD")) return answer;
-      await drop(answer);
+      await discard(answer);
       redirects += 1;
       const next = URL.canParse(target, url) ? new URL(target, url) : undefined;
       if (next === undefined || !/^https?:$/.test(next.protocol))
@@ -167,9 +167,4 @@ function withoutUserinfo(url: URL): URL {
   bare.username = "";
   bare.password = "";
   return bare;
-}
-
-/** Reads a short body to its end, so that the connection can be used again; drops a long one with its connection. */
-async function drop(answer: Answer): Promise<void> {
-  await readAll(answer, 64 * 1024, 1000).catch(() => undefined);
 }

@@ -2,6 +2,7 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingHttpHeaders, type IncomingMessage, type RequestOptions } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import type { Readable } from "node:stream";
+import { errnoOf } from "../base/base.ts";
 import type { TlsSettings } from "./certificates.ts";
 import type { Timings } from "./distribution.ts";
 import { NetworkError, networkError } from "./network-error.ts";
@@ -31,12 +32,18 @@ export class Transport {
   readonly #agents = new Map<string, HttpAgent | HttpsAgent>();
   readonly #contexts = new WeakMap<TlsSettings, number>();
   #contextCount = 0;
-  proxies: ProxySettings;
+  #proxies: ProxySettings;
 
   constructor(timings: Timings, userAgent: string, proxies: ProxySettings) {
     this.#timings = timings;
     this.#userAgent = userAgent;
-    this.proxies = proxies;
+    this.#proxies = proxies;
+  }
+
+  /** For new connections, with whatever else has changed. */
+  set proxies(proxies: ProxySettings) {
+    this.#proxies = proxies;
+    this.#agents.clear();
   }
 
   /** Ends with the answer's headers; its body is to be read, or destroyed. @throws NetworkError, or the signal's reason */
@@ -50,15 +57,24 @@ export class Transport {
     };
     return new Promise((resolve, reject) => {
       const sent = url.protocol === "https:" ? httpsRequest(url, options) : httpRequest(url, options);
-      const deadline = this.#deadlines(sent, url, call.body !== undefined && !(call.body instanceof Uint8Array));
+      const isStream = call.body !== undefined && !(call.body instanceof Uint8Array);
+      let isAnswered = false;
+      const deadline = this.#deadlines(sent, url, isStream);
       const fail = (error: unknown): void => {
         deadline.end();
         if (call.body !== undefined && !(call.body instanceof Uint8Array)) call.body.destroy();
-        reject(signal?.aborted === true ? signal.reason : networkError(error));
+        // The server has closed a connection that was kept, before it saw the request.
+        const isStale = sent.reusedSocket && (errnoOf(error) === "ECONNRESET" || errnoOf(error) === "EPIPE");
+        if (signal?.aborted === true) reject(signal.reason);
+        else if (isStale && !isAnswered && !isStream) resolve(this.call(call));
+        else reject(networkError(error));
       };
       sent.on("error", fail);
       sent.on("response", (body) => {
+        isAnswered = true;
         deadline.end();
+        // Its reader hears of it; without one nobody need.
+        body.on("error", () => undefined);
         // An answer before all is sent is a refusal: what is left is not sent.
         body.once("close", () => {
           if (sent.writableFinished) return;
@@ -96,7 +112,9 @@ export class Transport {
     };
     within(connectMs, () => new NetworkError("unreachable", `dial tcp ${url.host}: i/o timeout`));
     sent.once("socket", (socket) => {
-      if (!socket.connecting && sent.reusedSocket) awaitAnswer();
+      // A tunnel of a proxy has its handshake behind it.
+      const isUp = !socket.connecting && (url.protocol !== "https:" || ("secureConnecting" in socket && socket.secureConnecting === false));
+      if (sent.reusedSocket || isUp) awaitAnswer();
       else socket.once(url.protocol === "https:" ? "secureConnect" : "connect", awaitAnswer);
     });
     return {
@@ -108,7 +126,7 @@ export class Transport {
   }
 
   #agent(url: URL, tls: TlsSettings): HttpAgent | HttpsAgent {
-    const proxy = proxyFor(url, this.proxies);
+    const proxy = proxyFor(url, this.#proxies);
     const isTls = url.protocol === "https:";
     const context = isTls ? this.#numberOf(tls) : 0;
     const key = `${context} ${proxy ?? ""}`;
@@ -117,8 +135,7 @@ export class Transport {
     const options = {
       keepAlive: true,
       // Idle connections go before most servers close them, so that a request does not meet one that is closing.
-      timeout: 0,
-      keepAliveMsecs: 15_000,
+      timeout: 15_000,
       ...(proxy === undefined ? {} : { proxyEnv: isTls ? { HTTPS_PROXY: proxy } : { HTTP_PROXY: proxy } }),
     };
     agent = isTls ? new HttpsAgent({ ...options, secureContext: tls.context, rejectUnauthorized: tls.verify }) : new HttpAgent(options);
@@ -161,6 +178,11 @@ export async function readAll({ body }: Answer, limit: number, withinMs: number)
     clearTimeout(timer);
     body.destroy();
   }
+}
+
+/** Reads a short body to its end, so that the connection can be used again; drops a long one, or a slow one, with its connection. */
+export async function discard(answer: Answer): Promise<void> {
+  await readAll(answer, 64 * 1024, 1000).catch(() => undefined);
 }
 
 export class TooLong extends Error {

@@ -9,7 +9,7 @@ import { RegistryError } from "./refusal.ts";
 import type { Repository } from "./repository.ts";
 import { isPassing, pause, pauseBefore } from "./retries.ts";
 import type { Session } from "./session.ts";
-import type { Answer } from "./transport.ts";
+import { type Answer, discard } from "./transport.ts";
 
 /** As Docker: so many other repositories are tried. */
 const mostMounts = 4;
@@ -54,7 +54,7 @@ export async function hasBlob(repository: Repository, digest: Digest, signal: Ab
   const at = repository.path(`blobs/${digest}`);
   const ask = async (session: Session): Promise<boolean> => {
     const answer = await session.ask({ method: "HEAD", at, scopes: repository.scopes("pull", "push"), expect: [200, 404], signal });
-    answer.body.resume();
+    await discard(answer);
     return answer.status === 200;
   };
   return repository.writing(ask, signal);
@@ -79,7 +79,7 @@ async function mount(
       if (error instanceof RegistryError && error.status < 500) continue;
       throw error;
     }
-    answer.body.resume();
+    await discard(answer);
     if (answer.status === 201) return { from };
     return { at: locationOf(answer) };
   }
@@ -104,8 +104,15 @@ class Sending {
     const { attempts, signal, reporter, repository } = this.#upload;
     this.#at = begun;
     let offset = 0;
+    let isInterrupted = false;
     for (let failures = 0; ; ) {
       try {
+        if (isInterrupted) {
+          const there = known === undefined ? 0 : await this.#offset(known.size);
+          if (there - offset >= enoughBytes) failures = 0;
+          if (there === 0) this.#at = undefined;
+          offset = there;
+        }
         this.#at ??= await this.#begin();
         return known === undefined ? await this.#sendUnknown(this.#at) : await this.#sendFrom(this.#at, known, offset);
       } catch (error) {
@@ -113,15 +120,14 @@ class Sending {
         if (this.#sourceFailure !== undefined) throw new Final(this.#sourceFailure);
         // Not this endpoint, then.
         if (!this.#session.hasAnswered) throw error;
-        const isPoor = error instanceof RegistryError && (error.status === 404 || error.status === 416);
-        if (!isPoor && !isPassing(error, repository.timings) && !(error instanceof NetworkError && offset > 0)) throw new Final(error);
+        const isLost = error instanceof RegistryError && (error.status === 404 || error.status === 416);
         failures += 1;
-        if (failures >= attempts) throw new Final(error);
+        if (failures >= attempts || !(isLost || error instanceof NetworkError || isPassing(error, repository.timings)))
+          throw new Final(error);
         await pause(pauseBefore(failures, error, repository.timings), (status) => reporter.say(status), signal);
-        const there = known === undefined || isPoor ? 0 : await this.#offset(known.size).catch(() => offset);
-        if (there - offset >= enoughBytes) failures = 0;
-        offset = there;
-        if (offset === 0) this.#at = undefined;
+        isInterrupted = !isLost;
+        if (isLost) this.#at = undefined;
+        if (isLost) offset = 0;
       }
     }
   }
@@ -180,7 +186,7 @@ class Sending {
 
   #check(answer: Answer, digest: Digest): void {
     const said = answer.headers["docker-content-digest"];
-    if (said !== undefined && said !== digest) throw new Final(this.#upload.repository.foreign(digest));
+    if (said !== undefined && said !== digest) throw this.#upload.repository.foreign(digest);
   }
 
   async #ask(
@@ -200,7 +206,7 @@ class Sending {
       signal,
       ...(body === undefined ? {} : { body }),
     });
-    answer.body.resume();
+    await discard(answer);
     return answer;
   }
 
