@@ -109,6 +109,19 @@ describe("a blob arrives", () => {
     assert.deepEqual(await readdir(setting.root), []);
   });
 
+  test("also when the registry was being restarted, and was not there at all", async () => {
+    const first = await rough((_, response) => send(response, 200, {}));
+    await using setting = await scratch({ timings: { retryMs: 60 } });
+    const remote = setting.remote(`${first.host}/a`);
+    assert.equal(await remote.hasBlob(blob.digest), true);
+    await remote.manifest().catch(() => undefined);
+    await first[Symbol.asyncDispose]();
+    const taking = take(remote);
+    await sleep(40);
+    await using _second = await rough((_, response) => serve(response, undefined), undefined, first.port);
+    assert.deepEqual(await taking, blob.bytes);
+  });
+
   test("and after it was killed", async () => {
     await using registry = await rough((request, response, index) => {
       if (index > 0) return serve(response, request.headers.range);

@@ -21,6 +21,8 @@ const enoughBytes = 64 << 10;
 export interface BlobOrigin {
   /** @returns the bytes from `offset` on, which is `from` or less. @throws RegistryError, NetworkError */
   open(from: number, signal: AbortSignal): Promise<{ answer: Answer; offset: number }>;
+  /** It has answered something before, and may do so again when it cannot be reached. */
+  readonly isKnown: boolean;
 }
 
 export interface DownloadPlan {
@@ -161,7 +163,7 @@ export class Download implements Arriving {
   }
 
   async #transfer(): Promise<void> {
-    const { attempts, timings, gate, turn } = this.#plan;
+    const { attempts, timings, gate, turn, origin } = this.#plan;
     const { signal } = this.#stop;
     for (let failures = 0; ; ) {
       const before = this.#receivedBytes;
@@ -173,9 +175,8 @@ export class Download implements Arriving {
       } catch (error) {
         if (signal.aborted) throw error;
         failures = this.#receivedBytes - before >= enoughBytes ? 1 : failures + 1;
-        // Who has sent something was there, and may be again.
-        const isBack = error instanceof NetworkError && this.#receivedBytes > 0;
-        if (failures >= attempts || !(isBack || isPassing(error, timings))) throw error;
+        const mayReturn = error instanceof NetworkError && (this.#receivedBytes > 0 || origin.isKnown);
+        if (failures >= attempts || !(mayReturn || isPassing(error, timings))) throw error;
         await pause(pauseBefore(failures, error, timings), (status) => this.#say(status), signal);
       }
     }

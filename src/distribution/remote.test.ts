@@ -418,6 +418,27 @@ describe("connections", () => {
     await assert.rejects(scratch({ registryMirrors: ["http://a:b@x"] }), { message: /username\/password not allowed/ });
   });
 
+  test("mirrors of Docker Hub, as registry-mirrors of daemon.json", async () => {
+    await using mirror = await rough((_, response) => send(response, 200, type, text));
+    await using setting = await scratch({ registryMirrors: [`http://${mirror.host}`] });
+    await setting.remote("busybox", password).manifest();
+    assert.equal(mirror.seen.at(-1)?.url, "/v2/library/busybox/manifests/latest");
+    assert.equal(mirror.seen.at(-1)?.headers.authorization, undefined);
+  });
+
+  test("a token that lacks a scope is a denial, in the challenge's words", async () => {
+    await using tokens = await rough(tokenServer());
+    await using registry = await rough((request, response) => {
+      const lacks = request.headers.authorization === undefined ? "" : ',error="insufficient_scope"';
+      refuse(response, 401, "UNAUTHORIZED", "", { "www-authenticate": `Bearer realm="http://${tokens.host}/t",service="s"${lacks}` });
+    });
+    await using setting = await scratch();
+    await assert.rejects(setting.remote(`${registry.host}/a`, password).manifest(), {
+      code: "NotFound",
+      message: `pull access denied for ${registry.host}/a, repository does not exist or may require 'docker login': denied: requested access to the resource is denied`,
+    });
+  });
+
   test("proxies: HTTP by its full address, HTTPS through CONNECT, and not for those who are excepted", async () => {
     const pems = await certificates();
     const lines: string[] = [];

@@ -123,7 +123,12 @@ export class RegistryRemote implements Remote {
 
   fetchBlob(blob: BlobDescriptor, options: TransferOptions = {}): Promise<BlobFetch> {
     const repository = this.#repository;
-    const origin = { open: (from: number, signal: AbortSignal) => repository.openBlob(blob, from, signal) };
+    const origin = {
+      open: (from: number, signal: AbortSignal) => repository.openBlob(blob, from, signal),
+      get isKnown() {
+        return repository.isKnown;
+      },
+    };
     return this.#transfers.downloads.fetch(blob, this.reference.domain, this, origin, options);
   }
 

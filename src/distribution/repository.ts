@@ -15,6 +15,8 @@ export class Repository {
   readonly reference: Reference;
   readonly #credentials: Credentials;
   readonly #services: Services;
+  /** Some endpoint has answered. */
+  isKnown = false;
   #reading: Promise<Session[]> | undefined;
   #writing: Promise<Session[]> | undefined;
 
@@ -76,10 +78,12 @@ export class Repository {
     for (const session of [...sessions]) {
       try {
         const result = await work(session);
+        this.isKnown = true;
         prefer(sessions, session);
         return result;
       } catch (error) {
         failure = error;
+        this.isKnown ||= session.hasAnswered;
         if (goesOn(error, session)) continue;
         prefer(sessions, session);
         throw error;

@@ -30,7 +30,7 @@ export interface Rough extends AsyncDisposable {
 export type Behaviour = (request: IncomingMessage, response: ServerResponse, index: number) => unknown;
 
 /** A server that behaves so. `tls`: PEMs of its certificate and key. */
-export async function rough(behaviour: Behaviour, tls?: { cert: string; key: string }, address = "127.0.0.1"): Promise<Rough> {
+export async function rough(behaviour: Behaviour, tls?: { cert: string; key: string }, atPort = 0): Promise<Rough> {
   const seen: Seen[] = [];
   const sockets = new Set<Socket>();
   const connections: Socket[] = [];
@@ -45,10 +45,10 @@ export async function rough(behaviour: Behaviour, tls?: { cert: string; key: str
     connections.push(socket);
     socket.on("close", () => sockets.delete(socket));
   });
-  await new Promise<void>((resolve) => server.listen(0, address, resolve));
+  await new Promise<void>((resolve) => server.listen(atPort, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
   return {
-    host: `${address}:${port}`,
+    host: `127.0.0.1:${port}`,
     port,
     seen,
     connections,
