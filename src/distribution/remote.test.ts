@@ -209,6 +209,20 @@ describe("authentication", () => {
     });
   });
 
+  test("who leaves does not wait for a token server that says nothing", async () => {
+    await using tokens = await rough(() => undefined);
+    await using registry = await rough(guarded(`http://${tokens.host}/token`, () => undefined));
+    await using setting = await scratch();
+    const leaving = AbortSignal.timeout(100);
+    const started = performance.now();
+    await assert.rejects(setting.remote(`${registry.host}/a`).manifest("1", leaving), { name: "TimeoutError" });
+    {
+      await using fetch = await setting.remote(`${registry.host}/a`).fetchBlob(blob, { signal: AbortSignal.timeout(100) });
+      await assert.rejects(fetch.stream.toArray(), { name: "TimeoutError" });
+    }
+    assert.ok(performance.now() - started < 1500);
+  });
+
   test("a registry that refuses every token is asked three times, not for ever", async () => {
     await using tokens = await rough(tokenServer());
     await using registry = await rough(

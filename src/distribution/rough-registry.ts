@@ -75,7 +75,10 @@ export async function scratch(options: Partial<DistributionOptions> = {}): Promi
   const timings = { connectMs: 2000, answerMs: 2000, stallMs: 300, retryMs: 10, retryAfterMs: 2000, progressMs: 5, ...options.timings };
   const proxies = { httpProxy: "", httpsProxy: "", noProxy: "" };
   const open = (): Promise<Distribution> => openDistribution({ root, certificates: join(folder, "certs.d"), proxies, ...options, timings });
-  let client = await open();
+  let client = await open().catch(async (error: unknown) => {
+    await rm(folder, { recursive: true });
+    throw error;
+  });
   return {
     folder,
     root,

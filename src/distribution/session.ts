@@ -77,7 +77,7 @@ export class Session {
     let isAnswered = false;
     for (let redirects = 0; ; ) {
       const isOwn = url.origin === this.endpoint.origin;
-      const authorization = isOwn ? await this.#authorization(wanted.scopes, refused) : undefined;
+      const authorization = isOwn ? await abortable(this.#authorization(wanted.scopes, refused), wanted.signal) : undefined;
       const answer = await this.#call(wanted, method, url, authorization);
       // Once for the challenge, once more for a token that was kept and is no longer good.
       if (
@@ -108,7 +108,7 @@ export class Session {
 
   async #call({ headers, body, signal }: Wanted, method: string, url: URL, authorization: string | undefined): Promise<Answer> {
     const { transport, endpoints } = this.#services;
-    const tls = await endpoints.tls(url);
+    const tls = await abortable(endpoints.tls(url), signal);
     try {
       return await transport.call({
         method,
@@ -167,4 +167,18 @@ function withoutUserinfo(url: URL): URL {
   bare.username = "";
   bare.password = "";
   return bare;
+}
+
+/** Work that others may share goes on; who has left does not wait for it. */
+async function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
+  const { promise, reject } = Promise.withResolvers<never>();
+  const onAbort = (): void => reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
 }
