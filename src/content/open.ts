@@ -1,7 +1,7 @@
 /** The blobs on disk. Unfinished bytes live in `ingest/`, finished ones in `sha256/`; the rename between them is the commit. */
 import { createHash, type Hash, randomUUID } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, link, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { type Digest, errnoOf, hexOf, invalidParameter, isDigest, notFound } from "../base/base.ts";
@@ -41,6 +41,10 @@ class DiskContent implements Content {
     return (await sizeOf(this.#path(digest))) !== undefined;
   }
 
+  sizeOf(digest: Digest): Promise<number | undefined> {
+    return sizeOf(this.#path(digest));
+  }
+
   async read(digest: Digest): Promise<Uint8Array> {
     try {
       return await readFile(this.#path(digest));
@@ -49,10 +53,10 @@ class DiskContent implements Content {
     }
   }
 
-  async open(digest: Digest): Promise<Readable> {
+  async open(digest: Digest, from = 0): Promise<Readable> {
     try {
       const handle = await open(this.#path(digest), "r");
-      return createReadStream("", { fd: handle, highWaterMark: 1 << 20 });
+      return createReadStream("", { fd: handle, start: from, highWaterMark: 1 << 20 });
     } catch (error) {
       throw errnoOf(error) === "ENOENT" ? notFound(`content ${digest}: not found`, error) : error;
     }
@@ -85,6 +89,22 @@ class DiskContent implements Content {
     await rename(temporary, this.#path(digest));
     await syncFolder(this.#blobs);
     return { digest, sizeBytes };
+  }
+
+  async adopt(path: string, digest: Digest): Promise<void> {
+    const [here, there] = [await sizeOf(this.#path(digest)), await sizeOf(path)];
+    if (here !== undefined && here === there) return;
+    // One that a machine which fell has shortened makes way.
+    const name = randomUUID();
+    const temporary = join(this.#ingests, name);
+    this.#open.add(name);
+    try {
+      await link(path, temporary);
+      await rename(temporary, this.#path(digest));
+    } finally {
+      this.#open.delete(name);
+      await rm(temporary, { force: true });
+    }
   }
 
   async remove(digest: Digest): Promise<void> {

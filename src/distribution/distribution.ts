@@ -116,6 +116,8 @@ export type BlobDescriptor = Pick<Descriptor, "digest" | "size" | "urls">;
  */
 export interface BlobFetch extends AsyncDisposable {
   readonly stream: Readable;
+  /** The file that they are in: whole when the stream has ended, and there until this is disposed of. */
+  readonly path: string;
   /** The bytes are safe elsewhere. */
   stored(): void;
 }

@@ -69,6 +69,7 @@ export class Downloads {
     let isStored = false;
     return {
       stream: reader,
+      path: join(this.#root, name),
       stored: () => {
         isStored = true;
       },

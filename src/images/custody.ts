@@ -1,5 +1,5 @@
 /**
- * Who may delete files of layers and configurations, and when. Rows say what is wanted; files follow. A layer
+ * Who may delete files of layers and blobs, and when. Rows say what is wanted; files follow. A layer
  * that no row names may still be on its way in (a load that has its layers but not yet its manifest): whoever
  * works with it pins it. Files are deleted only while nobody holds the custody, never when pinned, and only
  * after looking at the rows once more.
@@ -13,8 +13,8 @@ import type { ImageRows } from "../state/state.ts";
 export interface Pins extends AsyncDisposable {
   /** To be pinned before it is looked whether the layer is there. A function by itself: `ingest` takes it as its claim. */
   readonly layer: (diffId: Digest) => Promise<void>;
-  /** To be pinned before it is written. */
-  readonly configuration: (digest: Digest) => Promise<void>;
+  /** Of `content`; to be pinned before it is written. */
+  readonly blob: (digest: Digest) => Promise<void>;
 }
 
 export class Custody {
@@ -55,7 +55,7 @@ export class Custody {
         await this.#pin(diffId);
         layers.push(diffId);
       },
-      configuration: async (digest) => {
+      blob: async (digest) => {
         await this.#pin(digest);
         blobs.push(digest);
       },
@@ -114,10 +114,10 @@ export class Custody {
       }
     };
     const unwantedLayers = layers.filter((diffId) => this.#rows.layer(diffId) === undefined);
-    const unwantedBlobs = blobs.filter((digest) => this.#rows.get(digest) === undefined);
+    const unwantedBlobs = blobs.filter((digest) => !this.#rows.wantsBlob(digest));
     await Promise.all([
       ...unwantedLayers.map((diffId) => attempt("layer", diffId, this.#layers.remove(diffId))),
-      ...unwantedBlobs.map((digest) => attempt("configuration", digest, this.#content.remove(digest))),
+      ...unwantedBlobs.map((digest) => attempt("blob", digest, this.#content.remove(digest))),
     ]);
   }
 }

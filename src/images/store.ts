@@ -4,7 +4,7 @@ import { type ContainerId, type Digest, digestOf, isDigest, log, nowNanos, syste
 import type { Content } from "../content/content.ts";
 import type { Events } from "../events/events.ts";
 import type { Layers } from "../layers/layers.ts";
-import { type Database, type ImageRow, ImageRows, type LayerRow } from "../state/state.ts";
+import { type Database, type ImageRow, ImageRows, type LayerBlobRow, type LayerRow } from "../state/state.ts";
 import { createdNanosOf, type DockerConfiguration, parseConfiguration } from "./configuration.ts";
 import { Custody } from "./custody.ts";
 import type { Image } from "./images.ts";
@@ -30,6 +30,18 @@ export interface PreparedImage {
   /** Normalised `domain/path:tag`. */
   readonly references: readonly string[];
   readonly parentId?: Digest;
+  /** As what it came: its own manifest and the indexes that list this, to the byte. */
+  readonly manifests?: readonly PreparedManifest[];
+  /** As what its layers came. Where they are compressed, the caller has put them into `content`, and pinned them. */
+  readonly blobs?: readonly LayerBlobRow[];
+  /** `domain/path` where the blobs are. */
+  readonly repository?: string;
+}
+
+export interface PreparedManifest {
+  readonly kind: "image" | "index";
+  readonly mediaType: string;
+  readonly bytes: Uint8Array;
 }
 
 export class ImageStore {
@@ -80,8 +92,10 @@ export class ImageStore {
     for (const image of images) prepared.push({ image, layers: await this.#layerRows(image.config.rootfs.diff_ids) });
     await using pins = this.custody.pins();
     for (const { image } of prepared) {
-      await pins.configuration(digestOf(image.bytes));
-      await this.ports.content.put(image.bytes);
+      for (const bytes of [image.bytes, ...(image.manifests ?? []).map((manifest) => manifest.bytes)]) {
+        await pins.blob(digestOf(bytes));
+        await this.ports.content.put(bytes);
+      }
     }
     return this.rows.durably(() => prepared.map(({ image, layers }) => this.#addRow(image, layers)));
   }
@@ -95,6 +109,9 @@ export class ImageStore {
       layers,
       ...(image.parentId === undefined ? {} : { parentId: image.parentId }),
     });
+    for (const { bytes, kind, mediaType } of image.manifests ?? [])
+      this.rows.addManifest(id, { digest: digestOf(bytes), kind, mediaType, sizeBytes: bytes.byteLength });
+    for (const blob of image.blobs ?? []) this.rows.addBlob(blob, image.repository, nowNanos());
     const displaced: { reference: string; from: Digest }[] = [];
     for (const reference of image.references) {
       const from = this.rows.point(reference, id, nowNanos());
@@ -115,10 +132,10 @@ export class ImageStore {
 
   /** Deletes an image's row and dooms its files. Within a transaction. @returns the layers that went with it, topmost first */
   removeRow(id: Digest): Digest[] {
-    const layers = this.rows.remove(id);
+    const removed = this.rows.remove(id);
     this.#configs.delete(id);
-    this.custody.doom({ layers, blobs: [id] });
-    return layers;
+    this.custody.doom(removed);
+    return removed.layers;
   }
 
   /** Docker's image event: the image's labels, and `name`. `image` stands in for one that is gone by now. */
@@ -133,7 +150,7 @@ export class ImageStore {
     const diffIds = new Set(this.rows.layers().map((row) => row.diffId));
     const ids = new Set(this.rows.ids().map((row) => row.id));
     await layers.sweep(diffIds);
-    await content.sweep(ids);
+    await content.sweep(this.rows.blobs());
     for (const diffId of diffIds) if (!(await layers.has(diffId))) log.error("a layer's files are missing", { diffId });
     for (const id of ids) if (isDigest(id) && !(await content.has(id))) log.error("an image's configuration is missing", { image: id });
   }

@@ -1,5 +1,5 @@
 /**
- * Image, reference and layer rows. A layer row lives as long as an image row names it: whoever removes the
+ * Image, reference and layer rows, and as what images and layers came from registries. A layer row lives as long as an image row names it: whoever removes the
  * last image of a layer removes the layer's row in the same transaction and gets its diffID back, to delete the
  * files after the commit.
  */
@@ -37,6 +37,31 @@ CREATE TABLE image_references (
   image_id TEXT NOT NULL REFERENCES images(id) ON DELETE CASCADE
 ) STRICT;
 CREATE INDEX image_references_image ON image_references(image_id);
+CREATE TABLE image_manifests (
+  image_id TEXT NOT NULL REFERENCES images(id) ON DELETE CASCADE,
+  digest TEXT NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('image', 'index')),
+  media_type TEXT NOT NULL,
+  size_bytes INTEGER NOT NULL,
+  PRIMARY KEY (image_id, digest)
+) STRICT;
+CREATE INDEX image_manifests_digest ON image_manifests(digest);
+CREATE TABLE layer_blobs (
+  diff_id TEXT NOT NULL REFERENCES layers(diff_id) ON DELETE CASCADE,
+  digest TEXT NOT NULL,
+  media_type TEXT NOT NULL,
+  size_bytes INTEGER NOT NULL,
+  PRIMARY KEY (diff_id, digest)
+) STRICT;
+CREATE INDEX layer_blobs_digest ON layer_blobs(digest);
+CREATE TABLE blob_sources (
+  diff_id TEXT NOT NULL,
+  digest TEXT NOT NULL,
+  repository TEXT NOT NULL,
+  seen_nanos INTEGER NOT NULL,
+  PRIMARY KEY (diff_id, digest, repository),
+  FOREIGN KEY (diff_id, digest) REFERENCES layer_blobs(diff_id, digest) ON DELETE CASCADE
+) STRICT;
 `;
 
 export interface ImageRow {
@@ -53,6 +78,29 @@ export interface ImageRow {
 
 export interface LayerRow {
   readonly diffId: Digest;
+  readonly sizeBytes: number;
+}
+
+/**
+ * A manifest that an image is known by in registries: its own, or an index that lists this. The bytes are in `content`
+ * for as long as an image has them.
+ */
+export interface ManifestRow {
+  readonly digest: Digest;
+  readonly kind: "image" | "index";
+  readonly mediaType: string;
+  readonly sizeBytes: number;
+}
+
+/**
+ * As what a layer was seen in transit; that these bytes are that layer was proved here. Where it is compressed, `content`
+ * has it as long as the row is there, but not for certain: it is not synced, so a machine that fell may have shortened
+ * it. Who opens it compares its size. An uncompressed blob is the layer's tar itself, and not in `content`.
+ */
+export interface LayerBlobRow {
+  readonly diffId: Digest;
+  readonly digest: Digest;
+  readonly mediaType: string;
   readonly sizeBytes: number;
 }
 
@@ -209,9 +257,86 @@ export class ImageRows {
     this.#run("UPDATE images SET removed = 1 WHERE id = ?", id);
   }
 
-  /** Deletes an image and the rows of the layers that only it had. @returns the diffIDs of these, topmost first */
-  remove(id: Digest): Digest[] {
+  addManifest(id: Digest, manifest: ManifestRow): void {
+    this.#run(
+      "INSERT INTO image_manifests (image_id, digest, kind, media_type, size_bytes) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+      id,
+      manifest.digest,
+      manifest.kind,
+      manifest.mediaType,
+      manifest.sizeBytes,
+    );
+  }
+
+  /** Those of an image, in the order in which they came to be known. */
+  manifestsOf(id: Digest): ManifestRow[] {
+    return this.#all("SELECT * FROM image_manifests WHERE image_id = ? ORDER BY rowid", id).map(toManifest);
+  }
+
+  /** The images of a manifest: one, or of an index those of its platforms that are here. */
+  imagesOfManifest(digest: Digest): Digest[] {
+    const sql = "SELECT image_id FROM image_manifests JOIN images ON id = image_id WHERE digest = ? AND removed = 0";
+    return this.#all(sql, digest).map((row) => row["image_id"] as Digest);
+  }
+
+  /** @param repository `domain/path` where the blob is, if it is known to be anywhere */
+  addBlob(blob: LayerBlobRow, repository: string | undefined, seenNanos: bigint): void {
+    this.#run(
+      "INSERT INTO layer_blobs (diff_id, digest, media_type, size_bytes) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+      blob.diffId,
+      blob.digest,
+      blob.mediaType,
+      blob.sizeBytes,
+    );
+    if (repository === undefined) return;
+    this.#run(
+      `INSERT INTO blob_sources (diff_id, digest, repository, seen_nanos) VALUES (?, ?, ?, ?)
+         ON CONFLICT DO UPDATE SET seen_nanos = excluded.seen_nanos`,
+      blob.diffId,
+      blob.digest,
+      repository,
+      seenNanos,
+    );
+  }
+
+  /** As what a layer is known, in the order in which it came to be. */
+  blobsOf(diffId: Digest): LayerBlobRow[] {
+    return this.#all("SELECT * FROM layer_blobs WHERE diff_id = ? ORDER BY rowid", diffId).map(toBlob);
+  }
+
+  /** The layer that a blob is. */
+  layerOfBlob(digest: Digest): LayerBlobRow | undefined {
+    const row = this.#one("SELECT * FROM layer_blobs WHERE digest = ?", digest);
+    return row === undefined ? undefined : toBlob(row);
+  }
+
+  /** The repositories (`domain/path`) that a layer's blob was seen in, the latest first. */
+  repositoriesOf(digest: Digest): string[] {
+    const sql = "SELECT repository FROM blob_sources WHERE digest = ? ORDER BY seen_nanos DESC";
+    return this.#all(sql, digest).map((row) => String(row["repository"]));
+  }
+
+  /** Everything that `content` is to have. */
+  blobs(): Set<Digest> {
+    const sql = "SELECT id AS digest FROM images UNION SELECT digest FROM image_manifests UNION SELECT digest FROM layer_blobs";
+    return new Set(this.#all(sql).map((row) => row["digest"] as Digest));
+  }
+
+  wantsBlob(digest: Digest): boolean {
+    const sql = `SELECT 1 AS wanted WHERE EXISTS (SELECT 1 FROM images WHERE id = :digest)
+      OR EXISTS (SELECT 1 FROM image_manifests WHERE digest = :digest)
+      OR EXISTS (SELECT 1 FROM layer_blobs WHERE digest = :digest)`;
+    return this.#one(sql, { digest }) !== undefined;
+  }
+
+  /**
+   * Deletes an image and the rows of the layers that only it had.
+   * @returns the diffIDs of these, topmost first, and the blobs that were the image's, which others may have as well
+   */
+  remove(id: Digest): { layers: Digest[]; blobs: Digest[] } {
     const layers = this.layersOf(id);
+    const blobs = [id, ...this.manifestsOf(id).map((row) => row.digest)];
+    for (const { diffId } of layers) blobs.push(...this.blobsOf(diffId).map((row) => row.digest));
     this.#run("DELETE FROM images WHERE id = ?", id);
     const gone: Digest[] = [];
     for (const { diffId } of layers.reverse()) {
@@ -221,7 +346,7 @@ export class ImageRows {
       );
       if (deleted > 0) gone.push(diffId);
     }
-    return gone;
+    return { layers: gone, blobs };
   }
 
   #one(sql: string, ...values: Value[]): Row | undefined {
@@ -266,4 +391,22 @@ function toImage(row: Row): ImageRow {
 
 function toLayer(row: Row): LayerRow {
   return { diffId: row["diff_id"] as Digest, sizeBytes: Number(row["size_bytes"]) };
+}
+
+function toManifest(row: Row): ManifestRow {
+  return {
+    digest: row["digest"] as Digest,
+    kind: row["kind"] as ManifestRow["kind"],
+    mediaType: String(row["media_type"]),
+    sizeBytes: Number(row["size_bytes"]),
+  };
+}
+
+function toBlob(row: Row): LayerBlobRow {
+  return {
+    diffId: row["diff_id"] as Digest,
+    digest: row["digest"] as Digest,
+    mediaType: String(row["media_type"]),
+    sizeBytes: Number(row["size_bytes"]),
+  };
 }
