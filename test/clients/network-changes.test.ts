@@ -22,7 +22,7 @@ describe("joining and leaving networks", () => {
 
   /** Lines that a container's stream has got, and the longest silence in ms. */
   async function streamed(name: string): Promise<[lines: number, gapMs: number]> {
-    const [lines = 0, gap = 0] = (await daemon.ok("logs", "--tail", "1", name)).split(" ").map(Number);
+    const [lines = 0, gap = 0] = ((await daemon.ok("logs", "--tail", "1", name)).split("\n").at(-1) ?? "").split(" ").map(Number);
     return [lines, gap];
   }
 
