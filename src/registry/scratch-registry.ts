@@ -57,7 +57,12 @@ export class ScratchRegistry implements AsyncDisposable {
   static async open(options: Partial<RegistryOptions> = {}): Promise<ScratchRegistry> {
     setLogLevel("fatal");
     const registry = new ScratchRegistry(await mkdtemp("/var/tmp/berth-test-registry-"), options);
-    await registry.start();
+    try {
+      await registry.start();
+    } catch (error) {
+      await registry[Symbol.asyncDispose]();
+      throw error;
+    }
     return registry;
   }
 
