@@ -16,8 +16,16 @@ export interface Content {
   open(digest: Digest, from?: number): Promise<Readable>;
   /** Stores bytes, returns their digest. Stored already is fine. */
   put(data: Uint8Array): Promise<Digest>;
-  /** Stores a stream. @throws InvalidParameter when it is not what `expected` says; nothing is left */
-  ingest(source: Readable, expected?: { digest: Digest; sizeBytes?: number }): Promise<{ digest: Digest; sizeBytes: number }>;
+  /**
+   * Stores a stream.
+   * @param options.synced false for what can be had again, and whose size is looked at before it is used
+   * @throws InvalidParameter when it is not what `expected` says; nothing is left
+   */
+  ingest(
+    source: Readable,
+    expected?: { digest: Digest; sizeBytes?: number },
+    options?: { synced: boolean },
+  ): Promise<{ digest: Digest; sizeBytes: number }>;
   /**
    * Gives a file whose bytes were proved to be the digest's a second name here. It must be in the same file system. Nothing
    * is synced: for what can be had again, and whose size is looked at before it is used.

@@ -66,7 +66,11 @@ class DiskContent implements Content {
     return (await this.ingest(Readable.from([data], { objectMode: false }))).digest;
   }
 
-  async ingest(source: Readable, expected?: Expected): Promise<{ digest: Digest; sizeBytes: number }> {
+  async ingest(
+    source: Readable,
+    expected?: Expected,
+    { synced }: { synced: boolean } = { synced: true },
+  ): Promise<{ digest: Digest; sizeBytes: number }> {
     await using cleanup = new AsyncDisposableStack();
     const name = randomUUID();
     const temporary = join(this.#ingests, name);
@@ -85,9 +89,9 @@ class DiskContent implements Content {
     const digest = `sha256:${hash.digest("hex")}` as Digest;
     if (expected !== undefined) verify(expected, digest, sizeBytes);
     if ((await sizeOf(this.#path(digest))) === sizeBytes) return { digest, sizeBytes };
-    await file.sync();
+    if (synced) await file.sync();
     await rename(temporary, this.#path(digest));
-    await syncFolder(this.#blobs);
+    if (synced) await syncFolder(this.#blobs);
     return { digest, sizeBytes };
   }
 

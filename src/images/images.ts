@@ -8,6 +8,7 @@
  */
 import type { Readable } from "node:stream";
 import type { Digest, Filters, Reference } from "../base/base.ts";
+import type { Remote } from "../distribution/distribution.ts";
 import type {
   HistoryResponseItem,
   ImageConfiguration,
@@ -46,6 +47,12 @@ export interface Images {
   layersSizeBytes(): number;
   /** A tar of a root file system as a new image of one layer. @returns its id */
   import(source: Readable, options: ImportOptions): Promise<Digest>;
+  /**
+   * What the remote's reference names, there and here; without a tag, all tags. Yields Docker's progress messages. Left early, or
+   * aborted, it ends its transfers; the next one goes on with what is missing.
+   * @throws EngineError
+   */
+  push(remote: Remote, options: { signal?: AbortSignal }): AsyncIterable<Record<string, unknown>>;
   /** docker-archive or OCI layout, plain or compressed. Yields Docker's progress messages (`{"stream":"Loaded image: …\n"}`). */
   load(source: Readable, options: { quiet: boolean }): AsyncIterable<Record<string, unknown>>;
   /** One tar that is docker-archive and OCI layout at once, the same bytes each time. */

@@ -10,6 +10,7 @@ import {
   type Reference,
   withDefaultTag,
 } from "../base/base.ts";
+import type { Remote } from "../distribution/distribution.ts";
 import type {
   HistoryResponseItem,
   ImageConfiguration,
@@ -25,6 +26,7 @@ import { historyOf, inspectImage } from "./inspect.ts";
 import { listImages } from "./list.ts";
 import { loadImages } from "./load.ts";
 import { pruneImages } from "./prune.ts";
+import { pushImages } from "./push.ts";
 import { removeImage } from "./remove.ts";
 import { resolveId, rowName } from "./resolve.ts";
 import { saveImages } from "./save.ts";
@@ -108,6 +110,10 @@ class StoredImages implements Images {
 
   load(source: Readable, options: { quiet: boolean }): AsyncIterable<Record<string, unknown>> {
     return loadImages(this.#store, source, options);
+  }
+
+  push(remote: Remote, options: { signal?: AbortSignal }): AsyncIterable<Record<string, unknown>> {
+    return pushImages(this.#store, remote, options);
   }
 
   save(references: readonly string[]): Promise<Readable> {
