@@ -17,6 +17,7 @@ import type {
   ContainerTopResponse,
   ContainerUpdateRequest,
   ContainerUpdateResponse,
+  DistributionInspect,
   EndpointSettings,
   EventMessage,
   ExecConfig,
@@ -190,8 +191,8 @@ export interface ImageBackend {
     source: Readable,
     options: { repository: string; tag: string; message: string; changes: string[]; platform?: string },
   ): AsyncIterable<Record<string, unknown>>;
-  /** `POST /images/create` with fromImage. */
-  pull(reference: string, options: { platform?: string; auth?: string }): AsyncIterable<Record<string, unknown>>;
+  /** `POST /images/create` with fromImage; without tag and digest, all tags. `auth`: X-Registry-Auth as it came. */
+  pull(reference: string, options: { platform?: string; auth?: string; signal?: AbortSignal }): AsyncIterable<Record<string, unknown>>;
   load(source: Readable, options: { quiet: boolean }): AsyncIterable<Record<string, unknown>>;
   save(references: readonly string[]): Promise<Readable>;
   /**
@@ -200,6 +201,15 @@ export interface ImageBackend {
    * @throws NotFound for a name that is not embedded
    */
   installEmbedded(name: string): Promise<void>;
+}
+
+/** `auth`: X-Registry-Auth as it came. */
+export interface RegistryBackend {
+  /** @param config Docker's AuthConfig. @throws Unauthorized */
+  login(config: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<{ Status: string; IdentityToken: string }>;
+  /** Filters: is-automated, is-official, stars. */
+  search(term: string, options: { limit?: number; filters: Filters; auth?: string; signal: AbortSignal }): Promise<object[]>;
+  inspect(name: string, options: { auth?: string; signal: AbortSignal }): Promise<DistributionInspect>;
 }
 
 export interface NetworkBackend {

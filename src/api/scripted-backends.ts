@@ -38,6 +38,7 @@ export class TestServer implements AsyncDisposable {
       exec: scripted("exec", answers.exec ?? {}, calls),
       images: scripted("images", answers.images ?? {}, calls),
       networks: scripted("networks", answers.networks ?? {}, calls),
+      registries: scripted("registries", answers.registries ?? {}, calls),
       system: scripted("system", answers.system ?? {}, calls),
       volumes: scripted("volumes", answers.volumes ?? {}, calls),
     };

@@ -8,6 +8,7 @@ import type {
   ExecBackend,
   ImageBackend,
   NetworkBackend,
+  RegistryBackend,
   SystemBackend,
   VolumeBackend,
 } from "./backend.ts";
@@ -19,6 +20,7 @@ import { containerRoutes } from "./routes/containers.ts";
 import { execRoutes } from "./routes/exec.ts";
 import { imageRoutes } from "./routes/images.ts";
 import { networkRoutes } from "./routes/networks.ts";
+import { registryRoutes } from "./routes/registries.ts";
 import { systemRoutes } from "./routes/system.ts";
 import { unavailableRoutes } from "./routes/unavailable.ts";
 import { volumeRoutes } from "./routes/volumes.ts";
@@ -29,6 +31,7 @@ export interface Backends {
   readonly exec: ExecBackend;
   readonly images: ImageBackend;
   readonly networks: NetworkBackend;
+  readonly registries: RegistryBackend;
   readonly system: SystemBackend;
   readonly volumes: VolumeBackend;
 }
@@ -54,6 +57,7 @@ export function createApiServer(backends: Backends, options: ApiOptions): Server
     ...execRoutes(backends.exec),
     ...imageRoutes(backends.images),
     ...networkRoutes(backends.networks),
+    ...registryRoutes(backends.registries),
     ...volumeRoutes(backends.volumes),
     ...unavailableRoutes(),
   ]);

@@ -8,7 +8,15 @@ const byKey: ReadonlyMap<string, Flag> = new Map(
 );
 
 /** Keys of the file that no flag has. */
-const fileOnly: readonly string[] = ["features", "runtimes", "default-address-pools", "default-ulimits", "default-network-opts"];
+const fileOnly: readonly string[] = [
+  "features",
+  "runtimes",
+  "default-address-pools",
+  "default-ulimits",
+  "default-network-opts",
+  "proxies",
+  "mirrors",
+];
 
 function goType(value: unknown): string {
   return Array.isArray(value) ? "array" : value === null ? "null" : typeof value === "boolean" ? "bool" : typeof value;
@@ -102,6 +110,25 @@ function features(value: unknown): Value {
   );
 }
 
+const proxyKeys: readonly string[] = ["http-proxy", "https-proxy", "no-proxy"];
+
+/** `{"http-proxy": "http://…", …}`: by the names of the flags. */
+function proxies(value: unknown): readonly (readonly [name: string, url: string])[] {
+  return Object.entries(value as object).map(([name, url]) => {
+    if (!proxyKeys.includes(name)) throw new Error(`the following directives don't match any configuration option: proxies.${name}`);
+    if (typeof url !== "string") throw mismatch(`proxies.${name}`, url, "string");
+    return [name, url];
+  });
+}
+
+/** Berth's own: `{"registry.example.com": ["https://mirror.example.com"]}`, as `HOST=URL`. */
+function mirrors(value: unknown): string[] {
+  return Object.entries(value as object).flatMap(([host, urls]) => {
+    if (!Array.isArray(urls) || !urls.every((url) => typeof url === "string")) throw mismatch("mirrors", urls, "map[string][]string");
+    return urls.map((url) => `${host}=${url}`);
+  });
+}
+
 function textOf(value: Value): string {
   if (Array.isArray(value)) return `[${value.join(" ")}]`;
   if (typeof value === "object")
@@ -123,17 +150,21 @@ function readValues(text: string, given: Values): Values {
   if (unknown.length > 0) throw new Error(`the following directives don't match any configuration option: ${unknown.join(", ")}`);
   const values = new Map<string, Value>();
   const conflicts: string[] = [];
+  const take = (key: string, name: string, value: Value): void => {
+    const before = given.get(name);
+    if (before !== undefined) conflicts.push(`${key}: (from flag: ${textOf(before)}, from file: ${textOf(value)})`);
+    values.set(name, value);
+  };
   for (const [key, value] of Object.entries(content)) {
     const flag = byKey.get(key);
     if (flag === undefined) {
       checkFileOnly(key, value);
       if (key === "features") values.set(key, features(value));
+      if (key === "mirrors") values.set(key, mirrors(value));
+      if (key === "proxies") for (const [name, url] of proxies(value)) take(name, name, url);
       continue;
     }
-    const converted = convert(flag, key, value);
-    const before = given.get(flag.name);
-    if (before !== undefined) conflicts.push(`${key}: (from flag: ${textOf(before)}, from file: ${textOf(converted)})`);
-    values.set(flag.name, converted);
+    take(key, flag.name, convert(flag, key, value));
   }
   if (conflicts.length > 0) {
     throw new Error(`the following directives are specified both as a flag and in the configuration file: ${conflicts.join(", ")}`);

@@ -179,18 +179,8 @@ export const flags: readonly Flag[] = [
     placeholder: "ip",
     help: "IP addresses that the special 'host-gateway' string in --add-host resolves to (default the default bridge's)",
   },
-  {
-    name: "http-proxy",
-    kind: "text",
-    help: "HTTP proxy URL to use for outgoing traffic",
-    refuse: never("nothing is pulled through a proxy in this version"),
-  },
-  {
-    name: "https-proxy",
-    kind: "text",
-    help: "HTTPS proxy URL to use for outgoing traffic",
-    refuse: never("nothing is pulled through a proxy in this version"),
-  },
+  { name: "http-proxy", kind: "text", key: null, help: "HTTP proxy URL to use for outgoing traffic" },
+  { name: "https-proxy", kind: "text", key: null, help: "HTTPS proxy URL to use for outgoing traffic" },
   {
     name: "icc",
     kind: "switch",
@@ -244,12 +234,7 @@ export const flags: readonly Flag[] = [
     refuse: only(["1500"], "Berth has no swarm mode in this version"),
   },
   { name: "no-new-privileges", kind: "switch", help: "Set no-new-privileges by default for new containers" },
-  {
-    name: "no-proxy",
-    kind: "text",
-    help: "Comma-separated list of hosts or IP addresses for which the proxy is skipped",
-    refuse: never("nothing is pulled through a proxy in this version"),
-  },
+  { name: "no-proxy", kind: "text", key: null, help: "Comma-separated list of hosts or IP addresses for which the proxy is skipped" },
   { name: "node-generic-resource", kind: "list", key: "node-generic-resources", help: "Advertise user-defined resource", refuse: noSwarm },
   {
     name: "oom-score-adjust",

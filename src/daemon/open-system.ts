@@ -2,6 +2,7 @@
 import { hostname } from "node:os";
 import { apiVersion, minimumApiVersion, type SystemBackend } from "../api/api.ts";
 import { version } from "../base/base.ts";
+import type { Distribution } from "../distribution/distribution.ts";
 import type { Engine } from "../engine/engine.ts";
 import { openSystemBackend } from "../engine/system-backend.ts";
 import type { DaemonDescription } from "../engine/system-info.ts";
@@ -14,7 +15,7 @@ import type { RuntimeOptions } from "../runtime/runtime.ts";
 import type { Volumes } from "../volumes/volumes.ts";
 import { engineId } from "./engine-id.ts";
 import type { MetricSources } from "./metrics.ts";
-import { engineOptions, runtimeOptions } from "./room-options.ts";
+import { distributionSettings, engineOptions, runtimeOptions } from "./room-options.ts";
 import { reloadAttributes, type Settings } from "./settings.ts";
 
 export interface SystemParts {
@@ -27,6 +28,7 @@ export interface SystemParts {
     readonly images: Images;
     readonly layers: Layers;
     readonly volumes: Volumes;
+    readonly distribution: Distribution;
     readonly engine: Engine;
     readonly events: Events;
     /** One object that a reload changes; the runtime looks at it with each start. */
@@ -56,6 +58,7 @@ function describe(settings: Settings, { kernel, layers }: SystemParts["rooms"], 
     defaultRuntime: "runc",
     insecureRegistries: settings.insecureRegistries,
     registryMirrors: settings.registryMirrors,
+    proxies: settings.proxies,
     addressPools: settings.network.addressPools,
     warnings,
   };
@@ -87,6 +90,7 @@ export function openSystem({ settings, warnings, closing, rooms }: SystemParts):
     description = describe(next, rooms, warnings);
     Object.assign(rooms.runtimeDefaults, runtimeOptions(next));
     engine.reload(engineOptions(next));
+    rooms.distribution.configure(distributionSettings(next));
     events.publish("daemon", "reload", description.id, { name: hostname(), ...reloadAttributes(next, description.cgroupNamespace) });
   };
   const metricSources: MetricSources = {

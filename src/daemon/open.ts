@@ -7,8 +7,10 @@ import { log, messageOf, version } from "../base/base.ts";
 import { failpointVariable } from "../base/failpoint.ts";
 import { ContainerStore } from "../containers/containers.ts";
 import { openContent } from "../content/open.ts";
+import { openDistribution } from "../distribution/open.ts";
 import { type Engine, openEngine } from "../engine/engine.ts";
 import { openImageBackend } from "../engine/image-backend.ts";
+import { openRegistryBackend } from "../engine/registry-backend.ts";
 import { openEvents } from "../events/bus.ts";
 import { openImages } from "../images/open.ts";
 import { openLinuxKernel } from "../kernel/linux.ts";
@@ -24,7 +26,7 @@ import { type Address, listen, parseHost } from "./listen.ts";
 import { lockDataRoot, writePidFile } from "./lock.ts";
 import { Metrics } from "./metrics.ts";
 import { type OpenedSystem, openSystem } from "./open-system.ts";
-import { engineOptions, networkOptions, runtimeOptions } from "./room-options.ts";
+import { distributionSettings, engineOptions, networkOptions, runtimeOptions } from "./room-options.ts";
 import { serveMetrics } from "./serve-metrics.ts";
 import { serveRegistry } from "./serve-registry.ts";
 import type { Settings } from "./settings.ts";
@@ -95,6 +97,8 @@ async function openRooms(
   const driver = settings.storageDriver === undefined ? {} : { driver: settings.storageDriver };
   const layers = stack.use(await openLayers({ root: join(dataRoot, "layers"), kernel, ...driver }));
   const content = await openContent(join(dataRoot, "content"));
+  // Of the same file system as `content`, which takes over what has arrived there.
+  const distribution = stack.use(await openDistribution({ root: join(dataRoot, "downloads"), ...distributionSettings(settings) }));
   const store = new ContainerStore(database);
   const images = await openImages({ database, content, layers, usedBy: (id) => store.usedBy(id), events });
   const networks = await openNetworks({ database, kernel, options: { ...networkOptions(settings), engineId: engineId(dataRoot) } });
@@ -120,12 +124,22 @@ async function openRooms(
     options: engineOptions(settings),
   });
   stack.defer(() => engine.close());
-  const rooms = { kernel, images, layers, volumes, engine, events, runtimeDefaults };
+  const rooms = { kernel, images, layers, volumes, distribution, engine, events, runtimeDefaults };
   const { system, ...control } = openSystem({ settings, warnings, closing, rooms });
   const embedded = { "hello-world:latest": { program: join(build, "hello"), name: "hello" } };
-  const imageBackend = openImageBackend({ images, layers, embedded });
+  const imageBackend = openImageBackend({ images, layers, embedded, distribution });
   const { archive, containers, exec, networks: networkBackend } = engine;
-  const backends = { archive, containers, exec, images: imageBackend, networks: networkBackend, volumes: engine.volumes, system };
+  const registries = openRegistryBackend(distribution);
+  const backends = {
+    archive,
+    containers,
+    exec,
+    images: imageBackend,
+    networks: networkBackend,
+    registries,
+    volumes: engine.volumes,
+    system,
+  };
   return { backends, engine, ...control };
 }
 

@@ -1,4 +1,5 @@
 /** The administrator's settings as each room takes them: a setting that was not made is left out. */
+import type { DistributionSettings } from "../distribution/distribution.ts";
 import type { EngineOptions } from "../engine/engine.ts";
 import type { NetworkOptions } from "../networks/open.ts";
 import type { RuntimeOptions } from "../runtime/runtime.ts";
@@ -55,4 +56,8 @@ export function runtimeOptions({ cgroupParent, containers }: Settings): RuntimeO
 
 export function engineOptions({ logDriver, logOptions, containers }: Settings): EngineOptions {
   return given({ logDriver, logOptions, shmSizeBytes: containers.shmSizeBytes });
+}
+
+export function distributionSettings({ registryMirrors, mirrors, insecureRegistries, transfers, proxies }: Settings): DistributionSettings {
+  return { registryMirrors, mirrors, insecureRegistries, ...transfers, proxies: given(proxies) };
 }

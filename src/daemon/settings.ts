@@ -40,6 +40,9 @@ export interface Settings {
   readonly labels: readonly string[];
   readonly insecureRegistries: readonly string[];
   readonly registryMirrors: readonly string[];
+  /** daemon.json's `mirrors`: URLs by the host of a registry. */
+  readonly mirrors: Readonly<Record<string, readonly string[]>>;
+  readonly proxies: ProxySettings;
   readonly shutdownTimeoutSeconds: number;
   /** `--metrics-addr`, as it was given. */
   readonly metricsAddress: string | undefined;
@@ -51,6 +54,13 @@ export interface Settings {
   readonly tls: TlsSettings | undefined;
   readonly network: NetworkSettings;
   readonly containers: ContainerDefaults;
+}
+
+/** In place of the environment's. */
+export interface ProxySettings {
+  readonly httpProxy: string | undefined;
+  readonly httpsProxy: string | undefined;
+  readonly noProxy: string | undefined;
 }
 
 export interface TransferLimits {
@@ -215,6 +225,13 @@ function checkMirrors(mirrors: readonly string[]): readonly string[] {
   return mirrors;
 }
 
+function mirrorsOf(reader: Reader): Readonly<Record<string, readonly string[]>> {
+  const pairs = reader.list("mirrors").map((text) => [text.slice(0, text.indexOf("=")), text.slice(text.indexOf("=") + 1)] as const);
+  checkMirrors(pairs.map(([, url]) => url));
+  const byHost = Map.groupBy(pairs, ([host]) => host);
+  return Object.fromEntries([...byHost].map(([host, found]) => [host, found.map(([, url]) => url)]));
+}
+
 function parseLabels(labels: readonly string[]): readonly string[] {
   const seen = new Map<string, string>();
   for (const label of labels) {
@@ -337,6 +354,8 @@ function settingsOf(values: Values, configFile: string): Settings {
     labels: parseLabels(reader.list("label")),
     insecureRegistries: reader.list("insecure-registry"),
     registryMirrors: checkMirrors(reader.list("registry-mirror")),
+    mirrors: mirrorsOf(reader),
+    proxies: { httpProxy: reader.text("http-proxy"), httpsProxy: reader.text("https-proxy"), noProxy: reader.text("no-proxy") },
     shutdownTimeoutSeconds: reader.number("shutdown-timeout") ?? 15,
     metricsAddress: reader.text("metrics-addr"),
     registryAddress: reader.text("registry"),
@@ -385,6 +404,7 @@ export function reloadSettings(args: readonly string[], current: Settings): Sett
     ...(has("label") ? { labels: next.labels } : {}),
     ...(has("insecure-registry") ? { insecureRegistries: next.insecureRegistries } : {}),
     ...(has("registry-mirror") ? { registryMirrors: next.registryMirrors } : {}),
+    ...(has("mirrors") ? { mirrors: next.mirrors } : {}),
     ...(has("shutdown-timeout") ? { shutdownTimeoutSeconds: next.shutdownTimeoutSeconds } : {}),
     ...(has("features") ? { features: next.features } : {}),
     containers: {

@@ -1,14 +1,24 @@
 import assert from "node:assert/strict";
-import { writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, test } from "node:test";
+import { after, describe, test } from "node:test";
 import { digestOf } from "../base/base.ts";
+import { openDistribution } from "../distribution/open.ts";
 import { openScratchStore, type ScratchStore, streamOf, tarOf } from "../images/scratch-store.ts";
 import { type ImageBackend, openImageBackend } from "./image-backend.ts";
 
+const downloads = await mkdtemp(join(tmpdir(), "berth-test-downloads-"));
+const distribution = await openDistribution({ root: downloads });
+after(async () => {
+  await distribution[Symbol.asyncDispose]();
+  await rm(downloads, { recursive: true });
+});
+
 function backendOf(store: ScratchStore): ImageBackend {
   const program = join(store.root, "program");
-  return openImageBackend({ images: store.images, layers: store.layers, embedded: { "hello-world:latest": { name: "hello", program } } });
+  const embedded = { "hello-world:latest": { name: "hello", program } };
+  return openImageBackend({ images: store.images, layers: store.layers, distribution, embedded });
 }
 
 async function all(messages: AsyncIterable<Record<string, unknown>>): Promise<Record<string, unknown>[]> {
@@ -38,10 +48,13 @@ describe("image backend", () => {
     ]);
   });
 
-  test("pull says what it cannot", async () => {
+  test("pull refuses what is no name, credentials or platform", async () => {
     await using store = await openScratchStore();
-    await assert.rejects(all(backendOf(store).pull("nosuch", {})), { code: "NotImplemented", message: /registry client not available/ });
-    await assert.rejects(all(backendOf(store).pull("NOSUCH", {})), { code: "InvalidParameter" });
+    const backend = backendOf(store);
+    assert.throws(() => backend.pull("NOSUCH", {}), { code: "InvalidParameter" });
+    assert.throws(() => backend.pull("nosuch", { auth: "e30x" }), { code: "InvalidParameter", message: /X-Registry-Auth/ });
+    await assert.rejects(all(backend.pull("127.0.0.1:1/nosuch:x", { platform: "plan9" })), { code: "InvalidParameter" });
+    await assert.rejects(all(backend.pull("127.0.0.1:1/nosuch:x", {})), { code: "System", message: /connection refused/ });
   });
 
   test("an embedded image is the same each time, and its name is known", async () => {

@@ -1,14 +1,8 @@
 /** Images for the API: request words to values, results to progress messages. */
 import type { Readable } from "node:stream";
-import {
-  type Filters,
-  familiarName,
-  familiarString,
-  notImplemented,
-  parseReference,
-  type Reference,
-  withDefaultTag,
-} from "../base/base.ts";
+import { type Filters, familiarString, parseReference, type Reference, withDefaultTag } from "../base/base.ts";
+import { credentialsOfHeader } from "../distribution/credentials.ts";
+import type { Distribution } from "../distribution/distribution.ts";
 import type { Images } from "../images/images.ts";
 import type { Layers } from "../layers/layers.ts";
 import type { HistoryResponseItem, ImageDeleteResponseItem, ImageInspect, ImagePruneResponse, ImageSummary } from "../spec/spec.ts";
@@ -17,6 +11,7 @@ import { type EmbeddedImage, installEmbedded } from "./embedded-image.ts";
 export interface ImageBackendPorts {
   readonly images: Images;
   readonly layers: Layers;
+  readonly distribution: Distribution;
   /** By name, the images that Berth carries in itself. */
   readonly embedded: Readonly<Record<string, EmbeddedImage>>;
 }
@@ -67,13 +62,11 @@ export class ImageBackend {
     yield { status: id };
   }
 
-  // biome-ignore lint/correctness/useYield: the port is a stream of messages, and this one ends before its first
-  async *pull(reference: string, _options: { platform?: string; auth?: string }): AsyncGenerator<Message> {
-    const parsed = withDefaultTag(parseReference(reference));
-    const registry = parsed.domain === "docker.io" ? "registry-1.docker.io" : parsed.domain;
-    throw notImplemented(
-      `Get "https://${registry}/v2/": cannot pull ${familiarName(parsed)}: registry client not available in this version`,
-    );
+  /** Without tag and digest: all tags. */
+  pull(reference: string, options: { platform?: string; auth?: string; signal?: AbortSignal }): AsyncIterable<Message> {
+    const { auth, ...rest } = options;
+    const remote = this.#ports.distribution.remote(parseReference(reference), credentialsOfHeader(auth));
+    return this.#ports.images.pull(remote, rest);
   }
 
   load(source: Readable, options: { quiet: boolean }): AsyncIterable<Message> {

@@ -25,6 +25,12 @@ export interface DaemonDescription {
   readonly defaultRuntime: string;
   readonly insecureRegistries: readonly string[];
   readonly registryMirrors: readonly string[];
+  /** Those that were set for the daemon; else the environment's count. */
+  readonly proxies: {
+    readonly httpProxy: string | undefined;
+    readonly httpsProxy: string | undefined;
+    readonly noProxy: string | undefined;
+  };
   readonly addressPools: readonly { readonly Base: string; readonly Size: number }[];
   /** Things that the administrator should know of: an unprotected TCP address, say. */
   readonly warnings: readonly string[];
@@ -83,10 +89,10 @@ function resourceSupport(support: CgroupSupport, cgroupVersion: 1 | 2): Partial<
 }
 
 /** Proxy addresses, without the password that may be in them. */
-function proxies(): Partial<SystemInfo> {
-  const of = (name: string): string =>
-    (process.env[name] ?? process.env[name.toLowerCase()] ?? "").replace(/\/\/[^@/]*@/, "//xxxxx:xxxxx@");
-  return { HttpProxy: of("HTTP_PROXY"), HttpsProxy: of("HTTPS_PROXY"), NoProxy: of("NO_PROXY") };
+function proxies({ httpProxy, httpsProxy, noProxy }: DaemonDescription["proxies"]): Partial<SystemInfo> {
+  const of = (name: string, given: string | undefined): string =>
+    (given ?? process.env[name] ?? process.env[name.toLowerCase()] ?? "").replace(/\/\/[^@/]*@/, "//xxxxx:xxxxx@");
+  return { HttpProxy: of("HTTP_PROXY", httpProxy), HttpsProxy: of("HTTPS_PROXY", httpsProxy), NoProxy: of("NO_PROXY", noProxy) };
 }
 
 function registries(daemon: DaemonDescription): Partial<SystemInfo> {
@@ -166,7 +172,7 @@ export async function systemInfo(sources: InfoSources): Promise<SystemInfo> {
     MemTotal: host.memoryBytes,
     GenericResources: null,
     DockerRootDir: daemon.dataRoot,
-    ...proxies(),
+    ...proxies(daemon.proxies),
     Name: hostname(),
     Labels: [...daemon.labels],
     ExperimentalBuild: false,

@@ -53,6 +53,11 @@ export interface Images {
    * @throws EngineError
    */
   push(remote: Remote, options: { signal?: AbortSignal }): AsyncIterable<Record<string, unknown>>;
+  /**
+   * What the remote's reference names; without tag and digest, all tags. Yields Docker's progress messages.
+   * @throws EngineError, before the first message where nothing was found
+   */
+  pull(remote: Remote, options: { platform?: string; signal?: AbortSignal }): AsyncIterable<Record<string, unknown>>;
   /** docker-archive or OCI layout, plain or compressed. Yields Docker's progress messages (`{"stream":"Loaded image: …\n"}`). */
   load(source: Readable, options: { quiet: boolean }): AsyncIterable<Record<string, unknown>>;
   /** One tar that is docker-archive and OCI layout at once, the same bytes each time. */

@@ -26,6 +26,8 @@ import { historyOf, inspectImage } from "./inspect.ts";
 import { listImages } from "./list.ts";
 import { loadImages } from "./load.ts";
 import { pruneImages } from "./prune.ts";
+import { type PullOptions, pullImages } from "./pull.ts";
+import { LayerPulls } from "./pull-layer.ts";
 import { pushImages } from "./push.ts";
 import { removeImage } from "./remove.ts";
 import { resolveId, rowName } from "./resolve.ts";
@@ -41,9 +43,11 @@ export async function openImages(ports: ImagesPorts): Promise<Images> {
 
 class StoredImages implements Images {
   readonly #store: ImageStore;
+  readonly #layerPulls: LayerPulls;
 
   constructor(store: ImageStore) {
     this.#store = store;
+    this.#layerPulls = new LayerPulls(store.ports);
   }
 
   resolve(reference: string): Image {
@@ -114,6 +118,10 @@ class StoredImages implements Images {
 
   push(remote: Remote, options: { signal?: AbortSignal }): AsyncIterable<Record<string, unknown>> {
     return pushImages(this.#store, remote, options);
+  }
+
+  pull(remote: Remote, options: PullOptions): AsyncIterable<Record<string, unknown>> {
+    return pullImages(this.#store, this.#layerPulls, remote, options);
   }
 
   save(references: readonly string[]): Promise<Readable> {

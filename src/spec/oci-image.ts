@@ -20,6 +20,12 @@ export interface Platform {
   "os.features"?: string[];
 }
 
+/** The answer of `GET /distribution/{name}/json`. */
+export interface DistributionInspect {
+  Descriptor: Descriptor;
+  Platforms: Platform[];
+}
+
 /** OCI image-spec, manifest.md. */
 export interface ImageManifest {
   schemaVersion: 2;

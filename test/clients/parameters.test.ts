@@ -109,11 +109,6 @@ describe("parameters", () => {
     await daemon.ok("rmi", "committed:1", "committed:2");
   });
 
-  test("of a pull: image, tag, platform and credentials come to a refusal", async () => {
-    for (const args of [["busybox:nope"], ["--platform", "linux/arm64", "busybox:nope"]])
-      assert.match(await refusal("pull", ...args), /registry client not available in this version/);
-  });
-
   test("of the build cache's prune: sizes are numbers", async () => {
     for (const name of ["reserved-space", "max-used-space", "min-free-space", "keep-storage"]) {
       assert.equal((await ask(daemon, "POST", `/build/prune?all=1&${name}=10`)).status, 200);

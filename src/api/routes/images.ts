@@ -5,6 +5,7 @@ import type { Call } from "../call.ts";
 import type { Route } from "../router.ts";
 import { shapeImage, shapeImageSummary } from "../shape.ts";
 import { sendBytes, sendProgress } from "../stream.ts";
+import { authOf } from "./registries.ts";
 
 /** `fromImage` with a tag or digest of its own parameter. */
 function pullReference(image: string, tag: string): string {
@@ -29,11 +30,8 @@ async function create(images: ImageBackend, call: Call): Promise<void> {
   const platform = query.option("platform", "platform");
   const image = query.text("fromImage");
   if (image !== "") {
-    const auth = call.request.headers["x-registry-auth"];
-    return await sendProgress(
-      call,
-      images.pull(pullReference(image, query.text("tag")), { ...platform, ...(typeof auth === "string" ? { auth } : {}) }),
-    );
+    const options = { ...platform, ...authOf(call), signal: call.signal };
+    return await sendProgress(call, images.pull(pullReference(image, query.text("tag")), options));
   }
   const options = {
     repository: query.text("repo"),

@@ -56,10 +56,7 @@ const notThere: readonly (readonly [...Endpoint, what: string])[] = [
   ["POST", "/plugins/create", "plugins are not available in this version"],
   ["POST", "/build", "builds are not available in this version"],
   ["POST", "/session", "builds are not available in this version"],
-  ["POST", "/auth", "registry client not available in this version"],
-  ["GET", "/images/search", "registry client not available in this version"],
   ["POST", "/images/{name}/push", "registry client not available in this version"],
-  ["GET", "/distribution/{name}/json", "registry client not available in this version"],
 ];
 
 const noManager =

@@ -1,0 +1,47 @@
+/** Which of an index's manifests a pull takes. */
+import { notFound } from "../base/base.ts";
+import type { Descriptor, ImageIndex, Platform } from "../spec/spec.ts";
+import { hostPlatform, suitability } from "./platform.ts";
+
+/** What a name without a variant means: containerd's platforms, "Normalization". */
+const plainVariants: Readonly<Record<string, number>> = { amd64: 1, arm: 7, arm64: 8 };
+
+function variantOf({ architecture, variant }: Platform): number {
+  const stated = /^v?(\d+)/.exec(variant ?? "")?.[1];
+  return stated === undefined ? (plainVariants[architecture] ?? 0) : Number(stated);
+}
+
+/** How well an image serves who asked for `wanted`: of older variants the newest, of newer ones none. 0: not at all. */
+function fitness(platform: Platform, wanted: Platform): number {
+  if (platform.os !== wanted.os || platform.architecture !== wanted.architecture) return 0;
+  const [own, asked] = [variantOf(platform), variantOf(wanted)];
+  return own > asked ? 0 : 100 + own - asked;
+}
+
+export function platformText({ os, architecture, variant }: Partial<Platform>): string {
+  return [os, architecture, variant].filter((part) => part !== undefined && part !== "").join("/");
+}
+
+/**
+ * The first of those that fit best. Attestations, whose platform is `unknown/unknown`, fit nobody.
+ * @param wanted default: whatever runs here
+ * @throws NotFound in Docker's words
+ */
+export function choosePlatform(index: ImageIndex, wanted: Platform | undefined): Descriptor {
+  let best: { entry: Descriptor; score: number } | undefined;
+  for (const entry of index.manifests) {
+    const { platform } = entry;
+    if (platform === undefined || platform === null) continue;
+    const score = wanted === undefined ? suitability(platform) : fitness(platform, wanted);
+    if (score > (best?.score ?? 0)) best = { entry, score };
+  }
+  // What says nothing of its platform may be an index of such.
+  const chosen = best?.entry ?? index.manifests.find((entry) => !entry.platform);
+  if (chosen !== undefined) return chosen;
+  throw notFound(`no matching manifest for ${platformText(wanted ?? hostPlatform)} in the manifest list entries`);
+}
+
+/** False: the image is for another machine than the one that was asked for. */
+export function isPlatform(own: Platform, wanted: Platform): boolean {
+  return fitness(own, wanted) > 0;
+}

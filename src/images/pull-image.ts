@@ -1,0 +1,150 @@
+/** One image from a registry: its manifest, of several that of a platform, its configuration and its layers. */
+import { type Digest, invalidParameter, type Reference, repositoryOf, shortId } from "../base/base.ts";
+import type { OnProgress, Remote, RemoteManifest } from "../distribution/distribution.ts";
+import { type Descriptor, type ImageManifest, mediaTypes, type Platform } from "../spec/spec.ts";
+import type { LayerBlobRow } from "../state/state.ts";
+import { choosePlatform } from "./choose-platform.ts";
+import { type DockerConfiguration, parseConfiguration } from "./configuration.ts";
+import type { Pins } from "./custody.ts";
+import { parseManifest } from "./manifest.ts";
+import type { LayerPulls, PulledLayer } from "./pull-layer.ts";
+import { rowName } from "./resolve.ts";
+import type { ImageStore, PreparedManifest } from "./store.ts";
+
+export interface PullPorts {
+  readonly store: ImageStore;
+  readonly layerPulls: LayerPulls;
+  readonly remote: Remote;
+  /** Default: what suits this machine. */
+  readonly platform: Platform | undefined;
+  readonly signal: AbortSignal;
+  readonly onProgress: OnProgress;
+}
+
+export interface PulledImage {
+  readonly id: Digest;
+  readonly config: DockerConfiguration;
+  /** False: the reference pointed at it before. */
+  readonly isNew: boolean;
+}
+
+/** Indexes within indexes: one is usual, and this many are no mistake. */
+const deepest = 4;
+
+/** What configurations of images are called; the last ones by registries and builders of old. */
+const configurationTypes: readonly string[] = [
+  mediaTypes.dockerConfig,
+  mediaTypes.ociConfig,
+  "application/octet-stream",
+  "application/json",
+  "text/html",
+  "",
+];
+
+interface FoundManifest {
+  readonly manifest: ImageManifest;
+  /** Itself, and the indexes that led there. */
+  readonly kept: readonly PreparedManifest[];
+}
+
+/**
+ * Makes the image usable, and points the reference at it. What is there already is not asked for.
+ * @param reference has a tag or a digest
+ * @param top what the registry has under it
+ */
+export async function pullImage(ports: PullPorts, reference: Reference, top: RemoteManifest): Promise<PulledImage> {
+  const { store } = ports;
+  const { manifest, kept } = await findManifest(ports, top, deepest);
+  checkConfigurationType(manifest.config.mediaType);
+  await using pins = store.custody.pins();
+  const id = manifest.config.digest;
+  await pins.blob(id);
+  const isHere = store.rows.get(id)?.removed === false;
+  const bytes = isHere ? await store.ports.content.read(id) : await ports.remote.readBlob(manifest.config, ports.signal);
+  const config = parseConfiguration(bytes);
+  if (config.rootfs.diff_ids.length !== manifest.layers.length)
+    throw invalidParameter("layers from manifest don't match image configuration");
+  await using pulled = new AsyncDisposableStack();
+  const { layers, blobs } = await pullLayers(ports, { manifest, config, isHere }, pins, pulled);
+  const { domain, path } = reference;
+  const names = [rowName(reference), ...(reference.digest === undefined ? [rowName({ domain, path, digest: top.digest })] : [])];
+  const before = store.rows.imageOf(rowName(reference));
+  await store.add([{ bytes, config, references: names, manifests: kept, blobs, repository: repositoryOf(reference) }]);
+  for (const layer of layers) layer.stored();
+  return { id, config, isNew: before !== id };
+}
+
+async function findManifest(ports: PullPorts, found: RemoteManifest, depth: number): Promise<FoundManifest> {
+  const { bytes, mediaType, content } = found;
+  if (content.kind === "image") return { manifest: content.manifest, kept: [{ kind: "image", mediaType, bytes }] };
+  if (depth === 0) throw invalidParameter("image index: too many indexes within indexes");
+  const entry = choosePlatform(content.index, ports.platform);
+  const { manifest, kept } = (await knownManifest(ports, entry)) ?? (await askForManifest(ports, entry, depth));
+  return { manifest, kept: [...kept, { kind: "index", mediaType, bytes }] };
+}
+
+async function askForManifest(ports: PullPorts, entry: Descriptor, depth: number): Promise<FoundManifest> {
+  return await findManifest(ports, await ports.remote.manifest(entry.digest, ports.signal), depth - 1);
+}
+
+/** The manifest of an image that is here. */
+async function knownManifest({ store }: PullPorts, entry: Descriptor): Promise<FoundManifest | undefined> {
+  if (store.rows.imagesOfManifest(entry.digest).length === 0 || !(await store.ports.content.has(entry.digest))) return undefined;
+  const bytes = await store.ports.content.read(entry.digest);
+  const document = parseManifest(bytes);
+  if (document.kind !== "manifest") return undefined;
+  return { manifest: document.manifest, kept: [{ kind: "image", mediaType: entry.mediaType, bytes }] };
+}
+
+function checkConfigurationType(mediaType: string): void {
+  if (configurationTypes.includes(mediaType)) return;
+  const kind = mediaType === "application/vnd.docker.plugin.v1+json" ? "plugin" : "unknown";
+  throw invalidParameter(`Encountered remote ${JSON.stringify(mediaType)}(${kind}) when fetching`);
+}
+
+interface Described {
+  readonly manifest: ImageManifest;
+  readonly config: DockerConfiguration;
+  /** The image is here under another name, or the same. */
+  readonly isHere: boolean;
+}
+
+/** @returns what was fetched, and as what each layer is known that has passed through here */
+async function pullLayers(
+  ports: PullPorts,
+  { manifest, config, isHere }: Described,
+  pins: Pins,
+  pulled: AsyncDisposableStack,
+): Promise<{ layers: PulledLayer[]; blobs: LayerBlobRow[] }> {
+  const { rows } = ports.store;
+  const layers: PulledLayer[] = [];
+  const blobs: LayerBlobRow[] = [];
+  // The first failure ends the other layers' transfers.
+  const failed = new AbortController();
+  const signal = AbortSignal.any([ports.signal, failed.signal]);
+  const pullOne = async (blob: Descriptor, position: number): Promise<void> => {
+    const diffId = config.rootfs.diff_ids[position];
+    if (diffId === undefined) return;
+    await pins.layer(diffId);
+    if (blob.digest !== diffId) await pins.blob(blob.digest);
+    const isKnown = rows.layerOfBlob(blob.digest)?.diffId === diffId;
+    if ((isHere || isKnown) && rows.layer(diffId) !== undefined && (await ports.store.ports.layers.has(diffId))) {
+      if (!isHere) ports.onProgress({ id: shortId(blob.digest), status: "Already exists" });
+      if (!isKnown) return;
+    } else {
+      const layer = await ports.layerPulls.take({ remote: ports.remote, blob, diffId, onProgress: ports.onProgress, signal });
+      layers.push(pulled.use(layer));
+    }
+    blobs.push({ diffId, digest: blob.digest, mediaType: blob.mediaType, sizeBytes: blob.size });
+  };
+  const work = manifest.layers.map((blob, position) =>
+    pullOne(blob, position).catch((error: unknown) => {
+      failed.abort(error);
+      throw error;
+    }),
+  );
+  // All have let go of their layers before the pins do.
+  await Promise.allSettled(work);
+  await Promise.all(work);
+  return { layers, blobs };
+}

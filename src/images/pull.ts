@@ -1,0 +1,82 @@
+/** `docker pull`: one tag or digest, or all tags of a repository, with the messages that Docker streams. */
+import { familiarName, familiarString, type Reference, repositoryOf } from "../base/base.ts";
+import type { Progress, Remote } from "../distribution/distribution.ts";
+import type { Platform } from "../spec/spec.ts";
+import { isPlatform, platformText } from "./choose-platform.ts";
+import { MessageQueue } from "./message-queue.ts";
+import { parsePlatform } from "./platform.ts";
+import { type PulledImage, type PullPorts, pullImage } from "./pull-image.ts";
+import type { LayerPulls } from "./pull-layer.ts";
+import type { ImageStore } from "./store.ts";
+
+type Message = Record<string, unknown>;
+
+export interface PullOptions {
+  /** `os[/arch[/variant]]`. */
+  readonly platform?: string;
+  readonly signal?: AbortSignal;
+}
+
+export async function* pullImages(
+  store: ImageStore,
+  layerPulls: LayerPulls,
+  remote: Remote,
+  options: PullOptions,
+): AsyncGenerator<Message> {
+  const platform = options.platform === undefined || options.platform === "" ? undefined : parsePlatform(options.platform);
+  const left = new AbortController();
+  const signal = options.signal === undefined ? left.signal : AbortSignal.any([options.signal, left.signal]);
+  const messages = new MessageQueue<Message>();
+  const tell = (message: Message): void => messages.push(message);
+  const onProgress = (progress: Progress): void => tell(messageOfProgress(progress));
+  const work = pullAll({ store, layerPulls, remote, platform, signal, onProgress }, tell).finally(() => messages.end());
+  // The failure is thrown below, when the messages before it have been read.
+  work.catch(() => {});
+  try {
+    yield* messages;
+    await work;
+  } finally {
+    // A reader that leaves early ends the pull.
+    left.abort(new Error("context canceled"));
+    await work.catch(() => {});
+  }
+}
+
+function messageOfProgress({ id, status, current, total }: Progress): Message {
+  return { status, progressDetail: current === undefined ? {} : { current, total }, id };
+}
+
+async function pullAll(ports: PullPorts, tell: (message: Message) => void): Promise<void> {
+  const { reference } = ports.remote;
+  let isNew = false;
+  if (reference.tag === undefined && reference.digest === undefined) {
+    const tags: string[] = [];
+    for await (const tag of ports.remote.tags(ports.signal)) tags.push(tag);
+    for (const tag of tags) isNew = (await pullOne(ports, { ...reference, tag }, tell)) || isNew;
+  } else isNew = await pullOne(ports, reference, tell);
+  tell({ status: `Status: ${isNew ? "Downloaded newer image" : "Image is up to date"} for ${familiarString(reference)}` });
+}
+
+/** @returns whether anything changed */
+async function pullOne(ports: PullPorts, reference: Reference, tell: (message: Message) => void): Promise<boolean> {
+  const { remote, store, platform } = ports;
+  const which = reference.digest ?? reference.tag;
+  const top = await remote.manifest(which, ports.signal);
+  const id = reference.digest === undefined ? reference.tag : `${repositoryOf(reference)}@${reference.digest}`;
+  tell({ status: `Pulling from ${reference.path}`, id });
+  const pulled = await pullImage(ports, reference, top);
+  tell({ status: `Digest: ${top.digest}` });
+  if (platform !== undefined) warnOfPlatform(pulled, reference, platform, tell);
+  const labels = pulled.config.config?.Labels;
+  store.ports.events.publish("image", "pull", familiarString(reference), { ...labels, name: familiarName(reference) });
+  return pulled.isNew;
+}
+
+/** An image of one platform only is taken whatever was asked for. */
+function warnOfPlatform(pulled: PulledImage, reference: Reference, wanted: Platform, tell: (message: Message) => void): void {
+  const { os, architecture, variant } = pulled.config;
+  const own = { os, architecture, ...(variant === undefined ? {} : { variant }) };
+  if (isPlatform(own, wanted)) return;
+  const which = `image with reference ${familiarString(reference)} was found but its platform (${platformText(own)})`;
+  tell({ status: `WARNING: ${which} does not match the specified platform (${platformText(wanted)})` });
+}
