@@ -30,6 +30,9 @@ export function writeVerdict(writer: NetlinkWriter, verdict: Verdict): void {
   });
 }
 
+/** The packet's connection is not followed: no state, no translation. Only before the kernel looks for it (raw priority). */
+export const untracked: Expression = { name: "notrack", write: () => undefined };
+
 export function verdict(value: Verdict): Expression {
   return {
     name: "immediate",

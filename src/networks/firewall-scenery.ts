@@ -20,9 +20,11 @@ import {
 export const table = { family: "inet", name: "berth" } as const;
 
 export function rulesOf(bridge: string, subnets: readonly string[], more: Partial<NetworkRules> = {}): NetworkRules {
+  const parsed = subnets.map((text) => parseCidr(text).subnet);
   return {
     bridge,
-    subnets: subnets.map((text) => parseCidr(text).subnet),
+    subnets: parsed,
+    own: parsed.map((subnet) => numberAddress(subnet.family, subnet.base + 1n)),
     masquerade: true,
     sourceAddress: {},
     internal: false,

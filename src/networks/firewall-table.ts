@@ -34,6 +34,7 @@ import {
   ofFamily,
   setMark,
   sourceNat,
+  untracked,
   verdict,
 } from "../kernel/nftables-expressions.ts";
 
@@ -86,6 +87,7 @@ const familySets = {
     addressPorts: "address-ports4",
     open: "open4",
     links: "links4",
+    fellows: "fellows4",
   },
   6: {
     into: "into6",
@@ -96,6 +98,7 @@ const familySets = {
     addressPorts: "address-ports6",
     open: "open6",
     links: "links6",
+    fellows: "fellows6",
   },
 } as const;
 export const setsOf = (family: Family): (typeof familySets)[Family] => familySets[family];
@@ -123,6 +126,7 @@ function setsOfFamily(family: Family): SetDescription[] {
     { name: names.addressPorts, key: [address, "protocol", "port"], value: [address, "port"] },
     { name: names.open, key: [address, "protocol", "port"] },
     { name: names.links, key: [address, address, "protocol", "port"] },
+    { name: names.fellows, key: [address], interval: true },
   ];
 }
 
@@ -186,6 +190,21 @@ function publishRules(rule: AddRule, mode: TableShape["publishMode"]): Netfilter
       loadField("sourceAddress4", 0, 1),
       equals(loopbackNet),
       verdict(drop),
+    ),
+    // Where bridged frames come by (br_netfilter), fellows would pay for connections that nobody asks about. Between two
+    // networks that are closed to each other nothing is let through, tracked or not.
+    ...families.map((family) =>
+      rule(
+        "guard",
+        from(),
+        lookup(sets.bridges),
+        ...ofFamily(family),
+        loadField(`sourceAddress${family}`),
+        lookup(familySets[family].fellows),
+        loadField(`destinationAddress${family}`),
+        lookup(familySets[family].fellows),
+        untracked,
+      ),
     ),
     rule("prerouting", ...fromNetworks, verdict(goTo("publish"))),
     rule("output", verdict(goTo("publish"))),

@@ -24,6 +24,8 @@ const rules = `	chain guard {
 		type filter hook prerouting priority raw; policy accept;
 		iifname != "lo" ip daddr 127.0.0.0/8 drop
 		iifname != "lo" ip saddr 127.0.0.0/8 drop
+		iifname @bridges ip saddr @fellows4 ip daddr @fellows4 notrack
+		iifname @bridges ip6 saddr @fellows6 ip6 daddr @fellows6 notrack
 	}
 
 	chain prerouting {

@@ -9,7 +9,7 @@ import { addressBytes } from "../kernel/netlink-address.ts";
 import { encodeTransaction, type NetfilterChange } from "../kernel/nfnetlink.ts";
 import { addElements, addTable, deleteElements, deleteTable, type Element, getElement, type TableName } from "../kernel/nftables.ts";
 import { accept, drop, goTo, interfaceName, type Verdict } from "../kernel/nftables-expressions.ts";
-import { bitsOf, lastOf, numberAddress, type Subnet } from "./addresses.ts";
+import { addressNumber, bitsOf, contains, lastOf, numberAddress, type Subnet } from "./addresses.ts";
 import { alone, chains, type Family, families, type Neighbours, sets, setsOf, type TableShape, tableContents } from "./firewall-table.ts";
 
 export type Protocol = "tcp" | "udp" | "sctp";
@@ -29,6 +29,8 @@ export interface NetworkRules {
   readonly bridge: string;
   /** At most one of each IP version. A version without one is forwarded to nobody but fellows. */
   readonly subnets: readonly Subnet[];
+  /** The bridge's own addresses. */
+  readonly own: readonly string[];
   /** `com.docker.network.bridge.enable_ip_masquerade` */
   readonly masquerade: boolean;
   /** `com.docker.network.host_ipv4/6`: what leaves has this address instead of that of the interface that it leaves by. */
@@ -115,6 +117,31 @@ function range(set: string, subnet: Subnet, value?: Element["value"]): Entry[] {
   return behind >> BigInt(bitsOf(subnet.family)) > 0n ? [start] : [start, [set, { key: [bytes(behind)], intervalEnd: true }]];
 }
 
+/** No container of another network gets to one of this by its address. */
+function isClosed({ internal, gatewayMode, trustedInterfaces, directRouting }: NetworkRules, family: Family): boolean {
+  if (internal || gatewayMode[family] === "isolated") return true;
+  return gatewayMode[family] === "nat" && !directRouting && trustedInterfaces.length === 0;
+}
+
+/**
+ * Addresses of containers that reach only each other by these: the subnet without what is the host's. Ranges in ascending
+ * order, as the kernel wants them.
+ */
+function fellowEntries(rules: NetworkRules, subnet: Subnet): Entry[] {
+  if (!rules.icc || !isClosed(rules, subnet.family)) return [];
+  const { fellows } = setsOf(subnet.family);
+  const bytes = (address: bigint): Uint8Array => addressBytes(numberAddress(subnet.family, address));
+  const own = rules.own.filter((address) => contains(subnet, address)).map(addressNumber);
+  const [first, ...rest] = range(fellows, subnet);
+  const gaps = own
+    .toSorted((x, y) => (x < y ? -1 : 1))
+    .flatMap((address): Entry[] => [
+      [fellows, { key: [bytes(address)], intervalEnd: true }],
+      [fellows, { key: [bytes(address + 1n)] }],
+    ]);
+  return [...(first === undefined ? [] : [first]), ...gaps, ...rest];
+}
+
 /** What becomes of a packet from elsewhere into the network. */
 function verdictInto(rules: NetworkRules, family: Family): Verdict {
   if (rules.internal || !rules.subnets.some((subnet) => subnet.family === family)) return drop;
@@ -148,7 +175,7 @@ function networkEntries(rules: NetworkRules): Entry[] {
     ...(rules.internal ? [[sets.internal, { key: [name] }] as const] : []),
     ...rules.trustedInterfaces.map((trusted): Entry => [sets.trusted, { key: [interfaceName(trusted), name] }]),
     ...families.map((family): Entry => [setsOf(family).into, { key: [name], value: verdictInto(rules, family) }]),
-    ...rules.subnets.flatMap((subnet) => natEntries(rules, subnet)),
+    ...rules.subnets.flatMap((subnet) => [...natEntries(rules, subnet), ...fellowEntries(rules, subnet)]),
   ];
 }
 

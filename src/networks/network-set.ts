@@ -9,7 +9,9 @@ import { readHostSubnets } from "./host-subnets.ts";
 import { planNetwork } from "./network-creation.ts";
 import { type Addresses, OpenNetwork, poolOf } from "./open-network.ts";
 import { families, type Network, type NetworkRecord } from "./records.ts";
-import { closeParent, findParent, openParent } from "./vlan-parent.ts";
+import { closeParent, findLink, findParent, openParent } from "./vlan-parent.ts";
+
+const nothingThere: HostNetwork = { links: [], addresses: [], routes: [] };
 
 export class NetworkSet {
   readonly #ground: Ground;
@@ -21,7 +23,6 @@ export class NetworkSet {
   /** @throws InvalidParameter, Conflict, Forbidden, NotFound, System in Docker's wording */
   async create(request: NetworkCreateRequest): Promise<NetworkCreateResponse> {
     const { catalogue, host, options } = this.#ground;
-    const state = await readHostNetwork(host.kernel);
     const id = newId<"NetworkId">();
     const record = planNetwork(request, {
       id,
@@ -30,6 +31,9 @@ export class NetworkSet {
       sources: this.#ground.subnetSources,
       ...(options.defaultNetworkOptions === undefined ? {} : { defaultOptions: options.defaultNetworkOptions }),
     });
+    // Of a device that is not there yet, nothing is to be known: a thousand others are not asked for.
+    const device = record.bridge === undefined ? undefined : await findLink(host.kernel, record.bridge.device);
+    const state = device === undefined ? nothingThere : await readHostNetwork(host.kernel);
     const network: Network = { id, name: request.Name ?? "", createdNanos: nowNanos(), record: await this.#withDevices(record, state) };
     // From here on nobody else gets its name, its subnets and its device; a daemon that starts makes what is missing.
     catalogue.put(network);

@@ -130,6 +130,7 @@ export class OpenNetwork {
     return {
       bridge: record.bridge?.device ?? "",
       subnets: Object.values(this.subnets),
+      own: record.pools.flatMap(({ gateway }) => gateway ?? []),
       masquerade: options.masquerade,
       sourceAddress: options.sourceAddress,
       internal: record.internal,

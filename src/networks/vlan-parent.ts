@@ -22,7 +22,8 @@ const isLooseParent = (device: string): boolean => /^dm-[0-9a-f]{12}$/.test(devi
 
 const errnoOf = (error: unknown): number => launchFailureOf(error)?.errno ?? 0;
 
-async function findLink(kernel: Netlink, name: string): Promise<Link | undefined> {
+/** An interface of the host. */
+export async function findLink(kernel: Netlink, name: string): Promise<Link | undefined> {
   try {
     return parseLinks(await kernel.netlink(0, getLink(name)))[0];
   } catch (error) {
