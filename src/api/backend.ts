@@ -31,6 +31,7 @@ import type {
   NetworkCreateResponse,
   NetworkInspect,
   NetworkPruneResponse,
+  Platform,
   SystemDataUsageResponse,
   SystemInfo,
   SystemVersion,
@@ -193,6 +194,12 @@ export interface ImageBackend {
   ): AsyncIterable<Record<string, unknown>>;
   /** `POST /images/create` with fromImage; without tag and digest, all tags. `auth`: X-Registry-Auth as it came. */
   pull(reference: string, options: { platform?: string; auth?: string; signal?: AbortSignal }): AsyncIterable<Record<string, unknown>>;
+  /** `tag` "": all tags of the repository. Aborting ends the transfers; the next push goes on with what is missing. */
+  push(
+    name: string,
+    options: { tag: string; platform?: Platform; auth?: string },
+    signal: AbortSignal,
+  ): AsyncIterable<Record<string, unknown>>;
   load(source: Readable, options: { quiet: boolean }): AsyncIterable<Record<string, unknown>>;
   save(references: readonly string[]): Promise<Readable>;
   /**

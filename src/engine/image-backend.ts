@@ -1,12 +1,28 @@
 /** Images for the API: request words to values, results to progress messages. */
 import type { Readable } from "node:stream";
-import { type Filters, familiarString, parseReference, type Reference, withDefaultTag } from "../base/base.ts";
+import {
+  type Filters,
+  familiarString,
+  invalidParameter,
+  parseReference,
+  type Reference,
+  repositoryOf,
+  withDefaultTag,
+} from "../base/base.ts";
 import { credentialsOfHeader } from "../distribution/credentials.ts";
 import type { Distribution } from "../distribution/distribution.ts";
 import type { Images } from "../images/images.ts";
 import type { Layers } from "../layers/layers.ts";
-import type { HistoryResponseItem, ImageDeleteResponseItem, ImageInspect, ImagePruneResponse, ImageSummary } from "../spec/spec.ts";
+import type {
+  HistoryResponseItem,
+  ImageDeleteResponseItem,
+  ImageInspect,
+  ImagePruneResponse,
+  ImageSummary,
+  Platform,
+} from "../spec/spec.ts";
 import { type EmbeddedImage, installEmbedded } from "./embedded-image.ts";
+import { checkPlatform } from "./platform-check.ts";
 
 export interface ImageBackendPorts {
   readonly images: Images;
@@ -67,6 +83,23 @@ export class ImageBackend {
     const { auth, ...rest } = options;
     const remote = this.#ports.distribution.remote(parseReference(reference), credentialsOfHeader(auth));
     return this.#ports.images.pull(remote, rest);
+  }
+
+  push(
+    name: string,
+    { tag, platform, auth }: { tag: string; platform?: Platform; auth?: string },
+    signal: AbortSignal,
+  ): AsyncIterable<Message> {
+    const reference = tag === "" ? parseReference(name) : targetOf(repositoryOf(parseReference(name)), tag);
+    if (reference.digest !== undefined) throw invalidParameter("cannot push a digest reference");
+    if (repositoryOf(reference) === "docker.io/library/scratch") throw invalidParameter("'scratch' is a reserved name");
+    const { images, distribution } = this.#ports;
+    if (platform !== undefined) {
+      const { os, architecture, variant } = platform;
+      const shown = familiarString(reference);
+      checkPlatform(images.resolve(shown), shown, [os, architecture, ...(variant === undefined ? [] : [variant])].join("/"));
+    }
+    return images.push(distribution.remote(reference, credentialsOfHeader(auth)), { signal });
   }
 
   load(source: Readable, options: { quiet: boolean }): AsyncIterable<Message> {

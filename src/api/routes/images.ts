@@ -1,5 +1,6 @@
 import { Readable } from "node:stream";
-import { invalidParameter, systemError } from "../../base/base.ts";
+import { invalidParameter, messageOf, systemError } from "../../base/base.ts";
+import type { Platform } from "../../spec/spec.ts";
 import type { ImageBackend } from "../backend.ts";
 import type { Call } from "../call.ts";
 import type { Route } from "../router.ts";
@@ -41,6 +42,29 @@ async function create(images: ImageBackend, call: Call): Promise<void> {
     ...platform,
   };
   await sendProgress(call, images.import(await importSource(call, query.text("fromSrc")), options));
+}
+
+/** JSON of a platform, as newer clients send it. @throws InvalidParameter in Docker's words */
+function platformOf(text: string): { platform?: Platform } {
+  if (text === "") return {};
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw invalidParameter(`failed to parse platform: ${messageOf(error)}`, error);
+  }
+  if (value === null || typeof value !== "object") throw invalidParameter("failed to parse platform: not an object");
+  const { os, architecture, variant } = value as Record<string, unknown>;
+  if (typeof os !== "string" || os === "" || typeof architecture !== "string" || architecture === "")
+    throw invalidParameter("both OS and Architecture must be provided");
+  return { platform: { os, architecture, ...(typeof variant === "string" && variant !== "" ? { variant } : {}) } };
+}
+
+async function push(images: ImageBackend, call: Call): Promise<void> {
+  const options = { tag: call.query.text("tag"), ...platformOf(call.query.text("platform")), ...authOf(call) };
+  // Older clients send their credentials once more as the body.
+  call.request.resume();
+  await sendProgress(call, images.push(call.param("name"), options, call.signal));
 }
 
 async function save(images: ImageBackend, call: Call, names: readonly string[]): Promise<void> {
@@ -86,6 +110,7 @@ export function imageRoutes(images: ImageBackend): Route[] {
     },
     { method: "GET", pattern: "/images/{name}/history", handler: async (call) => call.json(200, await images.history(call.param("name"))) },
     { method: "GET", pattern: "/images/{name}/get", handler: (call) => save(images, call, [call.param("name")]) },
+    { method: "POST", pattern: "/images/{name}/push", handler: (call) => push(images, call) },
     { method: "POST", pattern: "/images/{name}/tag", handler: (call) => tag(images, call) },
     {
       method: "DELETE",

@@ -56,7 +56,6 @@ const notThere: readonly (readonly [...Endpoint, what: string])[] = [
   ["POST", "/plugins/create", "plugins are not available in this version"],
   ["POST", "/build", "builds are not available in this version"],
   ["POST", "/session", "builds are not available in this version"],
-  ["POST", "/images/{name}/push", "registry client not available in this version"],
 ];
 
 const noManager =
