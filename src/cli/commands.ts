@@ -35,6 +35,9 @@ const run = verb("run", "Create and run a new container from an image", "contain
 const exec = verb("exec", "Run a command in a running container", "container exec, exec", () => import("./verbs/exec.ts"));
 const ps = verb("ps", "List containers", "container ls, container list, container ps, ps", () => import("./verbs/ps.ts"));
 const pull = verb("pull", "Download an image from a registry", "image pull, pull", () => import("./verbs/pull.ts"));
+const search = verb("search", "Search Docker Hub, or another registry, for images", "", () => import("./verbs/search.ts"));
+const login = verb("login", "Log in to a registry", "", async () => ({ command: (await import("./verbs/login.ts")).login }));
+const logout = verb("logout", "Log out of a registry", "", async () => ({ command: (await import("./verbs/login.ts")).logout }));
 const images = verb("images", "List images", "image ls, image list, images", () => import("./verbs/images.ts"));
 const version = verb("version", "Show the versions of client and server", "", () => import("./verbs/version.ts"));
 const info = verb("info", "Show what the engine is and has", "system info, info", () => import("./verbs/info.ts"));
@@ -178,6 +181,9 @@ export const commands: readonly Entry[] = [
   rmi,
   inspect,
   events,
+  login,
+  logout,
+  search,
   {
     name: "completion",
     summary: "Print a script that teaches a shell berth's commands, flags and names",

@@ -59,12 +59,23 @@ export class Configuration {
   setCurrentContext(name: string | undefined): void {
     const { currentContext, ...rest } = this.content();
     if ((currentContext ?? "") === (name ?? "")) return;
-    this.#content = { auths: {}, ...rest, ...(name === undefined ? {} : { currentContext: name }) };
+    this.#write({ auths: {}, ...rest, ...(name === undefined ? {} : { currentContext: name }) });
+  }
+
+  /** Writes a member of one of the file's objects; undefined takes it away. */
+  changeEntry(object: "auths", key: string, value: Content | undefined): void {
+    const { [key]: before, ...others } = Object(this.content()[object]) as Record<string, unknown>;
+    if (value === undefined && before === undefined) return;
+    this.#write({ ...this.content(), [object]: { ...others, ...(value === undefined ? {} : { [key]: value }) } });
+  }
+
+  #write(content: Content): void {
+    this.#content = content;
     mkdirSync(this.folder, { recursive: true, mode: 0o700 });
     // The file may be a link to where somebody keeps it.
     const path = existsSync(this.path) ? realpathSync(this.path) : this.path;
     const partial = `${path}.${process.pid}.partial`;
-    writeFileSync(partial, JSON.stringify(this.#content, undefined, "\t"), { mode: 0o600 });
+    writeFileSync(partial, JSON.stringify(content, undefined, "\t"), { mode: 0o600 });
     renameSync(partial, path);
   }
 

@@ -4,6 +4,7 @@ import { familiarName, familiarString, parseReference, type Reference, repositor
 import type { EngineClient } from "../client/engine-client.ts";
 import type { ContainerCreateRequest, ContainerCreateResponse } from "../spec/spec.ts";
 import { type Context, ExitError } from "./command.ts";
+import { registryAuth } from "./credentials/header.ts";
 import type { FlagValues } from "./flags/flag.ts";
 import { parsePlatform } from "./options/platform.ts";
 import { type ProgressMessage, printProgress } from "./output/progress.ts";
@@ -23,8 +24,14 @@ export function pullQuery(reference: Reference, platform: string): Record<string
   };
 }
 
-async function pullImage(client: EngineClient, reference: Reference, platform: string, quiet: boolean): Promise<void> {
-  const messages = client.lines<ProgressMessage>("POST", "/images/create", { query: pullQuery(reference, platform) });
+async function pullImage(
+  context: Context,
+  client: EngineClient,
+  reference: Reference,
+  { platform, quiet }: { platform: string; quiet: boolean },
+): Promise<void> {
+  const headers = await registryAuth(context.configuration(), reference);
+  const messages = client.lines<ProgressMessage>("POST", "/images/create", { query: pullQuery(reference, platform), headers });
   if (!quiet) {
     await printProgress(messages, 2);
     return;
@@ -105,7 +112,7 @@ export async function createContainer(
   const platform = flags.string("platform");
   const wanted = platformOf(platform);
   const quiet = flags.bool("quiet");
-  if (pull === "always" && reference !== undefined) await pullImage(client, reference, platform, quiet);
+  if (pull === "always" && reference !== undefined) await pullImage(context, client, reference, { platform, quiet });
   const create = (): Promise<ContainerCreateResponse> =>
     client.json<ContainerCreateResponse>("POST", "/containers/create", {
       query: { name: flags.string("name"), platform: wanted },
@@ -117,7 +124,7 @@ export async function createContainer(
   } catch (error) {
     if (!isEngineError(error, "NotFound") || reference === undefined || (pull !== "missing" && pull !== "")) throw error;
     if (!quiet) context.err(`Unable to find image '${familiarString(reference)}' locally\n`);
-    if (!(await installEmbedded(context, client, reference))) await pullImage(client, reference, platform, quiet);
+    if (!(await installEmbedded(context, client, reference))) await pullImage(context, client, reference, { platform, quiet });
     response = await create();
   }
   for (const warning of response.Warnings ?? []) context.err(`WARNING: ${warning}\n`);

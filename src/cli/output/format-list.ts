@@ -17,6 +17,8 @@ export interface ListShape<Item> {
   /** For `--format raw`. */
   readonly raw?: string;
   fields(item: Item, truncate: boolean): Record<string, () => unknown>;
+  /** What `{{json .}}` shows, where that is not all fields as they are. */
+  json?(item: Item, truncate: boolean): unknown;
 }
 
 export interface ListOptions {
@@ -78,7 +80,8 @@ export function formatList<Item>(shape: ListShape<Item>, items: readonly Item[],
   let text = "";
   for (const item of items) {
     try {
-      text += `${template.execute(new Computed(shape.typeName, shape.fields(item, options.truncate)))}\n`;
+      const { truncate } = options;
+      text += `${template.execute(new Computed(shape.typeName, shape.fields(item, truncate), shape.json?.(item, truncate)))}\n`;
     } catch (error) {
       throw invalidParameter(`${shape.failure ?? "template parsing error"}: ${messageOf(error)}`, error);
     }

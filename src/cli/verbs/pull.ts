@@ -2,6 +2,7 @@ import { invalidParameter } from "../../base/errors.ts";
 import { familiarName, familiarString, parseReference, withDefaultTag } from "../../base/reference.ts";
 import { type Command, ExitError } from "../command.ts";
 import { pullQuery } from "../create-container.ts";
+import { registryAuth } from "../credentials/header.ts";
 import { platformFlag } from "../flags/list-flags.ts";
 import { type ProgressMessage, printProgress } from "../output/progress.ts";
 
@@ -22,7 +23,9 @@ export const command: Command = {
     const reference = all ? given : withDefaultTag(given);
     if (!all && given.tag === undefined && given.digest === undefined && !flags.bool("quiet")) context.out("Using default tag: latest\n");
     const client = context.startedClient();
-    const messages = client.lines<ProgressMessage>("POST", "/images/create", { query: pullQuery(reference, flags.string("platform")) });
+    const headers = await registryAuth(context.configuration(), reference);
+    const query = pullQuery(reference, flags.string("platform"));
+    const messages = client.lines<ProgressMessage>("POST", "/images/create", { query, headers });
     if (flags.bool("quiet")) {
       for await (const message of messages) if (message.error !== undefined) throw new ExitError(1, message.error);
     } else await printProgress(messages, 1);
