@@ -1,6 +1,6 @@
 /**
  * The room table: which folder stands on which tier. A room imports only rooms of strictly lower tiers.
- * `client` and `cli` are outside the tiers: they know `base`, `spec` and HTTP, nothing of the daemon.
+ * `client` and `cli` are outside the tiers: they know HTTP, nothing of the daemon.
  * tools/tsconfigs.ts writes each room's tsconfig.json from it; test/tidy.test.ts holds the tree to it.
  */
 export const tiers: Readonly<Record<string, number>> = {
@@ -25,10 +25,13 @@ export const tiers: Readonly<Record<string, number>> = {
   daemon: 8,
 };
 
-/** Rooms outside the tiers, with all that they may import. */
+/**
+ * Rooms outside the tiers, with all that they may import. The command line speaks to registries itself only in `berth manifest`,
+ * as docker's does: lists of manifests are the user's, need no daemon, and the daemon's API cannot put them together.
+ */
 export const outside: Readonly<Record<string, readonly string[]>> = {
   client: ["base", "spec"],
-  cli: ["base", "spec", "client"],
+  cli: ["base", "spec", "client", "distribution"],
 };
 
 /** The rooms that `room` may import, in tier order. */

@@ -30,11 +30,15 @@ const volumes = (name: "create" | "ls" | "inspect" | "rm" | "update") => async (
 const networks = (name: "create" | "connect" | "disconnect" | "inspect" | "ls" | "rm") => async () => ({
   command: (await import("./verbs/networks.ts"))[name],
 });
+const manifests = (name: "annotate" | "create" | "inspect" | "push" | "rm") => async () => ({
+  command: (await import("./verbs/manifests.ts"))[name],
+});
 
 const run = verb("run", "Create and run a new container from an image", "container run, run", () => import("./verbs/run.ts"));
 const exec = verb("exec", "Run a command in a running container", "container exec, exec", () => import("./verbs/exec.ts"));
 const ps = verb("ps", "List containers", "container ls, container list, container ps, ps", () => import("./verbs/ps.ts"));
 const pull = verb("pull", "Download an image from a registry", "image pull, pull", () => import("./verbs/pull.ts"));
+const push = verb("push", "Upload an image to a registry", "image push, push", () => import("./verbs/push.ts"));
 const search = verb("search", "Search Docker Hub, or another registry, for images", "", () => import("./verbs/search.ts"));
 const login = verb("login", "Log in to a registry", "", async () => ({ command: (await import("./verbs/login.ts")).login }));
 const logout = verb("logout", "Log out of a registry", "", async () => ({ command: (await import("./verbs/login.ts")).logout }));
@@ -102,6 +106,7 @@ const groups: readonly Entry[] = [
     entries: [
       ...image,
       pull,
+      push,
       { ...images, name: "ls", aliases: ["list"] },
       { ...rmi, name: "rm", aliases: ["remove"] },
       verb("inspect", "Show all that is known of images", "", () => import("./verbs/inspect-image.ts")),
@@ -150,6 +155,17 @@ const groups: readonly Entry[] = [
     ],
   },
   {
+    name: "manifest",
+    summary: "Manage lists of manifests: one name for images of several platforms",
+    entries: [
+      verb("annotate", "Say more of an image in a list, such as its platform", "", manifests("annotate")),
+      verb("create", "Put a list of manifests together, to be annotated and pushed", "", manifests("create")),
+      verb("inspect", "Show a manifest, or a list of them", "", manifests("inspect")),
+      verb("push", "Push a list of manifests to a registry", "", manifests("push")),
+      verb("rm", "Delete lists of manifests here", "", manifests("rm")),
+    ],
+  },
+  {
     name: "registry",
     summary: "Run a registry of one's own",
     entries: [
@@ -174,7 +190,7 @@ const groups: readonly Entry[] = [
 ];
 
 export const commands: readonly Entry[] = [
-  ...[run, exec, ps, pull, images, version, info].map((entry): Entry => ({ ...entry, common: true })),
+  ...[run, exec, ps, pull, push, images, version, info].map((entry): Entry => ({ ...entry, common: true })),
   ...groups,
   ...container,
   ...image,

@@ -14,6 +14,16 @@ const stranger: Script = { "POST /auth": { failure: 401, message: 'Get "http://r
 const pulled: Script = {
   "POST /images/create": { text: '{"status":"Pulling from x","id":"1"}\r\n{"status":"Status: Image is up to date for x:1"}\r\n' },
 };
+const pushed: Script = {
+  "POST /images/r:5000/x/push": {
+    text: '{"status":"The push refers to repository [r:5000/x]"}\r\n{"status":"Preparing","progressDetail":{},"id":"1"}\r\n{"status":"1: digest: sha256:2 size: 3"}\r\n{"progressDetail":{},"aux":{"Tag":"1","Digest":"sha256:2","Size":3}}\r\n',
+  },
+};
+const refused: Script = {
+  "POST /images/r:5000/x/push": {
+    text: '{"status":"The push refers to repository [r:5000/x]"}\r\n{"errorDetail":{"message":"denied: no"},"error":"denied: no"}\r\n',
+  },
+};
 const found: Script = {
   "GET /images/search": {
     json: [
@@ -115,6 +125,17 @@ const cases: Readonly<Record<string, Case>> = {
     config: { credsStore: "test" },
     kept: JSON.stringify({ ServerURL: "r:5000", Username: "<token>", Secret: "refresh" }),
   },
+  push: { script: pushed, args: ["push", "r:5000/x:1"] },
+  "push by somebody, quiet": { script: pushed, args: ["push", "-q", "r:5000/x:1"], config: { auths: { "r:5000": { auth } } } },
+  "push without a tag": { script: pushed, args: ["push", "r:5000/x"] },
+  "push of all tags": { script: pushed, args: ["push", "-a", "r:5000/x"] },
+  "push of all tags, quiet": { script: pushed, args: ["push", "-qa", "r:5000/x"] },
+  "push of all tags of one": { args: ["push", "-a", "r:5000/x:1"] },
+  "push of a digest": { args: ["push", `r:5000/x@sha256:${"a".repeat(64)}`] },
+  "push of a platform": { script: pushed, args: ["push", "--platform", "linux/arm/v7", "r:5000/x:1"] },
+  "push of a wrong platform": { script: pushed, args: ["push", "--platform", "a/b/c/d", "r:5000/x:1"] },
+  "push that is refused": { script: refused, args: ["push", "r:5000/x:1"] },
+  "push that is refused, quiet": { script: refused, args: ["push", "-q", "r:5000/x:1"] },
   search: { script: found, args: ["search", "x"] },
   "search by somebody": { script: found, args: ["search", "r:5000/x"], config: { auths: { "r:5000": { auth } } } },
   "search with options": {
@@ -141,7 +162,7 @@ const cases: Readonly<Record<string, Case>> = {
 function plain(text: string, folder: string): string {
   return text
     .replaceAll(folder, "CONFIG")
-    .replace(/\bdocker (?=login|logout|search|pull)/g, "berth ")
+    .replace(/\bdocker (?=login|logout|search|pull|push)/g, "berth ")
     .replace(/\bdocker\b(?! hub|[.-])/g, "berth");
 }
 

@@ -29,12 +29,13 @@ const left: Readonly<Record<string, string>> = {
 const own: Readonly<Record<string, readonly string[]>> = { update: ["publish-add", "publish-rm"] };
 
 const verbs = `attach commit cp create diff exec export history import inspect kill load logs pause port ps rename restart rm
-  rmi save start stats stop tag top unpause update wait run pull images version info events login logout search`.split(/\s+/);
+  rmi save start stats stop tag top unpause update wait run pull push images version info events login logout search`.split(/\s+/);
 const inGroups: Readonly<Record<string, string>> = {
   container: `attach commit cp create diff exec export inspect kill logs ls pause port prune rename restart rm run start stats
     stop top unpause update wait`,
   network: "connect create disconnect inspect ls prune rm",
-  image: "history import inspect load ls prune pull rm save tag",
+  image: "history import inspect load ls prune pull push rm save tag",
+  manifest: "annotate create inspect push rm",
   volume: "create inspect ls prune rm update",
   system: "df events info prune dial-stdio",
   context: "create export import inspect ls rm show update use",
