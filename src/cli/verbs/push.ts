@@ -1,4 +1,4 @@
-import { invalidParameter } from "../../base/errors.ts";
+import { invalidParameter, messageOf } from "../../base/errors.ts";
 import { familiarName, parseReference, repositoryOf, withDefaultTag } from "../../base/reference.ts";
 import { type Command, ExitError } from "../command.ts";
 import { registryAuth } from "../credentials/header.ts";
@@ -25,8 +25,10 @@ export const command: Command = {
     if (reference.digest !== undefined) throw invalidParameter("cannot push a digest reference");
     if (!all && given.tag === undefined && !quiet) context.out("Using default tag: latest\n");
     const platform = flags.string("platform");
+    const wanted = platform === "" ? undefined : platformJson(platform);
+    if (wanted !== undefined) context.out(note);
     const messages = context.client().lines<ProgressMessage>("POST", `/images/${encodeURI(familiarName(reference))}/push`, {
-      query: { tag: reference.tag, platform: platform === "" ? undefined : platformJson(platform) },
+      query: { tag: reference.tag, platform: wanted },
       headers: await registryAuth(context.configuration(), reference),
     });
     if (quiet) {
@@ -38,8 +40,22 @@ export const command: Command = {
   },
 };
 
+/** Docker's words; an index is never pushed from here. */
+const note = `
+ Info -> Using --platform pushes only the specified platform manifest of a multi-platform image index.
+         Other components, like attestations, will not be included.
+         To push the complete multi-platform image, remove the --platform flag.
+         
+`;
+
 /** As the API takes it. */
 function platformJson(text: string): string {
-  const [os, architecture, variant] = parsePlatform(text).split("/");
+  let full: string;
+  try {
+    full = parsePlatform(text);
+  } catch (error) {
+    throw invalidParameter(`Invalid platform ${text}${messageOf(error)}`, error);
+  }
+  const [os, architecture, variant] = full.split("/");
   return JSON.stringify({ architecture, os, variant });
 }
