@@ -1,67 +1,16 @@
 /** The client of registries against Berth's registry, and Docker's as Debian has it: `sh test/docker-registry-of-debian.sh` fetches it. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { describe, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { digestOf } from "../src/base/base.ts";
 import type { BlobSource } from "../src/distribution/distribution.ts";
 import { blobOf, certificates, scratch } from "../src/distribution/rough-registry.ts";
 import { ScratchRegistry } from "../src/registry/scratch-registry.ts";
 import { mediaTypes } from "../src/spec/spec.ts";
-
-const program = join(process.env["REGISTRY_TREE"] ?? "/var/tmp/berth-docker-registry", "usr/bin/docker-registry");
-const skip = existsSync(program) ? false : "Debian's docker-registry is not there (sh test/docker-registry-of-debian.sh)";
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
-interface Running extends AsyncDisposable {
-  readonly host: string;
-}
-
-/** @param more lines of its configuration, below `http:` */
-async function docker(more = "", tls?: { ca: string; cert: string; key: string }): Promise<Running> {
-  const folder = await mkdtemp(join(tmpdir(), "berth-test-docker-registry-"));
-  const port = await freePort();
-  if (tls !== undefined) for (const name of ["cert", "key"] as const) await writeFile(join(folder, name), tls[name]);
-  const secure = tls === undefined ? "" : `  tls:\n    certificate: ${folder}/cert\n    key: ${folder}/key\n`;
-  const storage = `storage:\n  filesystem:\n    rootdirectory: ${folder}/data\n  delete:\n    enabled: true\n`;
-  await writeFile(
-    join(folder, "config.yml"),
-    `version: 0.1\nlog:\n  level: error\n${storage}http:\n  addr: 127.0.0.1:${port}\n${secure}${more.replaceAll("FOLDER", folder)}`,
-  );
-  const child = spawn(program, ["serve", join(folder, "config.yml")], { stdio: "ignore" });
-  const ended = new Promise((resolve) => child.once("exit", resolve));
-  const host = `127.0.0.1:${port}`;
-  for (let tries = 0; ; tries += 1) {
-    const isUp = await fetch(`http://${host}/`).then(
-      () => true,
-      () => false,
-    );
-    if (isUp) break;
-    if (tries > 100 || child.exitCode !== null) throw new Error("docker-registry does not come up");
-    await sleep(50);
-  }
-  return {
-    host,
-    async [Symbol.asyncDispose]() {
-      child.kill("SIGKILL");
-      await ended;
-      await rm(folder, { recursive: true });
-    },
-  };
-}
+import { debianRegistry, debianRegistryMissing, type Running } from "./debian-registry.ts";
 
 const layer = blobOf(300_000);
 const config = blobOf(300, 3);
@@ -86,7 +35,7 @@ async function berth(): Promise<Running> {
 
 const registries: [string, () => Promise<Running>, string | false][] = [
   ["Berth's registry", berth, false],
-  ["Docker's registry", docker, skip],
+  ["Docker's registry", debianRegistry, debianRegistryMissing],
 ];
 
 for (const [name, open, unless] of registries)
@@ -183,14 +132,14 @@ for (const [name, open, unless] of registries)
     });
   });
 
-describe("Docker's registry, guarded", { skip }, () => {
+describe("Docker's registry, guarded", { skip: debianRegistryMissing }, () => {
   test("by TLS with its own authority and a password", async () => {
     const pems = await certificates();
     await using scratchFolder = await scratch();
     const passwords = join(scratchFolder.folder, "htpasswd");
     // bcrypt of "secret", made by htpasswd -nbB.
     await writeFile(passwords, "me:$2b$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a\n");
-    await using registry = await docker(`auth:\n  htpasswd:\n    realm: r\n    path: ${passwords}\n`, pems);
+    await using registry = await debianRegistry(`auth:\n  htpasswd:\n    realm: r\n    path: ${passwords}\n`, pems);
     await mkdir(join(scratchFolder.folder, "certs.d", registry.host), { recursive: true });
     await writeFile(join(scratchFolder.folder, "certs.d", registry.host, "ca.crt"), pems.ca);
     const credentials = { kind: "password", username: "me", password: "secret" } as const;

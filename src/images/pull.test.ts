@@ -2,13 +2,14 @@ import assert from "node:assert/strict";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { gzipSync, zstdCompressSync } from "node:zlib";
+import { gzipSync } from "node:zlib";
 import { type Digest, digestOf, parseReference } from "../base/base.ts";
 import type { Distribution } from "../distribution/distribution.ts";
 import { openDistribution } from "../distribution/open.ts";
-import { type Behaviour, type Rough, rough } from "../distribution/rough-registry.ts";
+import type { Behaviour, Rough } from "../distribution/rough-registry.ts";
 import { type Descriptor, mediaTypes, type Platform } from "../spec/spec.ts";
 import { openScratchStore, type ScratchStore, tarOf } from "./scratch-store.ts";
+import { Shelf } from "./shelf.ts";
 
 type Message = Readonly<Record<string, unknown>>;
 
@@ -40,82 +41,6 @@ class Bench implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.distribution[Symbol.asyncDispose]();
     await this.store[Symbol.asyncDispose]();
-  }
-}
-
-/** Blobs and manifests of one repository, `x/y`. */
-class Shelf {
-  readonly blobs: Map<string, Buffer> = new Map();
-  readonly manifests: Map<string, { mediaType: string; bytes: Buffer }> = new Map();
-
-  blob(bytes: Buffer, mediaType: string): Descriptor {
-    const digest = digestOf(bytes);
-    this.blobs.set(digest, bytes);
-    return { mediaType, digest, size: bytes.length };
-  }
-
-  manifest(value: object, mediaType: string, ...tags: string[]): Descriptor {
-    const bytes = Buffer.from(JSON.stringify(value));
-    const digest = digestOf(bytes);
-    for (const name of [digest, ...tags]) this.manifests.set(name, { mediaType, bytes });
-    return { mediaType, digest, size: bytes.length };
-  }
-
-  /** An image of these tars, the first one as gzip, the second as zstd, the third as it is. */
-  image(tars: readonly Buffer[], platform: Platform, ...tags: string[]): Descriptor {
-    const layers = tars.map((tar, position) => this.layer(tar, position));
-    const config = {
-      ...platform,
-      config: { Labels: { of: platform.architecture } },
-      rootfs: { type: "layers", diff_ids: tars.map(digestOf) },
-    };
-    return this.imageOf(config, layers, ...tags);
-  }
-
-  layer(tar: Buffer, position: number): Descriptor {
-    switch (position % 3) {
-      case 0:
-        return this.blob(gzipSync(tar), `${mediaTypes.ociLayer}+gzip`);
-      case 1:
-        return this.blob(zstdCompressSync(tar), `${mediaTypes.ociLayer}+zstd`);
-      default:
-        return this.blob(tar, mediaTypes.ociLayer);
-    }
-  }
-
-  imageOf(config: object, layers: readonly Descriptor[], ...tags: string[]): Descriptor {
-    const described = this.blob(Buffer.from(JSON.stringify(config)), mediaTypes.ociConfig);
-    return this.manifest(
-      { schemaVersion: 2, mediaType: mediaTypes.ociManifest, config: described, layers },
-      mediaTypes.ociManifest,
-      ...tags,
-    );
-  }
-
-  index(manifests: readonly Descriptor[], ...tags: string[]): Descriptor {
-    return this.manifest({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests }, mediaTypes.ociIndex, ...tags);
-  }
-
-  /** @param special answers what it wants to, and says so */
-  serve(special: (path: string, ...call: Parameters<Behaviour>) => boolean = () => false): Promise<Rough> {
-    return rough((request, response, index) => {
-      const path = decodeURIComponent(request.url ?? "");
-      if (special(path, request, response, index)) return;
-      const [, kind, name = ""] = /^\/v2\/x\/y\/(manifests|blobs)\/(.*)$/.exec(path) ?? [];
-      const found = kind === "blobs" ? this.blobs.get(name) : this.manifests.get(name)?.bytes;
-      if (path.startsWith("/v2/x/y/tags/list")) {
-        response.end(JSON.stringify({ tags: [...this.manifests.keys()].filter((tag) => !tag.includes(":")) }));
-      } else if (found === undefined) {
-        response.writeHead(404, { "content-type": "application/json" });
-        response.end(JSON.stringify({ errors: [{ code: kind === "blobs" ? "BLOB_UNKNOWN" : "MANIFEST_UNKNOWN" }] }));
-      } else {
-        const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? "")?.[1] ?? 0);
-        const type = kind === "blobs" ? "application/octet-stream" : this.manifests.get(name)?.mediaType;
-        const range = from > 0 ? { "content-range": `bytes ${from}-${found.length - 1}/${found.length}` } : {};
-        response.writeHead(from > 0 ? 206 : 200, { "content-type": type, "content-length": found.length - from, ...range });
-        response.end(found.subarray(from));
-      }
-    });
   }
 }
 

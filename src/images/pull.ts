@@ -1,5 +1,5 @@
 /** `docker pull`: one tag or digest, or all tags of a repository, with the messages that Docker streams. */
-import { familiarName, familiarString, type Reference, repositoryOf } from "../base/base.ts";
+import { cancelled, familiarName, familiarString, type Reference, repositoryOf } from "../base/base.ts";
 import type { Progress, Remote } from "../distribution/distribution.ts";
 import type { Platform } from "../spec/spec.ts";
 import { isPlatform, platformText } from "./choose-platform.ts";
@@ -37,7 +37,7 @@ export async function* pullImages(
     await work;
   } finally {
     // A reader that leaves early ends the pull.
-    left.abort(new Error("context canceled"));
+    left.abort(cancelled("context canceled"));
     await work.catch(() => {});
   }
 }
