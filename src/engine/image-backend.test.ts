@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
@@ -55,6 +55,14 @@ describe("image backend", () => {
     assert.throws(() => backend.pull("nosuch", { auth: "e30x" }), { code: "InvalidParameter", message: /X-Registry-Auth/ });
     await assert.rejects(all(backend.pull("127.0.0.1:1/nosuch:x", { platform: "plan9" })), { code: "InvalidParameter" });
     await assert.rejects(all(backend.pull("127.0.0.1:1/nosuch:x", {})), { code: "System", message: /connection refused/ });
+  });
+
+  test("prune takes what broken-off pulls have left", async () => {
+    await using store = await openScratchStore();
+    await writeFile(join(downloads, "0".repeat(64)), "half a blob");
+    const pruned = await backendOf(store).prune(new Map());
+    assert.deepEqual(pruned, { ImagesDeleted: null, SpaceReclaimed: 11 });
+    assert.deepEqual(await readdir(downloads), []);
   });
 
   test("an embedded image is the same each time, and its name is known", async () => {

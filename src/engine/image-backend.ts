@@ -61,8 +61,10 @@ export class ImageBackend {
     return this.#ports.images.remove(reference, options);
   }
 
-  prune(filters: Filters): Promise<ImagePruneResponse> {
-    return this.#ports.images.prune(filters);
+  /** With the images, what broken-off pulls have left. */
+  async prune(filters: Filters): Promise<ImagePruneResponse> {
+    const pruned = await this.#ports.images.prune(filters);
+    return { ...pruned, SpaceReclaimed: (pruned.SpaceReclaimed ?? 0) + (await this.#ports.distribution.prune()) };
   }
 
   async *import(
