@@ -215,6 +215,23 @@ describe("daemon.json", () => {
     assert.deepEqual(read("").hosts, ["unix:///run/berth/berth.sock"]);
   });
 
+  test("of registries: mirrors of any, and proxies, which flags may name as well", () => {
+    const found = read({
+      mirrors: { "r.example": ["https://a", "http://b:1/x"] },
+      proxies: { "http-proxy": "http://p:1", "no-proxy": "*.x" },
+    });
+    assert.deepEqual(found.mirrors, { "r.example": ["https://a", "http://b:1/x"] });
+    assert.deepEqual(found.proxies, { httpProxy: "http://p:1", httpsProxy: undefined, noProxy: "*.x" });
+    assert.equal(settings("--https-proxy", "http://q:2").proxies.httpsProxy, "http://q:2");
+    assert.match(refused({ mirrors: { r: ["ftp://x"] } }), /invalid mirror: unsupported scheme "ftp"/);
+    assert.match(refused({ mirrors: { r: "http://x" } }), /cannot unmarshal string/);
+    assert.match(refused({ proxies: { "ftp-proxy": "x" } }), /don't match any configuration option: proxies.ftp-proxy/);
+    assert.match(
+      refused({ proxies: { "http-proxy": "http://p" } }, "--http-proxy", "http://q"),
+      /both as a flag and in the configuration file/,
+    );
+  });
+
   test("that is wrong is refused in dockerd's words", () => {
     assert.equal(refused({ foo: 1, bar: 2 }), "the following directives don't match any configuration option: foo, bar");
     assert.equal(
