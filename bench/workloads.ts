@@ -13,7 +13,9 @@ import {
   writeFileSync,
   writeSync,
 } from "node:fs";
+import { basename, dirname } from "node:path";
 import type { Engine } from "./engines.ts";
+import { pushTar } from "./push.ts";
 
 export type Recorder = (figure: string, value: number) => void;
 
@@ -43,6 +45,10 @@ export const budgets: Readonly<{ [figure: string]: number }> = {
   "cp 100 MB in": 1,
   "cp 100 MB out": 2,
   "commit 100 MB": 2,
+  "push 20,000 files": 1.5,
+  "push 20,000 files again": 1.5,
+  "push 100 MB": 1.5,
+  "push 100 MB again": 1.5,
 };
 
 export const image = "bench-busybox:latest";
@@ -167,6 +173,19 @@ export const workloads: Readonly<{ [name: string]: Workload }> = {
       await timed(record, "load 20,000 files", () => engine.cli(["load", "-i", saved]));
       await engine.cli(["rmi", "bench-many:latest"]);
       rmSync(saved);
+    },
+  },
+  push: {
+    rounds: 3,
+    async run(engine, record) {
+      const large = `${largeFile()}.tar`;
+      execFileSync("tar", ["-cf", large, "-C", dirname(large), basename(largeFile())]);
+      for (const [name, tar] of [
+        ["20,000 files", manyFiles()],
+        ["100 MB", large],
+      ] as const)
+        await pushTar(engine, name, tar, (figure, work) => timed(record, figure, work));
+      rmSync(large);
     },
   },
   logs: {

@@ -44,6 +44,15 @@ describe("gzip", async () => {
       assert.ok(bytes.length < whole * 1.02 + 30, `${bytes.length} instead of ${whole}`);
     });
 
+  test("what cannot be compressed is stored, and what stands between it is compressed", async () => {
+    const noise = randomBytes(1 << 20);
+    const content = Buffer.concat([mixed.subarray(0, 1 << 20), noise, mixed.subarray(0, 1 << 20), noise]);
+    const { bytes } = await compressed(content);
+    assert.deepEqual(execFileSync("gzip", ["-dc"], { input: bytes, maxBuffer: 1 << 26 }), content);
+    const whole = execFileSync("gzip", ["-6nc"], { input: content, maxBuffer: 1 << 26 }).length;
+    assert.ok(bytes.length < whole * 1.01, `${bytes.length} instead of ${whole}`);
+  });
+
   test("ends when it is told to", async () => {
     await assert.rejects(compressed(mixed, AbortSignal.abort(new Error("gone"))), /gone/);
     assert.ok((await compressed(mixed)).bytes.length > 0);
