@@ -4,6 +4,7 @@
  */
 export * from "./detach-keys.ts";
 export * from "./digest.ts";
+export * from "./digest-of.ts";
 export * from "./duration.ts";
 export * from "./errno-text.ts";
 export * from "./errors.ts";

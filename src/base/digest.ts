@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import type { Branded } from "./ids.ts";
 
 /** `sha256:` and 64 lower-case hex digits: OCI image-spec, descriptor.md, "Digests". */
@@ -8,11 +7,6 @@ const shape = /^sha256:[0-9a-f]{64}$/;
 
 export function isDigest(text: string): text is Digest {
   return shape.test(text);
-}
-
-/** The digest of some bytes. */
-export function digestOf(data: string | Uint8Array): Digest {
-  return `sha256:${createHash("sha256").update(data).digest("hex")}` as Digest;
 }
 
 /** The 64 hex digits, which are also the blob's file name. */

@@ -4,7 +4,7 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { after, before, describe, test } from "node:test";
-import { digestOf } from "../../base/digest.ts";
+import { digestOf } from "../../base/digest-of.ts";
 import { parseReference } from "../../base/reference.ts";
 import type { Distribution } from "../../distribution/distribution.ts";
 import { openDistribution } from "../../distribution/open.ts";
