@@ -19,7 +19,7 @@ interface Asked {
 export type Driven = Map<string, Set<string>>;
 
 const maxBodyBytes = 32 * 1024 * 1024;
-const streams = /^\/(events|containers\/[^/]+\/stats|images\/create|images\/load|build)$/;
+const streams = /^\/(events|containers\/[^/]+\/stats|images\/create|images\/load|images\/.+\/push|build)$/;
 
 export class ApiRelay {
   readonly violations: string[] = [];
