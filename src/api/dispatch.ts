@@ -50,7 +50,7 @@ export class Dispatcher {
     const found = this.#find(request);
     if (found === undefined) throw invalidParameter("malformed request path");
     const { target, match } = found;
-    const minor = negotiate(target.version);
+    const minor = negotiate(target.version, target.path);
     const call = new Call({ request, response, upgrade, minor, path: target.path, search: target.search });
     if (match === undefined) {
       if (request.method === "OPTIONS") return call.empty(200);

@@ -12,7 +12,7 @@ import { tarOf } from "../../src/images/scratch-store.ts";
 import { Shelf } from "../../src/images/shelf.ts";
 import { ScratchRegistry } from "../../src/registry/scratch-registry.ts";
 import { type ImageManifest, mediaTypes } from "../../src/spec/spec.ts";
-import { busyboxRootfs, command, Daemon, eventually, importBusybox } from "../daemon.ts";
+import { busyboxRootfs, Daemon, eventually, importBusybox } from "../daemon.ts";
 import { debianRegistry, debianRegistryMissing, type Running } from "../debian-registry.ts";
 
 const password = "$2b$04$abcdefghijklmnopqrstuuSMffXuQG3uO/6Y4rItKWVIUNEP6McsC"; // berth
