@@ -46,6 +46,10 @@ function open(schema: Json): Json {
   const kept = Object.fromEntries(
     Object.entries(rest).filter(([key]) => ["type", "enum", "required", "pattern", "minimum", "maximum"].includes(key)),
   );
+  // ImageManifestSummary.ImageData requires a property that it does not have.
+  const { properties } = schema;
+  if (isObject(properties) && Array.isArray(kept["required"]))
+    kept["required"] = kept["required"].filter((name: string) => name in properties || Array.isArray(allOf));
   return {
     ...kept,
     ...(format === "dateTime" || format === "date-time" ? { format: "moment" } : {}),

@@ -40,13 +40,6 @@ export interface Endpoint {
 /** Parameters that are not read, and why not. */
 export const unread: Readonly<Record<string, string>> = {
   "GET /images/json digests": "digests are always shown, as in Docker",
-  "GET /images/json manifests": "one platform an image in this version",
-  "GET /images/{name}/json manifests": "one platform an image in this version",
-  "GET /images/{name}/history platform": "one platform an image in this version",
-  "DELETE /images/{name} platforms": "one platform an image in this version",
-  "GET /images/{name}/get platform": "one platform an image in this version",
-  "GET /images/get platform": "one platform an image in this version",
-  "POST /images/load platform": "one platform an image in this version",
   "POST /build/prune all": "nothing is built in this version",
 };
 

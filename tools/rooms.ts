@@ -20,6 +20,7 @@ export const tiers: Readonly<Record<string, number>> = {
   volumes: 3,
   images: 4,
   containers: 4,
+  trust: 4,
   engine: 6,
   api: 7,
   daemon: 8,

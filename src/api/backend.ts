@@ -23,8 +23,12 @@ import type {
   ExecConfig,
   ExecInspectResponse,
   HistoryResponseItem,
+  ImageCollection,
   ImageDeleteResponseItem,
+  ImageDifference,
   ImageInspect,
+  ImageLayerFile,
+  ImageLayers,
   ImagePruneResponse,
   ImageSummary,
   NetworkCreateRequest,
@@ -35,6 +39,8 @@ import type {
   SystemDataUsageResponse,
   SystemInfo,
   SystemVersion,
+  TrustInspect,
+  TrustVerified,
   Volume,
   VolumeCreateOptions,
   VolumePruneResponse,
@@ -180,13 +186,24 @@ export interface LogOptions {
 }
 
 export interface ImageBackend {
-  list(options: { all: boolean; filters: Filters; sharedSize: boolean }): Promise<ImageSummary[]>;
-  inspect(reference: string): Promise<ImageInspect>;
-  history(reference: string): Promise<HistoryResponseItem[]>;
+  list(options: { all: boolean; filters: Filters; sharedSize: boolean; manifests: boolean }): Promise<ImageSummary[]>;
+  /** A `platform` is one that the image must be for. @throws NotFound when it is for another */
+  inspect(reference: string, options: { manifests: boolean; platform?: Platform }): Promise<ImageInspect>;
+  history(reference: string, options: { platform?: Platform }): Promise<HistoryResponseItem[]>;
   tag(reference: string, target: { repository: string; tag: string }): Promise<void>;
-  remove(reference: string, options: { force: boolean; noPrune: boolean }): Promise<ImageDeleteResponseItem[]>;
+  remove(reference: string, options: { force: boolean; noPrune: boolean; platform?: Platform }): Promise<ImageDeleteResponseItem[]>;
   /** Filters: dangling, label, label!, until. */
   prune(filters: Filters): Promise<ImagePruneResponse>;
+  /** Berth's own: the collector leaves what is pinned. POST and DELETE /berth/images/{name}/pin */
+  pin(reference: string, pinned: boolean): Promise<void>;
+  /**
+   * POST /berth/images/gc. Without words of its own, by the daemon's policy.
+   * @throws InvalidParameter when there is none, and for sizes and durations that are none
+   */
+  collect(
+    words: { "keep-storage"?: string; "min-free"?: string; "unused-for"?: string; recent?: string },
+    options: { dryRun: boolean },
+  ): Promise<ImageCollection>;
   /** `POST /images/create` with fromSrc: progress messages, then the id as a status. */
   import(
     source: Readable,
@@ -200,8 +217,13 @@ export interface ImageBackend {
     options: { tag: string; platform?: Platform; auth?: string },
     signal: AbortSignal,
   ): AsyncIterable<Record<string, unknown>>;
-  load(source: Readable, options: { quiet: boolean }): AsyncIterable<Record<string, unknown>>;
-  save(references: readonly string[]): Promise<Readable>;
+  load(source: Readable, options: { quiet: boolean; platform?: Platform }): AsyncIterable<Record<string, unknown>>;
+  save(references: readonly string[], options: { platform?: Platform }): Promise<Readable>;
+  /** Berth's own, with the two below: what each layer adds, changes and hides. GET /berth/images/{name}/layers */
+  layers(reference: string): Promise<ImageLayers>;
+  layerFiles(reference: string): Promise<AsyncIterable<ImageLayerFile>>;
+  /** GET /berth/images/{name}/diff?with=… */
+  differences(from: string, to: string): Promise<AsyncIterable<ImageDifference>>;
   /**
    * Puts an image that Berth carries in itself (`hello-world`) into the store under its own name. Berth's own:
    * POST /berth/images/embedded?name=…, which only the `berth` CLI asks for, so that a new store is empty for every other client.
@@ -217,6 +239,20 @@ export interface RegistryBackend {
   /** Filters: is-automated, is-official, stars. */
   search(term: string, options: { limit?: number; filters: Filters; auth?: string; signal: AbortSignal }): Promise<object[]>;
   inspect(name: string, options: { auth?: string; signal: AbortSignal }): Promise<DistributionInspect>;
+}
+
+/** Berth's own: signatures of images in registries. `auth`: X-Registry-Auth as it came. */
+export interface TrustBackend {
+  /** What is there, nothing of it verified. */
+  inspect(name: string, options: { auth?: string; signal: AbortSignal }): Promise<TrustInspect>;
+  /** @param keys PEM. @throws Forbidden when no signature holds against one of them */
+  verify(name: string, keys: readonly string[], options: { auth?: string; signal: AbortSignal }): Promise<TrustVerified>;
+  /** Puts a signature that the client has made beside those that are there. */
+  sign(
+    name: string,
+    signed: { payload: Uint8Array; signature: string },
+    options: { auth?: string; signal: AbortSignal },
+  ): Promise<{ Name: string; Digest: string }>;
 }
 
 export interface NetworkBackend {

@@ -40,6 +40,7 @@ export class TestServer implements AsyncDisposable {
       networks: scripted("networks", answers.networks ?? {}, calls),
       registries: scripted("registries", answers.registries ?? {}, calls),
       system: scripted("system", answers.system ?? {}, calls),
+      trust: scripted("trust", answers.trust ?? {}, calls),
       volumes: scripted("volumes", answers.volumes ?? {}, calls),
     };
     this.#server = createApiServer(backends, { version: "1.2.3" });

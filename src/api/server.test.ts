@@ -80,7 +80,7 @@ describe("every request", () => {
     await server.request("GET", "/images/registry.example:5000/a/b%2Fc:tag/history");
     await server.request("POST", "/v1.40/containers/a%20b/kill?signal=TERM");
     assert.deepEqual(server.calls, [
-      ["images.history", "registry.example:5000/a/b/c:tag"],
+      ["images.history", "registry.example:5000/a/b/c:tag", {}],
       ["containers.kill", "a b", "TERM"],
     ]);
     assert.equal((await server.request("GET", "/images/%zz/json")).status, 400);

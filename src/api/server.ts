@@ -10,6 +10,7 @@ import type {
   NetworkBackend,
   RegistryBackend,
   SystemBackend,
+  TrustBackend,
   VolumeBackend,
 } from "./backend.ts";
 import { Dispatcher } from "./dispatch.ts";
@@ -22,6 +23,7 @@ import { imageRoutes } from "./routes/images.ts";
 import { networkRoutes } from "./routes/networks.ts";
 import { registryRoutes } from "./routes/registries.ts";
 import { systemRoutes } from "./routes/system.ts";
+import { trustRoutes } from "./routes/trust.ts";
 import { unavailableRoutes } from "./routes/unavailable.ts";
 import { volumeRoutes } from "./routes/volumes.ts";
 
@@ -33,6 +35,7 @@ export interface Backends {
   readonly networks: NetworkBackend;
   readonly registries: RegistryBackend;
   readonly system: SystemBackend;
+  readonly trust: TrustBackend;
   readonly volumes: VolumeBackend;
 }
 
@@ -58,6 +61,7 @@ export function createApiServer(backends: Backends, options: ApiOptions): Server
     ...imageRoutes(backends.images),
     ...networkRoutes(backends.networks),
     ...registryRoutes(backends.registries),
+    ...trustRoutes(backends.trust),
     ...volumeRoutes(backends.volumes),
     ...unavailableRoutes(),
   ]);

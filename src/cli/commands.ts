@@ -27,6 +27,9 @@ const volumes = (name: "create" | "ls" | "inspect" | "rm" | "update") => async (
   command: (await import("./verbs/volumes.ts"))[name],
 });
 
+const imageGc = (name: "gc" | "pin" | "unpin") => async () => ({ command: (await import("./verbs/image-gc.ts"))[name] });
+const trust = (name: "inspect" | "sign" | "verify") => async () => ({ command: (await import("./verbs/trust.ts"))[name] });
+
 const networks = (name: "create" | "connect" | "disconnect" | "inspect" | "ls" | "rm") => async () => ({
   command: (await import("./verbs/networks.ts"))[name],
 });
@@ -111,6 +114,11 @@ const groups: readonly Entry[] = [
       { ...rmi, name: "rm", aliases: ["remove"] },
       verb("inspect", "Show all that is known of images", "", () => import("./verbs/inspect-image.ts")),
       verb("prune", "Remove unused images", "", prune("images")),
+      verb("gc", "Remove images that were not used for long", "", imageGc("gc")),
+      verb("pin", "Keep images from the collector", "", imageGc("pin")),
+      verb("unpin", "Let the collector have images again", "", imageGc("unpin")),
+      verb("layers", "Show what each layer of an image adds, changes and hides", "", () => import("./verbs/image-layers.ts")),
+      verb("diff", "Show in what two images differ", "", () => import("./verbs/image-diff.ts")),
     ],
   },
   {
@@ -171,6 +179,15 @@ const groups: readonly Entry[] = [
     entries: [
       verb("gc", "Delete what nothing uses from the folder of a registry that is not running", "", () => import("./verbs/registry.ts")),
       verb("serve", "Run a registry in the foreground", "", () => import("./verbs/registry.ts")),
+    ],
+  },
+  {
+    name: "trust",
+    summary: "Sign images, and verify who did",
+    entries: [
+      verb("inspect", "Show the signatures of images", "", trust("inspect")),
+      verb("sign", "Sign an image with a private key", "", trust("sign")),
+      verb("verify", "Verify an image's signatures with public keys", "", trust("verify")),
     ],
   },
   {

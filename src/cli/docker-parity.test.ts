@@ -320,6 +320,68 @@ describe("like docker", () => {
   ])
     test(words, () => same(images, words.split(" ")));
 
+  const descriptor = { mediaType: "application/vnd.oci.image.manifest.v1+json", digest: `sha256:${id}`, size: 401 };
+  const manifest = (platform: object, available: boolean, containers: string[], bytes: number): object => ({
+    ID: `sha256:${id}`,
+    Descriptor: descriptor,
+    Available: available,
+    Kind: "image",
+    Size: { Total: bytes * 2, Content: bytes },
+    ImageData: { Platform: platform, Containers: containers, Size: { Unpacked: bytes } },
+  });
+  const listed = (tags: string[], created: number, manifests: object[]): object => ({
+    Containers: -1,
+    Created: created,
+    Id: `sha256:${id}`,
+    Labels: null,
+    ParentId: "",
+    RepoDigests: [],
+    RepoTags: tags,
+    SharedSize: -1,
+    Size: 4261550,
+    Manifests: manifests,
+  });
+  const attestation = {
+    ID: `sha256:${id}`,
+    Descriptor: descriptor,
+    Available: true,
+    Kind: "attestation",
+    Size: { Total: 1, Content: 1 },
+    AttestationData: { For: `sha256:${id}` },
+  };
+  const many = [
+    manifest({ os: "linux", architecture: "amd64" }, true, [id], 2166784),
+    manifest({ os: "linux", architecture: "arm", variant: "v7" }, false, [], 0),
+    attestation,
+  ];
+  for (const [what, answer] of [
+    ["of one platform and none", [listed(["a:1"], 5, []), listed([], 7, [])]],
+    ["of several", [listed(["a:1", "registry.example.com:5000/quite/a/long/name:latest"], 5, many), listed([], 7, [])]],
+    ["a long name", [listed([`quite/${"long".repeat(12)}:latest`], 5, [])]],
+    ["none", []],
+  ] as const)
+    test(`images --tree: ${what}`, () => same({ "GET /images/json": { json: answer } }, ["images", "--tree"]));
+  test("images -a --tree", () =>
+    same({ "GET /images/json": { json: [listed(["a:1"], 5, many), listed([], 7, []), { ...listed(["used"], 4, []), Containers: 2 }] } }, [
+      "images",
+      "-a",
+      "--tree",
+    ]));
+  for (const words of ["images --tree -q", "images --tree --digests", "images --tree --format json", "images --tree --no-trunc"])
+    test(words, () => same(images, words.split(" ")));
+  const asked: Script = {
+    "GET /images/b/json": { json: { Id: `sha256:${id}` } },
+    "GET /images/b/history": { json: [] },
+    "DELETE /images/b": { json: [{ Untagged: "b:latest" }] },
+  };
+  for (const words of [
+    "image inspect --platform linux/arm64 -f {{.Id}} b",
+    "image inspect --platform a/b/c/d b",
+    "history --platform linux/arm/v7 b",
+    "rmi --platform linux/amd64,linux/riscv64 b",
+  ])
+    test(words, () => same(asked, words.split(" ")));
+
   const inspected: Script = {
     "GET /containers/web/json": {
       json: {

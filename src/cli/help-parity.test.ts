@@ -22,7 +22,6 @@ const left: Readonly<Record<string, string>> = {
   sharing: "volumes of a swarm",
   "topology-preferred": "volumes of a swarm",
   "topology-required": "volumes of a swarm",
-  tree: "not yet",
 };
 
 /** Flags that are Berth's own. */

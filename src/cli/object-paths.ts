@@ -23,3 +23,8 @@ export function networkPath(name: string): string {
   if (trimmed === "") throw invalidParameter("invalid network name or ID: value is empty");
   return `/networks/${encodeURIComponent(trimmed)}`;
 }
+
+/** Where the API has an image; slashes in a reference stand for themselves. */
+export function imagePath(name: string): string {
+  return `/images/${name.split("/").map(encodeURIComponent).join("/")}`;
+}

@@ -16,6 +16,8 @@ const fileOnly: readonly string[] = [
   "default-network-opts",
   "proxies",
   "mirrors",
+  "image-gc",
+  "image-policy",
 ];
 
 function goType(value: unknown): string {
@@ -129,6 +131,19 @@ function mirrors(value: unknown): string[] {
   });
 }
 
+/** Berth's own: `{"keep-storage": "20GB", "pins": ["busybox"]}`, under the names of the flags. */
+function imageGc(value: unknown): (readonly [name: string, words: string | string[]])[] {
+  return Object.entries(value as object).map(([key, entry]) => {
+    if (key === "pins") {
+      if (!Array.isArray(entry) || !entry.every((name) => typeof name === "string")) throw mismatch("image-gc", entry, "[]string");
+      return ["image-gc-pin", entry];
+    }
+    if (!["keep-storage", "min-free", "unused-for", "interval"].includes(key)) throw new Error(`image-gc: there is no setting ${key}`);
+    if (typeof entry !== "string") throw mismatch("image-gc", entry, "string");
+    return [`image-gc-${key}`, entry];
+  });
+}
+
 function textOf(value: Value): string {
   if (Array.isArray(value)) return `[${value.join(" ")}]`;
   if (typeof value === "object")
@@ -160,6 +175,9 @@ function readValues(text: string, given: Values): Values {
     if (flag === undefined) {
       checkFileOnly(key, value);
       if (key === "features") values.set(key, features(value));
+      if (key === "image-gc") for (const [name, words] of imageGc(value)) take(name, name, words);
+      // Checked with the settings, as it names files.
+      if (key === "image-policy") values.set(key, JSON.stringify(value));
       if (key === "mirrors") values.set(key, mirrors(value));
       if (key === "proxies") for (const [name, url] of proxies(value)) take(name, name, url);
       continue;

@@ -1,6 +1,6 @@
 /**
  * The daemon's flags: dockerd's, by the same names, and Berth's own: `--docker-socket`,
- * `--default-publish-address`, `--publish-mode`, `--registry`. Each says what it takes,
+ * `--default-publish-address`, `--image-gc-…`, `--publish-mode`, `--registry`. Each says what it takes,
  * under which key the configuration file has it, and which values cannot be honoured: those are refused, for an
  * administrator who believes in a setting that has no effect is worse off than one who is told.
  */
@@ -261,6 +261,11 @@ export const flags: readonly Flag[] = [
     placeholder: "host:port",
     help: "Serve a registry there, kept in the data root; 'berth registry serve' has logins, TLS and more",
   },
+  { name: "image-gc-interval", kind: "text", key: null, help: "Time between two collections of images (default 10m)" },
+  { name: "image-gc-keep-storage", kind: "text", key: null, help: "Collect the longest unused images beyond this size" },
+  { name: "image-gc-min-free", kind: "text", key: null, help: "Collect images while less than this, a size or per cent, is free" },
+  { name: "image-gc-pin", kind: "list", key: null, help: "Names of images that are never collected, as shell patterns" },
+  { name: "image-gc-unused-for", kind: "text", key: null, help: "Collect images that were not used for this time" },
   { name: "registry-mirror", kind: "list", key: "registry-mirrors", help: "Preferred registry mirror" },
   {
     name: "rootless",

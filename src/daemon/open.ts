@@ -10,9 +10,13 @@ import { openContent } from "../content/open.ts";
 import { openDistribution } from "../distribution/open.ts";
 import { type Engine, openEngine } from "../engine/engine.ts";
 import { openImageBackend } from "../engine/image-backend.ts";
+import { startImageCollector } from "../engine/image-collector.ts";
 import { openRegistryBackend } from "../engine/registry-backend.ts";
+import { openTrustBackend } from "../engine/trust-backend.ts";
 import { openEvents } from "../events/bus.ts";
+import { asksForAnything } from "../images/images.ts";
 import { openImages } from "../images/open.ts";
+import type { ImagesPorts } from "../images/store.ts";
 import { openLinuxKernel } from "../kernel/linux.ts";
 import { processCommand } from "../kernel/process-command.ts";
 import { openLayers } from "../layers/open.ts";
@@ -20,6 +24,7 @@ import { readLog } from "../logs/read.ts";
 import { openNetworks } from "../networks/open.ts";
 import { openRuntime } from "../runtime/open.ts";
 import { openDatabase } from "../state/state.ts";
+import { openTrust } from "../trust/trust.ts";
 import { openVolumes } from "../volumes/open.ts";
 import { engineId } from "./engine-id.ts";
 import { type Address, listen, parseHost } from "./listen.ts";
@@ -100,7 +105,10 @@ async function openRooms(
   // Of the same file system as `content`, which takes over what has arrived there.
   const distribution = stack.use(await openDistribution({ root: join(dataRoot, "downloads"), ...distributionSettings(settings) }));
   const store = new ContainerStore(database);
-  const images = await openImages({ database, content, layers, usedBy: (id) => store.usedBy(id), events });
+  let { imagePolicy } = settings;
+  const trust = openTrust(() => imagePolicy);
+  const admit: ImagesPorts["admit"] = (remote, digest, signal) => trust.admit(remote, digest, signal);
+  const images = await openImages({ database, content, layers, usedBy: (id) => store.usedBy(id), events, admit });
   const networks = await openNetworks({ database, kernel, options: { ...networkOptions(settings), engineId: engineId(dataRoot) } });
   stack.defer(() => networks.close());
   // One object that a reload changes; the runtime looks at it with each start.
@@ -127,7 +135,8 @@ async function openRooms(
   const rooms = { kernel, images, layers, volumes, distribution, engine, events, runtimeDefaults };
   const { system, ...control } = openSystem({ settings, warnings, closing, rooms });
   const embedded = { "hello-world:latest": { program: join(build, "hello"), name: "hello" } };
-  const imageBackend = openImageBackend({ images, layers, embedded, distribution });
+  const imageBackend = openImageBackend({ images, layers, embedded, distribution, collectPolicy: () => settings.imageCollection.policy });
+  if (asksForAnything(settings.imageCollection.policy)) stack.use(startImageCollector(images, settings.imageCollection));
   const { archive, containers, exec, networks: networkBackend } = engine;
   const registries = openRegistryBackend(distribution);
   const backends = {
@@ -137,10 +146,15 @@ async function openRooms(
     images: imageBackend,
     networks: networkBackend,
     registries,
+    trust: openTrustBackend(distribution, trust),
     volumes: engine.volumes,
     system,
   };
-  return { backends, engine, ...control };
+  const reload = (next: Settings): void => {
+    imagePolicy = next.imagePolicy;
+    control.reload(next);
+  };
+  return { backends, engine, ...control, reload };
 }
 
 /** Stops listening, lets requests end, then breaks what is left. */

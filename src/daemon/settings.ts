@@ -1,9 +1,12 @@
 /** What an administrator can set, by flags and daemon.json in dockerd's names: read, merged and checked. */
+import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { homedir } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
-import { isLevel, type Level, type LogFormat, messageOf, parseBytes } from "../base/base.ts";
+import { isLevel, type Level, type LogFormat, messageOf, parseBytes, parseDuration } from "../base/base.ts";
+import { type CollectPolicy, parseCollectPolicy } from "../images/images.ts";
 import { checkLogConfig, logDrivers } from "../logs/driver.ts";
+import { type ImagePolicy, parsePolicy } from "../trust/trust.ts";
 import { readConfigFile } from "./config-file.ts";
 import { flags } from "./flag-table.ts";
 import {
@@ -48,6 +51,9 @@ export interface Settings {
   readonly metricsAddress: string | undefined;
   /** `--registry`, as it was given. */
   readonly registryAddress: string | undefined;
+  readonly imageCollection: { readonly policy: CollectPolicy; readonly intervalMs: number };
+  /** daemon.json's `image-policy`. */
+  readonly imagePolicy: ImagePolicy;
   readonly transfers: TransferLimits;
   /** daemon.json's `features`. */
   readonly features: Readonly<Record<string, boolean>>;
@@ -232,6 +238,24 @@ function mirrorsOf(reader: Reader): Readonly<Record<string, readonly string[]>> 
   return Object.fromEntries([...byHost].map(([host, found]) => [host, found.map(([, url]) => url)]));
 }
 
+function imageCollectionOf(reader: Reader): Settings["imageCollection"] {
+  const word = (name: string): string => reader.text(`image-gc-${name}`) ?? "";
+  const policy = parseCollectPolicy({
+    "keep-storage": word("keep-storage"),
+    "min-free": word("min-free"),
+    "unused-for": word("unused-for"),
+    pins: reader.list("image-gc-pin"),
+  });
+  const interval = parseDuration(word("interval") || "10m");
+  if (interval === undefined || interval < 1e9) throw new Error(`invalid image-gc-interval: ${word("interval")}`);
+  return { policy, intervalMs: Math.min(interval / 1e6, 2 ** 31 - 1) };
+}
+
+/** @throws Error that names what is wrong */
+function imagePolicyOf(reader: Reader): ImagePolicy {
+  return parsePolicy(JSON.parse(reader.text("image-policy") ?? "{}"), (path) => readFileSync(path, "utf8"));
+}
+
 function parseLabels(labels: readonly string[]): readonly string[] {
   const seen = new Map<string, string>();
   for (const label of labels) {
@@ -359,6 +383,8 @@ function settingsOf(values: Values, configFile: string): Settings {
     shutdownTimeoutSeconds: reader.number("shutdown-timeout") ?? 15,
     metricsAddress: reader.text("metrics-addr"),
     registryAddress: reader.text("registry"),
+    imageCollection: imageCollectionOf(reader),
+    imagePolicy: imagePolicyOf(reader),
     transfers: transfersOf(reader),
     features: Object.fromEntries(Object.entries(reader.map("features")).map(([name, value]) => [name, value === "true"])),
     tls: tlsOf(reader),
@@ -405,6 +431,7 @@ export function reloadSettings(args: readonly string[], current: Settings): Sett
     ...(has("insecure-registry") ? { insecureRegistries: next.insecureRegistries } : {}),
     ...(has("registry-mirror") ? { registryMirrors: next.registryMirrors } : {}),
     ...(has("mirrors") ? { mirrors: next.mirrors } : {}),
+    ...(has("image-policy") ? { imagePolicy: next.imagePolicy } : {}),
     ...(has("shutdown-timeout") ? { shutdownTimeoutSeconds: next.shutdownTimeoutSeconds } : {}),
     ...(has("features") ? { features: next.features } : {}),
     containers: {

@@ -164,6 +164,7 @@ async function createWithMounts(
   // The image may have been removed, and the name taken, while the directories were made: then they are trash.
   try {
     if (context.images.get(record.settings.imageId) === undefined) throw notFound(`No such image: ${imageNameFor(request.Image ?? "")}`);
+    context.images.used(record.settings.imageId);
     context.store.add(wanted === undefined ? { ...record, name: freeName(context) } : record);
   } catch (error) {
     context.inBackground("discarding a container's directory", discardState(context, record.id));

@@ -193,6 +193,7 @@ function fakeImages(): Images {
       return image;
     },
     get: (id: Digest) => (id === imageId ? image : undefined),
+    used: () => undefined,
     release: async () => undefined,
   } as unknown as Images;
 }

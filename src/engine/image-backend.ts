@@ -11,12 +11,17 @@ import {
 } from "../base/base.ts";
 import { credentialsOfHeader } from "../distribution/credentials.ts";
 import type { Distribution } from "../distribution/distribution.ts";
-import type { Images } from "../images/images.ts";
+import type { PolicyWords } from "../images/collect-policy.ts";
+import { asksForAnything, type CollectPolicy, type Images, parseCollectPolicy } from "../images/images.ts";
 import type { Layers } from "../layers/layers.ts";
 import type {
   HistoryResponseItem,
+  ImageCollection,
   ImageDeleteResponseItem,
+  ImageDifference,
   ImageInspect,
+  ImageLayerFile,
+  ImageLayers,
   ImagePruneResponse,
   ImageSummary,
   Platform,
@@ -28,6 +33,8 @@ export interface ImageBackendPorts {
   readonly images: Images;
   readonly layers: Layers;
   readonly distribution: Distribution;
+  /** The administrator's, for when a request has none. */
+  readonly collectPolicy: () => CollectPolicy;
   /** By name, the images that Berth carries in itself. */
   readonly embedded: Readonly<Record<string, EmbeddedImage>>;
 }
@@ -41,24 +48,52 @@ export class ImageBackend {
     this.#ports = ports;
   }
 
-  async list(options: { all: boolean; filters: Filters; sharedSize: boolean }): Promise<ImageSummary[]> {
+  async list(options: { all: boolean; filters: Filters; sharedSize: boolean; manifests?: boolean }): Promise<ImageSummary[]> {
     return this.#ports.images.list(options.filters, options);
   }
 
-  async inspect(reference: string): Promise<ImageInspect> {
-    return this.#ports.images.inspect(reference);
+  async inspect(reference: string, options: { manifests?: boolean; platform?: Platform } = {}): Promise<ImageInspect> {
+    return this.#ports.images.inspect(reference, options);
   }
 
-  async history(reference: string): Promise<HistoryResponseItem[]> {
-    return this.#ports.images.history(reference);
+  async history(reference: string, { platform }: { platform?: Platform } = {}): Promise<HistoryResponseItem[]> {
+    return this.#ports.images.history(reference, platform);
+  }
+
+  layers(reference: string): Promise<ImageLayers> {
+    return this.#ports.images.layers(reference);
+  }
+
+  async layerFiles(reference: string): Promise<AsyncIterable<ImageLayerFile>> {
+    return this.#ports.images.layerFiles(reference);
+  }
+
+  async differences(from: string, to: string): Promise<AsyncIterable<ImageDifference>> {
+    return this.#ports.images.differences(from, to);
   }
 
   async tag(reference: string, target: { repository: string; tag: string }): Promise<void> {
     this.#ports.images.tag(reference, targetOf(target.repository, target.tag));
   }
 
-  remove(reference: string, options: { force: boolean; noPrune: boolean }): Promise<ImageDeleteResponseItem[]> {
+  remove(reference: string, options: { force: boolean; noPrune: boolean; platform?: Platform }): Promise<ImageDeleteResponseItem[]> {
     return this.#ports.images.remove(reference, options);
+  }
+
+  async pin(reference: string, pinned: boolean): Promise<void> {
+    this.#ports.images.pin(reference, pinned);
+  }
+
+  /** With other words than the daemon's own, only its pins hold. */
+  async collect(words: PolicyWords, options: { dryRun: boolean }): Promise<ImageCollection> {
+    const configured = this.#ports.collectPolicy();
+    const given = parseCollectPolicy({ ...words, pins: configured.pins ?? [] });
+    const policy = asksForAnything(given)
+      ? given
+      : { ...configured, ...(given.recentNanos === undefined ? {} : { recentNanos: given.recentNanos }) };
+    if (!asksForAnything(policy))
+      throw invalidParameter("there is no policy for images: give keep-storage, min-free or unused-for, or set image-gc in daemon.json");
+    return await this.#ports.images.collect(policy, options);
   }
 
   /** With the images, what broken-off pulls have left. */
@@ -104,12 +139,12 @@ export class ImageBackend {
     return images.push(distribution.remote(reference, credentialsOfHeader(auth)), { signal });
   }
 
-  load(source: Readable, options: { quiet: boolean }): AsyncIterable<Message> {
+  load(source: Readable, options: { quiet: boolean; platform?: Platform }): AsyncIterable<Message> {
     return this.#ports.images.load(source, options);
   }
 
-  save(references: readonly string[]): Promise<Readable> {
-    return this.#ports.images.save(references);
+  save(references: readonly string[], { platform }: { platform?: Platform } = {}): Promise<Readable> {
+    return this.#ports.images.save(references, platform);
   }
 
   installEmbedded(name: string): Promise<void> {

@@ -1,18 +1,18 @@
 /** Which of an index's manifests a pull takes. */
 import { notFound } from "../base/base.ts";
-import type { Descriptor, ImageIndex, Platform } from "../spec/spec.ts";
+import type { Descriptor, ImageConfiguration, ImageIndex, Platform } from "../spec/spec.ts";
 import { hostPlatform, suitability } from "./platform.ts";
 
 /** What a name without a variant means: containerd's platforms, "Normalization". */
 const plainVariants: Readonly<Record<string, number>> = { amd64: 1, arm: 7, arm64: 8 };
 
-function variantOf({ architecture, variant }: Platform): number {
+function variantOf({ architecture = "", variant }: Partial<Platform>): number {
   const stated = /^v?(\d+)/.exec(variant ?? "")?.[1];
   return stated === undefined ? (plainVariants[architecture] ?? 0) : Number(stated);
 }
 
 /** How well an image serves who asked for `wanted`: of older variants the newest, of newer ones none. 0: not at all. */
-function fitness(platform: Platform, wanted: Platform): number {
+function fitness(platform: Partial<Platform>, wanted: Platform): number {
   if (platform.os !== wanted.os || platform.architecture !== wanted.architecture) return 0;
   const [own, asked] = [variantOf(platform), variantOf(wanted)];
   return own > asked ? 0 : 100 + own - asked;
@@ -42,6 +42,14 @@ export function choosePlatform(index: ImageIndex, wanted: Platform | undefined):
 }
 
 /** False: the image is for another machine than the one that was asked for. */
-export function isPlatform(own: Platform, wanted: Platform): boolean {
+export function isPlatform(own: Partial<Platform>, wanted: Platform): boolean {
   return fitness(own, wanted) > 0;
+}
+
+/** @throws NotFound when the image that goes by this name is for another platform than the one asked for */
+export function requirePlatform(name: string, config: ImageConfiguration, wanted: Platform | undefined): void {
+  if (wanted === undefined || isPlatform(config, wanted)) return;
+  throw notFound(
+    `image with reference ${name} was found but its platform (${platformText(config)}) does not match the specified platform (${platformText(wanted)})`,
+  );
 }

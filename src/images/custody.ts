@@ -72,6 +72,11 @@ export class Custody {
     this.#pins.set(digest, (this.#pins.get(digest) ?? 0) + 1);
   }
 
+  /** Does somebody's work rely on this file, or on any? */
+  isHeld(digest: Digest): boolean {
+    return this.#holders > 0 || this.#pins.has(digest);
+  }
+
   #unpin(digest: Digest): void {
     const count = (this.#pins.get(digest) ?? 1) - 1;
     if (count === 0) this.#pins.delete(digest);

@@ -11,12 +11,19 @@ import type { Digest, Filters, Reference } from "../base/base.ts";
 import type { Remote } from "../distribution/distribution.ts";
 import type {
   HistoryResponseItem,
+  ImageCollection,
   ImageConfiguration,
   ImageDeleteResponseItem,
+  ImageDifference,
   ImageInspect,
+  ImageLayerFile,
+  ImageLayers,
   ImagePruneResponse,
   ImageSummary,
+  Platform,
 } from "../spec/spec.ts";
+import type { CollectPolicy } from "./collect.ts";
+import type { ListOptions } from "./list.ts";
 
 export interface Image {
   readonly id: Digest;
@@ -34,13 +41,14 @@ export interface Images {
    */
   resolve(reference: string): Image;
   get(id: Digest): Image | undefined;
-  /** `all`: also images that only are a step of another (default true); `sharedSize`: compute SharedSize, else -1. */
-  list(filters: Filters, options?: { all: boolean; sharedSize: boolean }): ImageSummary[];
-  inspect(reference: string): ImageInspect;
-  history(reference: string): HistoryResponseItem[];
+  /** By default all, without sizes that are shared. */
+  list(filters: Filters, options?: ListOptions): ImageSummary[];
+  /** @throws NotFound when the image is for another platform than the one asked for, as `history`, `remove` and `save` do */
+  inspect(reference: string, options?: { manifests?: boolean; platform?: Platform }): ImageInspect;
+  history(reference: string, platform?: Platform): HistoryResponseItem[];
   tag(source: string, target: Reference): void;
   /** Docker's untag/delete rules. `usedBy` answers which containers use an image. */
-  remove(reference: string, options: { force: boolean; noPrune: boolean }): Promise<ImageDeleteResponseItem[]>;
+  remove(reference: string, options: { force: boolean; noPrune: boolean; platform?: Platform }): Promise<ImageDeleteResponseItem[]>;
   /** Deletes images that no container stands on: `docker image prune`. */
   prune(filters: Filters): Promise<ImagePruneResponse>;
   /** Bytes of all layers, each counted once. */
@@ -59,9 +67,15 @@ export interface Images {
    */
   pull(remote: Remote, options: { platform?: string; signal?: AbortSignal }): AsyncIterable<Record<string, unknown>>;
   /** docker-archive or OCI layout, plain or compressed. Yields Docker's progress messages (`{"stream":"Loaded image: …\n"}`). */
-  load(source: Readable, options: { quiet: boolean }): AsyncIterable<Record<string, unknown>>;
+  load(source: Readable, options: { quiet: boolean; platform?: Platform }): AsyncIterable<Record<string, unknown>>;
   /** One tar that is docker-archive and OCI layout at once, the same bytes each time. */
-  save(references: readonly string[]): Promise<Readable>;
+  save(references: readonly string[], platform?: Platform): Promise<Readable>;
+  /** What each layer adds, changes and hides: `berth image layers`. */
+  layers(reference: string): Promise<ImageLayers>;
+  /** The same, each path by itself. */
+  layerFiles(reference: string): AsyncIterable<ImageLayerFile>;
+  /** What another image's file system has otherwise: `berth image diff`. */
+  differences(from: string, to: string): AsyncIterable<ImageDifference>;
   /** Writes an image from a configuration whose layers are all there. @returns its id */
   create(config: ImageConfiguration, reference?: Reference, parentId?: Digest): Promise<Digest>;
   /**
@@ -69,6 +83,12 @@ export interface Images {
    * stopped container stood on it is found by `get` only, until then; this deletes it with its layers.
    */
   release(id: Digest): Promise<void>;
+  /** A container was made of it. */
+  used(id: Digest): void;
+  /** What is pinned the collector leaves. @throws NotFound */
+  pin(reference: string, pinned: boolean): void;
+  /** Removes what nobody has used for long, as the policy has it. With `dryRun`, tells what it would remove. */
+  collect(policy: CollectPolicy, options?: { dryRun?: boolean }): Promise<ImageCollection>;
   /** Until disposed of, no layer's files are deleted: for work between `layers.ingest` and `create`, or on an image's layers. */
   hold(): Promise<AsyncDisposable>;
 }
@@ -83,4 +103,6 @@ export interface ImportOptions {
 
 export { archiveEnd, entryHeader, entryPadding } from "./archive-writer.ts";
 export { applyChanges } from "./change-instructions.ts";
+export type { CollectPolicy } from "./collect.ts";
+export { asksForAnything, parseCollectPolicy } from "./collect-policy.ts";
 export { hostPlatform } from "./platform.ts";

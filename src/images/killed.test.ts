@@ -1,4 +1,4 @@
-/** The process dies at any instruction of import, tag, save, rmi and load: afterwards each image is whole or not there. */
+/** The process dies at any instruction of import, tag, save, rmi, load and collect: afterwards each image is whole or not there. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -23,6 +23,7 @@ for (let round = 0; ; round++) {
   for (const image of store.images.list(new Map()).slice(2)) await store.images.remove(image.Id, options);
   await store.images.remove("y:1", options);
   await loadAll(store, saved);
+  await store.images.collect({ keepStorageBytes: 300_000, recentNanos: 0n });
 }`;
 
 test("killed at any time", async () => {

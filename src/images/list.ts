@@ -5,11 +5,21 @@ import { createdSeconds } from "./configuration.ts";
 import { globMatches } from "./glob.ts";
 import { familiarOf, resolveId } from "./resolve.ts";
 import type { ImageStore, StoredImage } from "./store.ts";
+import { summariseManifest } from "./stored-manifest.ts";
 
 const known: readonly string[] = ["dangling", "label", "label!", "before", "since", "reference", "until"];
 
-/** Newest first, as Docker lists them. `all` also shows images that only are a step of another. */
-export function listImages(store: ImageStore, filters: Filters, options: { all: boolean; sharedSize: boolean }): ImageSummary[] {
+export interface ListOptions {
+  /** Also images that only are a step of another. */
+  readonly all: boolean;
+  /** Compute SharedSize, else it is -1. */
+  readonly sharedSize: boolean;
+  /** Tell each image's manifests. */
+  readonly manifests?: boolean;
+}
+
+/** Newest first, as Docker lists them. */
+export function listImages(store: ImageStore, filters: Filters, options: ListOptions): ImageSummary[] {
   const keep = imageFilter(store, filters);
   const dangling = booleanFilter("dangling", filters.get("dangling"));
   const patterns = filters.get("reference") ?? [];
@@ -26,6 +36,7 @@ export function listImages(store: ImageStore, filters: Filters, options: { all: 
     const digests = names.filter((name) => name.includes("@"));
     const summary = summarise(image, tags, digests);
     if (options.sharedSize) summary.SharedSize = store.rows.sharedSizeOf(image.id);
+    if (options.manifests === true) summary.Manifests = [summariseManifest(store, image)];
     summaries.push({ created: image.row.createdNanos, summary });
   }
   summaries.sort((a, b) => (a.created === b.created ? (a.summary.Id < b.summary.Id ? -1 : 1) : a.created > b.created ? -1 : 1));

@@ -1,7 +1,8 @@
-/** Images of an OCI image layout (image-spec, image-layout.md). Of a multi-platform image, the one for this machine. */
-import { type Digest, invalidParameter, isEngineError, parseReference } from "../base/base.ts";
-import { type Descriptor, type ImageManifest, mediaTypes } from "../spec/spec.ts";
+/** Images of an OCI image layout (image-spec, image-layout.md). Of a multi-platform image, the one for this machine or as asked for. */
+import { type Digest, invalidParameter, isEngineError, notFound, parseReference } from "../base/base.ts";
+import { type Descriptor, type ImageManifest, mediaTypes, type Platform } from "../spec/spec.ts";
 import { type ArchiveContents, blobPath } from "./archive-contents.ts";
+import { isPlatform, platformText } from "./choose-platform.ts";
 import { parseConfiguration, parseJson } from "./configuration.ts";
 import { parseManifest } from "./manifest.ts";
 import { hostPlatform, suitability } from "./platform.ts";
@@ -11,21 +12,28 @@ import type { PreparedImage } from "./store.ts";
 /** Indexes within indexes: one is usual, and this many are no mistake. */
 const maxDepth = 4;
 
-export function fromOciLayout(contents: ArchiveContents): PreparedImage[] {
+/** How well a platform suits: higher is better, 0 not at all. */
+type Suits = (platform: Partial<Platform>) => number;
+
+/** @throws InvalidParameter for a layout that is none; NotFound when the platform that is asked for is not in it */
+export function fromOciLayout(contents: ArchiveContents, asked?: Platform): PreparedImage[] {
+  const suits: Suits = asked === undefined ? suitability : (platform) => (isPlatform(platform, asked) ? 1 : 0);
   verifyLayout(contents);
   const document = parseManifest(contents.json("index.json"));
   if (document.kind !== "index") throw invalidParameter("invalid OCI layout: index.json is no index");
   const entries = document.index.manifests.filter((entry) => !isAttestation(entry));
   // Several entries with a platform each are the platforms of one image: those of other machines stay behind.
-  const suited = entries.filter((entry) => entry.platform === undefined || entry.platform === null || suitability(entry.platform) > 0);
-  if (entries.length > 0 && suited.length === 0) throw noPlatform();
+  const suited = entries.filter((entry) => entry.platform === undefined || entry.platform === null || suits(entry.platform) > 0);
+  if (entries.length > 0 && suited.length === 0) throw noPlatform(asked);
   const images = new Map<Digest, PreparedImage>();
   for (const entry of suited) {
-    const manifest = findManifest(contents, entry, maxDepth);
+    const manifest = findManifest(contents, entry, suits, maxDepth);
     const image = prepare(contents, manifest, nameOf(entry));
+    if (asked !== undefined && !isPlatform(image.config, asked)) continue;
     const known = images.get(manifest.config.digest);
     images.set(manifest.config.digest, known === undefined ? image : { ...known, references: [...known.references, ...image.references] });
   }
+  if (asked !== undefined && images.size === 0) throw noPlatform(asked);
   return [...images.values()];
 }
 
@@ -41,26 +49,27 @@ function blob(contents: ArchiveContents, descriptor: Descriptor): Buffer {
   return data;
 }
 
-function findManifest(contents: ArchiveContents, descriptor: Descriptor, depth: number): ImageManifest {
+function findManifest(contents: ArchiveContents, descriptor: Descriptor, suits: Suits, depth: number): ImageManifest {
   const document = parseManifest(blob(contents, descriptor), descriptor.mediaType);
   if (document.kind === "manifest") return document.manifest;
   if (depth === 0) throw invalidParameter("invalid OCI layout: too many indexes within indexes");
   let best: { entry: Descriptor; score: number } | undefined;
   for (const entry of document.index.manifests) {
-    const score = isAttestation(entry) ? 0 : suitability(entry.platform ?? {});
+    const score = isAttestation(entry) ? 0 : suits(entry.platform ?? {});
     if (score > (best?.score ?? 0)) best = { entry, score };
   }
   // An entry without a platform suits by default only where no other does.
   if (best === undefined) {
     const nameless = document.index.manifests.find((entry) => !entry.platform && !isAttestation(entry));
-    if (nameless === undefined) throw noPlatform();
-    return findManifest(contents, nameless, depth - 1);
+    if (nameless === undefined) throw noPlatform(undefined);
+    return findManifest(contents, nameless, suits, depth - 1);
   }
-  return findManifest(contents, best.entry, depth - 1);
+  return findManifest(contents, best.entry, suits, depth - 1);
 }
 
-function noPlatform(): Error {
-  return invalidParameter(`image does not provide the platform (${hostPlatform.os}/${hostPlatform.architecture})`);
+function noPlatform(asked: Platform | undefined): Error {
+  if (asked !== undefined) return notFound(`image does not provide the specified platform (${platformText(asked)})`);
+  return invalidParameter(`image does not provide the platform (${platformText(hostPlatform)})`);
 }
 
 /** BuildKit's provenance records, which lie in an index beside the images. */

@@ -4,10 +4,12 @@
  * before a refusal is deleted again.
  */
 import type { Readable } from "node:stream";
-import { invalidParameter } from "../base/base.ts";
+import { invalidParameter, notFound } from "../base/base.ts";
+import type { Platform } from "../spec/spec.ts";
 import { ArchiveContents, type OnProgress } from "./archive-contents.ts";
 import { readArchive } from "./archive-reader.ts";
 import { ByteCursor, uncompressed } from "./byte-cursor.ts";
+import { isPlatform, platformText } from "./choose-platform.ts";
 import { fromDockerArchive } from "./load-docker-archive.ts";
 import { fromOciLayout } from "./load-oci-layout.ts";
 import { MessageQueue } from "./message-queue.ts";
@@ -16,12 +18,18 @@ import type { ImageStore, PreparedImage } from "./store.ts";
 
 type Message = Record<string, unknown>;
 
+interface LoadOptions {
+  readonly quiet: boolean;
+  /** Of the archive's images, those for this platform only. */
+  readonly platform?: Platform;
+}
+
 const progressIntervalMs = 100;
 
-export async function* loadImages(store: ImageStore, source: Readable, options: { quiet: boolean }): AsyncGenerator<Message> {
+export async function* loadImages(store: ImageStore, source: Readable, options: LoadOptions): AsyncGenerator<Message> {
   const messages = new MessageQueue<Message>();
   let isDone = false;
-  const work = load(store, source, (message) => messages.push(message), options.quiet).finally(() => {
+  const work = load(store, source, (message) => messages.push(message), options).finally(() => {
     isDone = true;
     messages.end();
   });
@@ -37,11 +45,16 @@ export async function* loadImages(store: ImageStore, source: Readable, options: 
   }
 }
 
-async function load(store: ImageStore, source: Readable, tell: (message: Message) => void, quiet: boolean): Promise<void> {
+async function load(
+  store: ImageStore,
+  source: Readable,
+  tell: (message: Message) => void,
+  { quiet, platform }: LoadOptions,
+): Promise<void> {
   await using pins = store.custody.pins();
   const contents = new ArchiveContents(store, pins, quiet ? undefined : progressTo(tell));
   await readAll(source, contents);
-  const images = identify(store, contents);
+  const images = identify(store, contents, platform);
   const added = await store.add(images);
   for (const [position, { id, displaced }] of added.entries()) {
     const references = images[position]?.references ?? [];
@@ -61,11 +74,19 @@ async function readAll(source: Readable, contents: ArchiveContents): Promise<voi
   while ((await cursor.some(1 << 20)).length > 0);
 }
 
-function identify(store: ImageStore, contents: ArchiveContents): PreparedImage[] {
+function identify(store: ImageStore, contents: ArchiveContents, platform: Platform | undefined): PreparedImage[] {
   // Archives that are both name their images in manifest.json as Docker wants them.
-  if (contents.hasJson("manifest.json")) return fromDockerArchive(store, contents);
-  if (contents.hasJson("index.json")) return fromOciLayout(contents);
+  if (contents.hasJson("manifest.json")) return forPlatform(fromDockerArchive(store, contents), platform);
+  if (contents.hasJson("index.json")) return fromOciLayout(contents, platform);
   throw invalidParameter("unrecognized image format: the archive has neither a manifest.json nor an index.json");
+}
+
+/** @throws NotFound when there is none */
+function forPlatform(images: PreparedImage[], asked: Platform | undefined): PreparedImage[] {
+  if (asked === undefined) return images;
+  const found = images.filter(({ config }) => isPlatform(config, asked));
+  if (found.length > 0) return found;
+  throw notFound(`image does not provide the specified platform (${platformText(asked)})`);
 }
 
 /** Docker's progress messages, a few a second. */

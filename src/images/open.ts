@@ -5,6 +5,7 @@ import {
   type Filters,
   familiarString,
   invalidParameter,
+  Mutex,
   notFound,
   nowNanos,
   type Reference,
@@ -13,17 +14,25 @@ import {
 import type { Remote } from "../distribution/distribution.ts";
 import type {
   HistoryResponseItem,
+  ImageCollection,
   ImageConfiguration,
   ImageDeleteResponseItem,
+  ImageDifference,
   ImageInspect,
+  ImageLayerFile,
+  ImageLayers,
   ImagePruneResponse,
   ImageSummary,
+  Platform,
 } from "../spec/spec.ts";
+import { requirePlatform } from "./choose-platform.ts";
+import { type CollectPolicy, collectImages } from "./collect.ts";
 import { parseConfiguration } from "./configuration.ts";
 import type { Image, Images, ImportOptions } from "./images.ts";
 import { importImage } from "./import.ts";
 import { historyOf, inspectImage } from "./inspect.ts";
-import { listImages } from "./list.ts";
+import { compareImages, listLayerFiles, reportLayers } from "./layer-report.ts";
+import { type ListOptions, listImages } from "./list.ts";
 import { loadImages } from "./load.ts";
 import { pruneImages } from "./prune.ts";
 import { type PullOptions, pullImages } from "./pull.ts";
@@ -41,8 +50,12 @@ export async function openImages(ports: ImagesPorts): Promise<Images> {
   return new StoredImages(store);
 }
 
+const useResolutionNanos = 60_000_000_000n;
+
 class StoredImages implements Images {
   readonly #store: ImageStore;
+  readonly #lastUsed = new Map<Digest, bigint>();
+  readonly #collecting = new Mutex();
   readonly #layerPulls: LayerPulls;
 
   constructor(store: ImageStore) {
@@ -54,9 +67,10 @@ class StoredImages implements Images {
     return this.#find(reference);
   }
 
-  #find(reference: string): StoredImage {
+  #find(reference: string, platform?: Platform): StoredImage {
     const image = this.#store.get(resolveId(this.#store.rows, reference));
     if (image === undefined) throw notFound(`No such image: ${reference}`);
+    requirePlatform(reference, image.config, platform);
     return image;
   }
 
@@ -64,16 +78,16 @@ class StoredImages implements Images {
     return this.#store.get(id);
   }
 
-  list(filters: Filters, options: { all: boolean; sharedSize: boolean } = { all: true, sharedSize: false }): ImageSummary[] {
+  list(filters: Filters, options: ListOptions = { all: true, sharedSize: false }): ImageSummary[] {
     return listImages(this.#store, filters, options);
   }
 
-  inspect(reference: string): ImageInspect {
-    return inspectImage(this.#store, this.#find(reference));
+  inspect(reference: string, options: { manifests?: boolean; platform?: Platform } = {}): ImageInspect {
+    return inspectImage(this.#store, this.#find(reference, options.platform), options);
   }
 
-  history(reference: string): HistoryResponseItem[] {
-    return historyOf(this.#store, this.#find(reference));
+  history(reference: string, platform?: Platform): HistoryResponseItem[] {
+    return historyOf(this.#store, this.#find(reference, platform));
   }
 
   tag(source: string, target: Reference): void {
@@ -85,7 +99,8 @@ class StoredImages implements Images {
     this.#store.publish("tag", id, familiarString(withDefaultTag(target)));
   }
 
-  remove(reference: string, options: { force: boolean; noPrune: boolean }): Promise<ImageDeleteResponseItem[]> {
+  async remove(reference: string, options: { force: boolean; noPrune: boolean; platform?: Platform }): Promise<ImageDeleteResponseItem[]> {
+    if (options.platform !== undefined) this.#find(reference, options.platform);
     return removeImage(this.#store, reference, options);
   }
 
@@ -104,6 +119,24 @@ class StoredImages implements Images {
     await custody.deleteDoomed();
   }
 
+  used(id: Digest): void {
+    const now = nowNanos();
+    // A container may be made many times a second; for the collector minutes are close enough.
+    if (now - (this.#lastUsed.get(id) ?? 0n) < useResolutionNanos) return;
+    this.#lastUsed.set(id, now);
+    this.#store.rows.use(id, now);
+  }
+
+  pin(reference: string, pinned: boolean): void {
+    const image = this.#find(reference);
+    this.#store.rows.durably(() => this.#store.rows.pin(image.id, pinned));
+    this.#store.publish(pinned ? "pin" : "unpin", image.id, reference);
+  }
+
+  collect(policy: CollectPolicy, { dryRun = false }: { dryRun?: boolean } = {}): Promise<ImageCollection> {
+    return this.#collecting.run(() => collectImages(this.#store, policy, dryRun));
+  }
+
   hold(): Promise<AsyncDisposable> {
     return this.#store.custody.hold();
   }
@@ -112,7 +145,7 @@ class StoredImages implements Images {
     return importImage(this.#store, source, options);
   }
 
-  load(source: Readable, options: { quiet: boolean }): AsyncIterable<Record<string, unknown>> {
+  load(source: Readable, options: { quiet: boolean; platform?: Platform }): AsyncIterable<Record<string, unknown>> {
     return loadImages(this.#store, source, options);
   }
 
@@ -124,8 +157,20 @@ class StoredImages implements Images {
     return pullImages(this.#store, this.#layerPulls, remote, options);
   }
 
-  save(references: readonly string[]): Promise<Readable> {
-    return saveImages(this.#store, references);
+  save(references: readonly string[], platform?: Platform): Promise<Readable> {
+    return saveImages(this.#store, references, platform);
+  }
+
+  async layers(reference: string): Promise<ImageLayers> {
+    return await reportLayers(this.#store, this.#find(reference));
+  }
+
+  layerFiles(reference: string): AsyncIterable<ImageLayerFile> {
+    return listLayerFiles(this.#store, this.#find(reference));
+  }
+
+  differences(from: string, to: string): AsyncIterable<ImageDifference> {
+    return compareImages(this.#store, this.#find(from), this.#find(to));
   }
 
   async create(config: ImageConfiguration, reference?: Reference, parentId?: Digest): Promise<Digest> {

@@ -62,6 +62,7 @@ async function pullOne(ports: PullPorts, reference: Reference, tell: (message: M
   const { remote, store, platform } = ports;
   const which = reference.digest ?? reference.tag;
   const top = await remote.manifest(which, ports.signal);
+  await store.ports.admit?.(remote, top.digest, ports.signal);
   const id = reference.digest === undefined ? reference.tag : `${repositoryOf(reference)}@${reference.digest}`;
   tell({ status: `Pulling from ${reference.path}`, id });
   const pulled = await pullImage(ports, reference, top);

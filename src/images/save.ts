@@ -7,7 +7,6 @@ import { type FileHandle, open } from "node:fs/promises";
 import { Readable } from "node:stream";
 import {
   type Digest,
-  digestOf,
   familiarString,
   isDigest,
   isEngineError,
@@ -17,11 +16,13 @@ import {
   repositoryOf,
   withDefaultTag,
 } from "../base/base.ts";
-import { type Descriptor, type ImageIndex, type ImageManifest, mediaTypes } from "../spec/spec.ts";
+import { type ImageIndex, mediaTypes, type Platform } from "../spec/spec.ts";
 import { blobPath } from "./archive-contents.ts";
 import { archiveEnd, type Entry, entryHeader, entryPadding } from "./archive-writer.ts";
+import { requirePlatform } from "./choose-platform.ts";
 import { familiarOf, resolveId, rowName } from "./resolve.ts";
 import type { ImageStore } from "./store.ts";
+import { manifestOf } from "./stored-manifest.ts";
 
 /** Content of one member: bytes, or a layer's open file. */
 type Source = Buffer | { readonly file: FileHandle; readonly sizeBytes: number };
@@ -29,11 +30,15 @@ type Source = Buffer | { readonly file: FileHandle; readonly sizeBytes: number }
 /** Which names of which image go into the archive, in the order in which they were asked for. */
 type Selection = Map<Digest, Set<string>>;
 
-export async function saveImages(store: ImageStore, references: readonly string[]): Promise<Readable> {
+export async function saveImages(store: ImageStore, references: readonly string[], platform?: Platform): Promise<Readable> {
   // While held, no file is deleted; once open, deleting one does not hurt.
   await using _held = await store.custody.hold();
   await using files = new AsyncDisposableStack();
   const selection = select(store, references);
+  for (const [id, names] of selection) {
+    const config = store.get(id)?.config;
+    if (config !== undefined) requirePlatform([...names].map(familiarOf)[0] ?? id, config, platform);
+  }
   const members = await collect(store, selection, files);
   for (const id of selection.keys()) store.publish("save", id, id);
   const stream = Readable.from(write(members), { objectMode: false, highWaterMark: 1 << 20 });
@@ -89,26 +94,15 @@ async function collect(store: ImageStore, selection: Selection, files: AsyncDisp
     const image = store.get(id);
     if (image === undefined) throw notFound(`No such image: ${id}`);
     const bytes = Buffer.from(await store.ports.content.read(id));
-    const layers: Descriptor[] = [];
-    for (const { diffId, sizeBytes } of store.rows.layersOf(id)) {
-      layers.push({ mediaType: mediaTypes.ociLayer, digest: diffId, size: sizeBytes });
-      if (members.has(blobPath(diffId))) continue;
-      const file = files.use(await open(store.ports.layers.tarPath(diffId), "r"));
-      members.set(blobPath(diffId), { file, sizeBytes });
+    const { layers, ...manifest } = manifestOf(store, image);
+    for (const { digest, size } of layers) {
+      if (members.has(blobPath(digest))) continue;
+      const file = files.use(await open(store.ports.layers.tarPath(digest), "r"));
+      members.set(blobPath(digest), { file, sizeBytes: size });
     }
     members.set(blobPath(id), bytes);
-    const config: Descriptor = { mediaType: mediaTypes.ociConfig, digest: id, size: bytes.length };
-    const manifest: ImageManifest = { schemaVersion: 2, mediaType: mediaTypes.ociManifest, config, layers };
-    const manifestBytes = Buffer.from(JSON.stringify(manifest));
-    members.set(blobPath(digestOf(manifestBytes)), manifestBytes);
-    const { architecture, os, variant } = image.config;
-    const platform = architecture === "" ? {} : { platform: { architecture, os, ...(variant ? { variant } : {}) } };
-    const base: Descriptor = {
-      mediaType: mediaTypes.ociManifest,
-      digest: digestOf(manifestBytes),
-      size: manifestBytes.length,
-      ...platform,
-    };
+    members.set(blobPath(manifest.digest), manifest.bytes);
+    const base = manifest.descriptor;
     if (names.length === 0) index.manifests.push(base);
     for (const name of names) index.manifests.push({ ...base, annotations: annotationsOf(name) });
     const tags = names.map(familiarOf);

@@ -2,6 +2,7 @@
 
 import { type ContainerId, type Digest, digestOf, isDigest, log, nowNanos, systemError } from "../base/base.ts";
 import type { Content } from "../content/content.ts";
+import type { Remote } from "../distribution/distribution.ts";
 import type { Events } from "../events/events.ts";
 import type { Layers } from "../layers/layers.ts";
 import { type Database, type ImageRow, ImageRows, type LayerBlobRow, type LayerRow } from "../state/state.ts";
@@ -16,6 +17,8 @@ export interface ImagesPorts {
   /** The containers that stand on an image. */
   readonly usedBy: (image: Digest) => readonly { readonly id: ContainerId; readonly running: boolean }[];
   readonly events: Pick<Events, "publish">;
+  /** Asked with what a registry has under a name, before anything of it is pulled. @throws Forbidden when that may not be pulled */
+  readonly admit?: (remote: Remote, digest: Digest, signal: AbortSignal) => Promise<void>;
 }
 
 export interface StoredImage extends Image {
@@ -112,6 +115,7 @@ export class ImageStore {
     for (const { bytes, kind, mediaType } of image.manifests ?? [])
       this.rows.addManifest(id, { digest: digestOf(bytes), kind, mediaType, sizeBytes: bytes.byteLength });
     for (const blob of image.blobs ?? []) this.rows.addBlob(blob, image.repository, nowNanos());
+    this.rows.use(id, nowNanos());
     const displaced: { reference: string; from: Digest }[] = [];
     for (const reference of image.references) {
       const from = this.rows.point(reference, id, nowNanos());

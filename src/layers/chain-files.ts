@@ -2,48 +2,16 @@
  * Looks into the file system of a chain of layers without mounting it: reads the indexes from the top down,
  * as overlayfs would. Links are followed inside the image only.
  */
-import { open, readFile } from "node:fs/promises";
-import { type Digest, errnoOf, invalidParameter, notFound } from "../base/base.ts";
+import { open } from "node:fs/promises";
+import { type Digest, invalidParameter } from "../base/base.ts";
 import { type ByteString, fromText } from "./byte-string.ts";
-import { ErofsReader, type FoundInode } from "./erofs-read.ts";
+import { type Found, merge, openLayerRoot, type Place } from "./chain-view.ts";
 import type { LayerStore } from "./store.ts";
 
 const maxLinksFollowed = 40;
 /** Results kept, for starts of one image after the other: /etc/passwd and /etc/group, mostly. */
 const maxKept = 64;
 const maxKeptBytes = 64 * 1024;
-
-interface Place {
-  readonly layer: Digest;
-  readonly reader: ErofsReader;
-  readonly inode: FoundInode;
-}
-
-/** What a name is: a directory merged of one or more layers (topmost first), or one thing. */
-type Found = { readonly kind: "directory"; readonly places: readonly Place[] } | { readonly kind: "leaf"; readonly place: Place };
-
-function isWhiteout(inode: FoundInode): boolean {
-  return inode.kind === "character" && inode.major === 0 && inode.minor === 0;
-}
-
-function isOpaque(inode: FoundInode): boolean {
-  return inode.xattrs.some(([name]) => name === "trusted.overlay.opaque");
-}
-
-/** @param found what each layer has by one name, topmost first */
-function merge(found: Iterable<Place | undefined>): Found | undefined {
-  const places: Place[] = [];
-  for (const place of found) {
-    if (place === undefined) continue;
-    if (place.inode.kind !== "directory") {
-      if (places.length > 0 || isWhiteout(place.inode)) break;
-      return { kind: "leaf", place };
-    }
-    places.push(place);
-    if (isOpaque(place.inode)) break;
-  }
-  return places.length === 0 ? undefined : { kind: "directory", places };
-}
 
 function* lookups(places: readonly Place[], name: string): Generator<Place | undefined> {
   for (const { layer, reader, inode } of places) {
@@ -106,7 +74,7 @@ export class ChainFiles {
   }
 
   async #read(chain: readonly Digest[], path: string, maxBytes: number): Promise<Uint8Array | undefined> {
-    const roots = await Promise.all(chain.toReversed().map((layer) => this.#root(layer)));
+    const roots = await Promise.all(chain.toReversed().map((layer) => openLayerRoot(this.#store, layer)));
     const root = merge(roots);
     const place = root === undefined ? undefined : walk(root, fromText(path));
     if (place === undefined) return undefined;
@@ -118,15 +86,5 @@ export class ChainFiles {
       await (piece.device === 0 ? index : tar).read(data, piece.offset, piece.length, piece.at);
     }
     return data;
-  }
-
-  async #root(layer: Digest): Promise<Place> {
-    try {
-      const reader = new ErofsReader(await readFile(this.#store.index(layer)));
-      return { layer, reader, inode: reader.inode(reader.rootNid) };
-    } catch (error) {
-      if (errnoOf(error) === "ENOENT") throw notFound("layer does not exist");
-      throw error;
-    }
   }
 }

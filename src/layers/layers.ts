@@ -47,6 +47,13 @@ export interface Layers {
    * @throws InvalidParameter when it has more than `maxBytes`
    */
   readFile(chain: readonly Digest[], path: string, maxBytes: number): Promise<Uint8Array | undefined>;
+  /**
+   * What each layer of a chain (base first) adds, changes and hides, by the indexes alone. The caller sees to it that no
+   * layer is removed meanwhile. Yields the paths as they are found, some at a time; returns what they come to.
+   */
+  survey(chain: readonly Digest[]): AsyncGenerator<readonly LayerChange[], LayerReport>;
+  /** What one chain's file system has otherwise than another's. The caller sees to it that no layer is removed meanwhile. */
+  differences(from: readonly Digest[], to: readonly Digest[]): AsyncIterable<PathDifference>;
   /** Deletes a layer's files. Containers that still use it keep what is mounted. */
   remove(diffId: Digest): Promise<void>;
   /** Removes layers that `keep` does not have, unfinished ingests, and mounts of what is gone. */
@@ -59,4 +66,47 @@ export interface IngestedLayer {
   readonly sizeBytes: number;
   /** True when the layer was there before. */
   readonly existed: boolean;
+}
+
+/** A number of names, and the bytes of files among them: one with several names counts once. */
+export interface Tally {
+  readonly count: number;
+  readonly sizeBytes: number;
+}
+
+export type FileType = "file" | "directory" | "symlink" | "character" | "block" | "fifo";
+
+/** `layer`: its position in the chain, 0 the base. Of what is removed, all that lies below is. Bytes that are no UTF-8 are replaced. */
+export interface LayerChange {
+  readonly layer: number;
+  readonly kind: "added" | "changed" | "removed";
+  readonly path: string;
+  readonly type: FileType;
+  /** Of what the layer brings. */
+  readonly sizeBytes: number;
+}
+
+export interface LayerReport {
+  /** Base first. `removed`: what a layer takes away from those below; `wastedBytes`: of its own files, what later layers hide. */
+  readonly layers: readonly { readonly added: Tally; readonly changed: Tally; readonly removed: Tally; readonly wastedBytes: number }[];
+  /** The largest files that a later layer hides. */
+  readonly wasted: readonly WastedFile[];
+}
+
+export interface WastedFile {
+  readonly path: string;
+  readonly layer: number;
+  readonly hiddenBy: number;
+  readonly sizeBytes: number;
+}
+
+/** Times alone are no difference. `what`: in which respects a path that both have differs. */
+export interface PathDifference {
+  readonly kind: "added" | "changed" | "removed";
+  readonly path: string;
+  readonly type: FileType;
+  readonly what: readonly ("type" | "content" | "target" | "device" | "owner" | "mode" | "attributes")[];
+  /** Bytes of the file before and after; 0 where there is none. */
+  readonly fromBytes: number;
+  readonly toBytes: number;
 }

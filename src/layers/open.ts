@@ -4,11 +4,14 @@ import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { type Digest, invalidParameter, unavailable } from "../base/base.ts";
 import type { Kernel } from "../kernel/kernel.ts";
+import { findDifferences } from "./chain-differences.ts";
 import { ChainFiles } from "./chain-files.ts";
+import { openLayerRoot, type Place } from "./chain-view.ts";
 import type { LayerDriver } from "./driver.ts";
 import { ErofsDriver } from "./erofs-driver.ts";
 import { LayerIntake, type TakenIn, tarName } from "./intake.ts";
-import type { IngestedLayer, Layers } from "./layers.ts";
+import { surveyLayers } from "./layer-report.ts";
+import type { IngestedLayer, LayerChange, LayerReport, Layers, PathDifference } from "./layers.ts";
 import { Overlay2Driver } from "./overlay2-driver.ts";
 import { LayerStore } from "./store.ts";
 import { WorkerPool } from "./worker-pool.ts";
@@ -137,6 +140,22 @@ class OpenLayers implements Layers, AsyncDisposable {
 
   readFile(chain: readonly Digest[], path: string, maxBytes: number): Promise<Uint8Array | undefined> {
     return this.#files.read(chain, path, maxBytes);
+  }
+
+  /** Base first; a layer that the chain has twice is read once. */
+  async #roots(chain: readonly Digest[]): Promise<Place[]> {
+    const roots = new Map<Digest, Place>();
+    for (const diffId of new Set(chain)) roots.set(diffId, await openLayerRoot(this.#store, diffId));
+    return chain.flatMap((diffId) => roots.get(diffId) ?? []);
+  }
+
+  async *survey(chain: readonly Digest[]): AsyncGenerator<readonly LayerChange[], LayerReport> {
+    return yield* surveyLayers(await this.#roots(chain));
+  }
+
+  async *differences(from: readonly Digest[], to: readonly Digest[]): AsyncGenerator<PathDifference> {
+    const roots = [(await this.#roots(from)).reverse(), (await this.#roots(to)).reverse()] as const;
+    yield* findDifferences(this.#store, ...roots);
   }
 
   async remove(diffId: Digest): Promise<void> {

@@ -21,6 +21,8 @@ CREATE TABLE images (
   size_bytes INTEGER NOT NULL,
   parent_id TEXT,
   tagged_nanos INTEGER,
+  used_nanos INTEGER NOT NULL DEFAULT 0,
+  pinned INTEGER NOT NULL DEFAULT 0,
   removed INTEGER NOT NULL DEFAULT 0,
   record TEXT NOT NULL
 ) STRICT;
@@ -71,6 +73,10 @@ export interface ImageRow {
   readonly parentId?: Digest;
   /** When a name was last given to it here. */
   readonly taggedNanos?: bigint;
+  /** When it last was stored, or a container made of it. */
+  readonly usedNanos: bigint;
+  /** The collector leaves it. */
+  readonly pinned: boolean;
   readonly removed: boolean;
   /** The configuration, as JSON text. */
   readonly record: string;
@@ -247,6 +253,21 @@ export class ImageRows {
     return before === id ? undefined : before;
   }
 
+  use(id: Digest, usedNanos: bigint): void {
+    this.#run("UPDATE images SET used_nanos = ? WHERE id = ?", usedNanos, id);
+  }
+
+  pin(id: Digest, pinned: boolean): void {
+    this.#run("UPDATE images SET pinned = ? WHERE id = ?", pinned ? 1 : 0, id);
+  }
+
+  /** Bytes of all layers' tars, and of the compressed ones that are kept beside them; each counted once. */
+  storedBytes(): number {
+    const sql = `SELECT (SELECT COALESCE(SUM(size_bytes), 0) FROM layers) +
+      (SELECT COALESCE(SUM(size_bytes), 0) FROM (SELECT DISTINCT digest, size_bytes FROM layer_blobs WHERE digest <> diff_id)) AS bytes`;
+    return Number(this.#one(sql)?.["bytes"] ?? 0);
+  }
+
   unpoint(name: string): void {
     this.#run("DELETE FROM image_references WHERE name = ?", name);
   }
@@ -384,6 +405,8 @@ function toImage(row: Row): ImageRow {
     sizeBytes: Number(row["size_bytes"]),
     ...(row["parent_id"] === null ? {} : { parentId: row["parent_id"] as Digest }),
     ...(row["tagged_nanos"] === null ? {} : { taggedNanos: row["tagged_nanos"] as bigint }),
+    usedNanos: row["used_nanos"] as bigint,
+    pinned: row["pinned"] !== 0n,
     removed: row["removed"] !== 0n,
     record: String(row["record"]),
   };

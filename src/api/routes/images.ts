@@ -1,11 +1,11 @@
 import { Readable } from "node:stream";
-import { invalidParameter, messageOf, systemError } from "../../base/base.ts";
-import type { Platform } from "../../spec/spec.ts";
+import { invalidParameter, systemError } from "../../base/base.ts";
 import type { ImageBackend } from "../backend.ts";
 import type { Call } from "../call.ts";
+import { platformParameter, platformsParameter } from "../platform-parameter.ts";
 import type { Route } from "../router.ts";
 import { shapeImage, shapeImageSummary } from "../shape.ts";
-import { sendBytes, sendProgress } from "../stream.ts";
+import { sendBytes, sendLines, sendProgress } from "../stream.ts";
 import { authOf } from "./registries.ts";
 
 /** `fromImage` with a tag or digest of its own parameter. */
@@ -44,31 +44,18 @@ async function create(images: ImageBackend, call: Call): Promise<void> {
   await sendProgress(call, images.import(await importSource(call, query.text("fromSrc")), options));
 }
 
-/** JSON of a platform, as newer clients send it. @throws InvalidParameter in Docker's words */
-function platformOf(text: string): { platform?: Platform } {
-  if (text === "") return {};
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw invalidParameter(`failed to parse platform: ${messageOf(error)}`, error);
-  }
-  if (value === null || typeof value !== "object") throw invalidParameter("failed to parse platform: not an object");
-  const { os, architecture, variant } = value as Record<string, unknown>;
-  if (typeof os !== "string" || os === "" || typeof architecture !== "string" || architecture === "")
-    throw invalidParameter("both OS and Architecture must be provided");
-  return { platform: { os, architecture, ...(typeof variant === "string" && variant !== "" ? { variant } : {}) } };
-}
-
 async function push(images: ImageBackend, call: Call): Promise<void> {
-  const options = { tag: call.query.text("tag"), ...platformOf(call.query.text("platform")), ...authOf(call) };
+  const options = { tag: call.query.text("tag"), ...platformParameter(call, 46), ...authOf(call) };
   // Older clients send their credentials once more as the body.
   call.request.resume();
   await sendProgress(call, images.push(call.param("name"), options, call.signal));
 }
 
 async function save(images: ImageBackend, call: Call, names: readonly string[]): Promise<void> {
-  const archive = await images.save(names.flatMap((name) => name.split(",")).filter((name) => name !== ""));
+  const archive = await images.save(
+    names.flatMap((name) => name.split(",")).filter((name) => name !== ""),
+    platformParameter(call, 48),
+  );
   call.signal.addEventListener("abort", () => archive.destroy(), { once: true });
   await sendBytes(call, "application/x-tar", archive);
 }
@@ -85,11 +72,53 @@ async function list(images: ImageBackend, call: Call): Promise<void> {
   const filters = new Map(query.filters());
   const old = query.text("filter");
   if (old !== "" && call.minor < 41) filters.set("reference", [...(filters.get("reference") ?? []), old]);
-  const found = await images.list({ all: query.flag("all"), filters, sharedSize: call.minor >= 42 && query.flag("shared-size") });
+  const found = await images.list({
+    all: query.flag("all"),
+    filters,
+    sharedSize: call.minor >= 42 && query.flag("shared-size"),
+    manifests: call.minor >= 47 && query.flag("manifests"),
+  });
   call.json(
     200,
     found.map((image) => shapeImageSummary(image, call.minor)),
   );
+}
+
+async function inspect(images: ImageBackend, call: Call): Promise<void> {
+  const manifests = call.minor >= 48 && call.query.flag("manifests");
+  const asked = platformParameter(call, 49);
+  if (manifests && asked.platform !== undefined)
+    throw invalidParameter("conflicting options: manifests and platform options cannot both be set");
+  call.json(200, shapeImage(await images.inspect(call.param("name"), { manifests, ...asked }), call.minor));
+}
+
+async function remove(images: ImageBackend, call: Call): Promise<void> {
+  const { query } = call;
+  const options = { force: query.flag("force"), noPrune: query.flag("noprune"), ...platformsParameter(call, 50) };
+  call.json(200, await images.remove(call.param("name"), options));
+}
+
+/** What each layer does, or with `files=true` a line for each path. */
+async function layers(images: ImageBackend, call: Call): Promise<void> {
+  const name = call.param("name");
+  if (call.query.flag("files")) await sendLines(call, await images.layerFiles(name));
+  else call.json(200, await images.layers(name));
+}
+
+async function collect(images: ImageBackend, call: Call): Promise<void> {
+  const { query } = call;
+  const words = {
+    ...query.option("keep-storage", "keep-storage"),
+    ...query.option("min-free", "min-free"),
+    ...query.option("unused-for", "unused-for"),
+    ...query.option("recent", "recent"),
+  };
+  call.json(200, await images.collect(words, { dryRun: query.flag("dry-run") }));
+}
+
+async function pin(images: ImageBackend, call: Call, pinned: boolean): Promise<void> {
+  await images.pin(call.param("name"), pinned);
+  call.empty(204);
 }
 
 export function imageRoutes(images: ImageBackend): Route[] {
@@ -101,22 +130,29 @@ export function imageRoutes(images: ImageBackend): Route[] {
     {
       method: "POST",
       pattern: "/images/load",
-      handler: (call) => sendProgress(call, images.load(call.upload(), { quiet: call.query.flag("quiet") }), { accepted: true }),
+      handler: async (call) => {
+        const options = { quiet: call.query.flag("quiet"), ...platformParameter(call, 48) };
+        await sendProgress(call, images.load(call.upload(), options), { accepted: true });
+      },
     },
+    { method: "GET", pattern: "/images/{name}/json", handler: (call) => inspect(images, call) },
     {
       method: "GET",
-      pattern: "/images/{name}/json",
-      handler: async (call) => call.json(200, shapeImage(await images.inspect(call.param("name")), call.minor)),
+      pattern: "/images/{name}/history",
+      handler: async (call) => call.json(200, await images.history(call.param("name"), platformParameter(call, 48))),
     },
-    { method: "GET", pattern: "/images/{name}/history", handler: async (call) => call.json(200, await images.history(call.param("name"))) },
     { method: "GET", pattern: "/images/{name}/get", handler: (call) => save(images, call, [call.param("name")]) },
     { method: "POST", pattern: "/images/{name}/push", handler: (call) => push(images, call) },
     { method: "POST", pattern: "/images/{name}/tag", handler: (call) => tag(images, call) },
+    { method: "DELETE", pattern: "/images/{name}", handler: (call) => remove(images, call) },
+    { method: "POST", pattern: "/berth/images/gc", handler: (call) => collect(images, call) },
+    { method: "POST", pattern: "/berth/images/{name}/pin", handler: (call) => pin(images, call, true) },
+    { method: "DELETE", pattern: "/berth/images/{name}/pin", handler: (call) => pin(images, call, false) },
+    { method: "GET", pattern: "/berth/images/{name}/layers", handler: (call) => layers(images, call) },
     {
-      method: "DELETE",
-      pattern: "/images/{name}",
-      handler: async (call) =>
-        call.json(200, await images.remove(call.param("name"), { force: call.query.flag("force"), noPrune: call.query.flag("noprune") })),
+      method: "GET",
+      pattern: "/berth/images/{name}/diff",
+      handler: async (call) => await sendLines(call, await images.differences(call.param("name"), call.query.text("with"))),
     },
     {
       method: "POST",

@@ -1,4 +1,6 @@
 import { invalidParameter } from "../../base/errors.ts";
+import type { EngineClient } from "../../client/engine-client.ts";
+import { ExitError } from "../command.ts";
 
 /** Other names of architectures, with the variant that they imply. */
 const architectures: Readonly<Record<string, string>> = {
@@ -43,4 +45,29 @@ export function parsePlatform(text: string): string {
   if (knownSystems.has(system)) return `${system}/${process.arch === "x64" ? "amd64" : process.arch}`;
   if (knownArchitectures.has(architecture(first).split("/")[0] ?? "")) return `linux/${architecture(first)}`;
   throw invalidParameter(`${JSON.stringify(text)}: unknown operating system or architecture: invalid argument`);
+}
+
+/** The same as JSON, as the endpoints of images take it. */
+function platformJson(text: string): string {
+  const [os, architecture, variant] = parsePlatform(text).split("/");
+  return JSON.stringify({ architecture, os, ...(variant === undefined ? {} : { variant }) });
+}
+
+/**
+ * The parameter `name` of a request, from what `--platform` was given.
+ * @param since the minor version of the API that has it
+ * @throws InvalidParameter for what is no platform, ExitError when the daemon is too old
+ */
+export async function platformQuery<Name extends string>(
+  client: EngineClient,
+  name: Name,
+  texts: readonly string[],
+  since: number,
+): Promise<{ [key in Name]?: readonly string[] }> {
+  const given = texts.filter((text) => text !== "").map(platformJson);
+  if (given.length === 0) return {};
+  const version = await client.version();
+  if (Number(version.split(".")[1]) < since)
+    throw new ExitError(1, `"platform" requires API version 1.${since}, but the Docker daemon API version is ${version}`);
+  return { [name]: given } as unknown as { [key in Name]?: readonly string[] };
 }

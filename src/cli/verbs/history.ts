@@ -4,6 +4,7 @@ import { formatSize } from "../../base/units.ts";
 import type { HistoryResponseItem } from "../../spec/spec.ts";
 import type { Command } from "../command.ts";
 import { formatFlag, noTruncFlag, platformFlag } from "../flags/list-flags.ts";
+import { platformQuery } from "../options/platform.ts";
 import { formatList, type ListShape } from "../output/format-list.ts";
 import { ellipsis, goTimeSeconds } from "../output/text.ts";
 
@@ -42,7 +43,9 @@ export const command: Command = {
     { name: "quiet", short: "q", type: "bool", help: "Show only IDs" },
   ],
   async run(context, flags, [name = ""]) {
-    const items = await context.client().json<HistoryResponseItem[]>("GET", `/images/${imagePath(name)}/history`);
+    const client = context.client();
+    const query = await platformQuery(client, "platform", [flags.string("platform")], 48);
+    const items = await client.json<HistoryResponseItem[]>("GET", `/images/${imagePath(name)}/history`, { query });
     const options = { format: flags.string("format"), quiet: flags.bool("quiet"), truncate: !flags.bool("no-trunc") };
     context.out(formatList(shape(flags.bool("human")), items, options));
     return 0;

@@ -1,6 +1,7 @@
 import { isEngineError, messageOf } from "../../base/errors.ts";
 import type { ImageDeleteResponseItem } from "../../spec/spec.ts";
 import { type Command, ExitError } from "../command.ts";
+import { platformQuery } from "../options/platform.ts";
 
 export const command: Command = {
   usage: "[OPTIONS] IMAGE [IMAGE...]",
@@ -14,12 +15,13 @@ export const command: Command = {
   async run(context, flags, names) {
     const client = context.client();
     const force = flags.bool("force");
+    const platforms = await platformQuery(client, "platforms", flags.list("platform"), 50);
     const failures: string[] = [];
     let fatal = false;
     for (const name of names) {
       try {
         const removed = await client.json<ImageDeleteResponseItem[]>("DELETE", `/images/${encodeURI(name)}`, {
-          query: { force, noprune: flags.bool("no-prune") },
+          query: { force, noprune: flags.bool("no-prune"), ...platforms },
         });
         for (const item of removed) context.out(item.Deleted === undefined ? `Untagged: ${item.Untagged}\n` : `Deleted: ${item.Deleted}\n`);
       } catch (error) {

@@ -1,5 +1,6 @@
 import type { Command } from "../command.ts";
 import { platformFlag } from "../flags/list-flags.ts";
+import { platformQuery } from "../options/platform.ts";
 import { checkArchivePath, writeArchive } from "../output/archive-file.ts";
 
 export const command: Command = {
@@ -13,7 +14,9 @@ export const command: Command = {
   async run(context, flags, names) {
     const path = flags.string("output");
     checkArchivePath(path, "failed to save image");
-    const response = await context.client().call("GET", "/images/get", { query: { names } });
+    const client = context.client();
+    const platform = await platformQuery(client, "platform", [flags.string("platform")], 48);
+    const response = await client.call("GET", "/images/get", { query: { names, ...platform } });
     await writeArchive(path, response.body);
     return 0;
   },
