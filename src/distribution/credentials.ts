@@ -1,6 +1,4 @@
 /** Who asks: what clients send as X-Registry-Auth. */
-import { invalidParameter } from "../base/base.ts";
-
 export type Credentials =
   | { readonly kind: "anonymous" }
   | { readonly kind: "password"; readonly username: string; readonly password: string }
@@ -30,12 +28,12 @@ export function credentialsOf(config: unknown): Credentials {
   return username === "" && password === "" ? anonymous : { kind: "password", username, password };
 }
 
-/** Of the X-Registry-Auth header: base64url of the JSON of an AuthConfig. An empty one is anonymous, as with Docker. */
+/** Of the X-Registry-Auth header: base64url of the JSON of an AuthConfig. An empty one is anonymous, and one that is not that, as with Docker. */
 export function credentialsOfHeader(header: string | undefined): Credentials {
   if (header === undefined || header === "") return anonymous;
   try {
     return credentialsOf(JSON.parse(Buffer.from(header, "base64url").toString()));
-  } catch (error) {
-    throw invalidParameter("invalid X-Registry-Auth header", error);
+  } catch {
+    return anonymous;
   }
 }
