@@ -8,8 +8,9 @@ import { shapeImage, shapeImageSummary } from "../shape.ts";
 import { sendBytes, sendLines, sendProgress } from "../stream.ts";
 import { authOf } from "./registries.ts";
 
-/** `fromImage` with a tag or digest of its own parameter. */
-function pullReference(image: string, tag: string): string {
+/** `fromImage` with a tag or digest of its own parameter. Clients of old end the name of a whole repository with a colon. */
+function pullReference(given: string, tag: string): string {
+  const image = given.replace(/:$/, "");
   if (tag === "") return image;
   return tag.includes(":") ? `${image}@${tag}` : `${image}:${tag}`;
 }
