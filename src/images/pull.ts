@@ -1,5 +1,14 @@
 /** `docker pull`: one tag or digest, or all tags of a repository, with the messages that Docker streams. */
-import { cancelled, familiarName, familiarString, type Reference, repositoryOf } from "../base/base.ts";
+import {
+  cancelled,
+  familiarName,
+  familiarString,
+  isEngineError,
+  messageOf,
+  type Reference,
+  repositoryOf,
+  systemError,
+} from "../base/base.ts";
 import type { Progress, Remote } from "../distribution/distribution.ts";
 import type { Platform } from "../spec/spec.ts";
 import { isPlatform, platformText } from "./choose-platform.ts";
@@ -29,7 +38,11 @@ export async function* pullImages(
   const messages = new MessageQueue<Message>();
   const tell = (message: Message): void => messages.push(message);
   const onProgress = (progress: Progress): void => tell(messageOfProgress(progress));
-  const work = pullAll({ store, layerPulls, remote, platform, signal, onProgress }, tell).finally(() => messages.end());
+  const work = pullAll({ store, layerPulls, remote, platform, signal, onProgress }, tell)
+    .catch((error: unknown) => {
+      throw ofPull(error);
+    })
+    .finally(() => messages.end());
   // The failure is thrown below, when the messages before it have been read.
   work.catch(() => {});
   try {
@@ -40,6 +53,12 @@ export async function* pullImages(
     left.abort(cancelled("context canceled"));
     await work.catch(() => {});
   }
+}
+
+/** What a registry refuses is no refusal of the daemon's: for a 401 clients would ask for a password, and Docker's has 500. */
+function ofPull(error: unknown): unknown {
+  const codes = ["Unauthorized", "Forbidden", "Unavailable"] as const;
+  return codes.some((code) => isEngineError(error, code)) ? systemError(messageOf(error), error) : error;
 }
 
 function messageOfProgress({ id, status, current, total }: Progress): Message {
