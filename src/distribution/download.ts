@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { type FileHandle, open, rm } from "node:fs/promises";
 import { type Digest, invalidParameter, systemError, systemFailureOf } from "../base/base.ts";
+import { passedThrough } from "../base/free-buffers.ts";
 import { type Arriving, BlobReader } from "./blob-reader.ts";
 import type { Timings } from "./distribution.ts";
 import type { Gate } from "./gate.ts";
@@ -222,6 +223,7 @@ export class Download implements Arriving {
     this.#receivedBytes += piece.length;
     this.#unwritten.push(piece);
     this.#unwrittenBytes += piece.length;
+    passedThrough(piece.length);
     this.#writing ??= this.#write();
     for (const { reader, reporter } of this.#followers) {
       reporter.bytes("Downloading", this.#receivedBytes);

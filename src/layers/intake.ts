@@ -7,6 +7,7 @@ import { type FileHandle, open, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import type { Transform } from "node:stream";
 import { EngineError, errnoOf, invalidParameter, messageOf, systemError } from "../base/base.ts";
+import { passedThrough } from "../base/free-buffers.ts";
 import { decompressorFor, magicBytes } from "./compression.ts";
 import type { ErofsIndex } from "./erofs-write.ts";
 import { writeErofs } from "./erofs-write.ts";
@@ -111,7 +112,10 @@ export class LayerIntake {
   }
 
   async #takeDecoded(decoder: Transform): Promise<void> {
-    for await (const chunk of decoder) await this.#take(chunk);
+    for await (const chunk of decoder) {
+      await this.#take(chunk);
+      passedThrough(chunk.length);
+    }
   }
 
   async #feed(chunk: Buffer): Promise<void> {
