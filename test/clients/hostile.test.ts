@@ -127,6 +127,8 @@ const parameters: readonly string[] = [
 
 /** What says 500 though the request is at fault: Docker does so too, and says why. */
 const admitted: readonly RegExp[] = [
+  // A registry that cannot be reached: there is no way out of here.
+  /dial tcp: lookup [^ ]*: /,
   // What the kernel refuses, and runc: dockerd cannot know before.
   /Cannot update container \w{64}: failed to write /,
   /runc create failed: sysctl .* is not in a separate kernel namespace/,
