@@ -22,7 +22,9 @@ export async function sendLines(call: Call, source: AsyncIterable<unknown>): Pro
 export async function sendProgress(call: Call, source: AsyncIterable<unknown>, options: { accepted?: boolean } = {}): Promise<void> {
   const messages = source[Symbol.asyncIterator]();
   const first = messages.next();
-  if (options.accepted !== true) await first;
+  // Not before there is something to say: older clients (skopeo's) take an answer's head for its end, and stop sending.
+  if (options.accepted === true) await Promise.allSettled([first]);
+  else await first;
   call.open("application/json");
   try {
     let next = await first;

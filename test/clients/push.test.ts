@@ -12,7 +12,7 @@ import { tarOf } from "../../src/images/scratch-store.ts";
 import { Shelf } from "../../src/images/shelf.ts";
 import { ScratchRegistry } from "../../src/registry/scratch-registry.ts";
 import { type ImageManifest, mediaTypes } from "../../src/spec/spec.ts";
-import { busyboxRootfs, Daemon, eventually, importBusybox } from "../daemon.ts";
+import { busyboxRootfs, command, Daemon, eventually, importBusybox } from "../daemon.ts";
 import { debianRegistry, debianRegistryMissing, type Running } from "../debian-registry.ts";
 
 const password = "$2b$04$abcdefghijklmnopqrstuuSMffXuQG3uO/6Y4rItKWVIUNEP6McsC"; // berth
@@ -398,4 +398,79 @@ describe("a push that is cut off", { timeout: 240_000 }, () => {
     // Of busybox and the three steps their configurations and layers, and the manifest that the last was pushed as before.
     assert.equal(readdirSync(join(daemon.dataRoot, "content/sha256")).length, 4 + 4 + 1);
   });
+});
+
+const skopeoMissing =
+  (await command("sh", ["-c", "command -v skopeo"])).status === 0 ? false : "skopeo is not installed (apt-get install skopeo)";
+
+describe("skopeo", { skip: skopeoMissing, timeout: 240_000 }, () => {
+  let daemon: Daemon;
+  let folder: string;
+  before(async () => {
+    daemon = await Daemon.start();
+    folder = mkdtempSync("/var/tmp/berth-test-skopeo-");
+  });
+  after(async () => {
+    rmSync(folder, { recursive: true, force: true });
+    await daemon.close();
+  });
+
+  const copy = async (from: string, to: string): Promise<void> => {
+    const options = ["--src-tls-verify=false", "--dest-tls-verify=false"];
+    if (from.startsWith("docker-daemon:")) options.push("--src-daemon-host", daemon.host);
+    if (to.startsWith("docker-daemon:")) options.push("--dest-daemon-host", daemon.host);
+    const result = await command("skopeo", ["--insecure-policy", "copy", "-q", ...options, from, to]);
+    assert.equal(result.status, 0, `skopeo copy ${from} ${to}: ${result.stderr}`);
+  };
+
+  for (const [title, open, missing] of registries)
+    test(`${title}, docker-daemon, docker-archive and OCI layout, and back`, { skip: missing }, async () => {
+      await using registry = await open();
+      const host = registry.host;
+      await buildImage(daemon, "built");
+      await daemon.ok("tag", "built", `${host}/a:1`);
+      await daemon.ok("push", `${host}/a:1`);
+      const id = await idOf(daemon, "built");
+      const pushed = await manifestOf(host, "a", "1");
+      const layers = await layersOf(daemon, "built");
+      await daemon.ok("rmi", "-f", id);
+      // What we pushed, to an OCI layout and back, as it was.
+      await copy(`docker://${host}/a:1`, `oci:${folder}/layout:a`);
+      await copy(`docker://${host}/a:1`, `dir:${folder}/dir`);
+      await copy(`dir:${folder}/dir`, `docker://${host}/b:1`);
+      assert.equal((await manifestOf(host, "b", "1")).digest, pushed.digest);
+      await copy(`oci:${folder}/layout:a`, `docker://${host}/c:1`);
+      const asOci = await manifestOf(host, "c", "1");
+      assert.equal(asOci.mediaType, mediaTypes.ociManifest);
+      assert.deepEqual(
+        asOci.content.layers.map((layer) => layer.digest),
+        pushed.content.layers.map((layer) => layer.digest),
+      );
+      // Through the daemon. On the way to OCI skopeo writes another configuration.
+      const converted = asOci.content.config.digest;
+      for (const [name, expected] of [
+        ["a", id],
+        ["c", converted],
+      ] as const) {
+        await copy(`docker://${host}/${name}:1`, "docker-daemon:copied:1");
+        assert.equal(await idOf(daemon, "copied:1"), expected);
+        assert.deepEqual(await layersOf(daemon, "copied:1"), layers);
+        await copy("docker-daemon:copied:1", `docker-archive:${folder}/archive.tar:archived:1`);
+        await daemon.ok("rmi", "copied:1");
+        await copy(`docker-archive:${folder}/archive.tar`, "docker-daemon:archived:1");
+        assert.equal(await idOf(daemon, "archived:1"), expected);
+        await copy("docker-daemon:archived:1", `docker://${host}/from-daemon:${name}`);
+        assert.equal((await manifestOf(host, "from-daemon", name)).content.config.digest, expected);
+        await daemon.ok("rmi", "archived:1");
+        rmSync(join(folder, "archive.tar"));
+      }
+      // Pulled as OCI, pushed as OCI.
+      await daemon.ok("pull", "-q", `${host}/c:1`);
+      assert.equal(await idOf(daemon, `${host}/c:1`), converted);
+      await daemon.ok("tag", `${host}/c:1`, `${host}/d:1`);
+      await daemon.ok("push", "-q", `${host}/d:1`);
+      assert.equal((await manifestOf(host, "d", "1")).digest, asOci.digest);
+      await daemon.ok("rmi", "-f", converted);
+      for (const name of ["layout", "dir"]) rmSync(join(folder, name), { recursive: true });
+    });
 });
