@@ -508,8 +508,9 @@ describe("save", () => {
     assert.deepEqual(await tagsOf(shortId(id)), [null]);
     assert.deepEqual(await tagsOf(id, "x:2"), [["x:2"]]);
     const empty = await store.traces();
-    for (const text of ["nosuch", "x:nosuch", `sha256:${"0".repeat(64)}`])
+    for (const text of ["nosuch", `sha256:${"0".repeat(64)}`])
       await assert.rejects(store.images.save([text]), { code: "NotFound", message: /^No such image: / });
+    await assert.rejects(store.images.save(["x:nosuch"]), { code: "NotFound", message: "reference does not exist" });
     assert.deepEqual(await store.traces(), empty);
   });
 

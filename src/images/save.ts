@@ -14,7 +14,6 @@ import {
   parseReference,
   type Reference,
   repositoryOf,
-  withDefaultTag,
 } from "../base/base.ts";
 import { type ImageIndex, mediaTypes, type Platform } from "../spec/spec.ts";
 import { blobPath } from "./archive-contents.ts";
@@ -68,7 +67,7 @@ function select(store: ImageStore, references: readonly string[]): Selection {
       if (tags.length === 0) add(byIdPrefix(store, text, reference), []);
     } else {
       const id = store.rows.imageOf(rowName(reference));
-      if (id === undefined) throw notFound(`No such image: ${familiarString(withDefaultTag(reference))}`);
+      if (id === undefined) throw notFound("reference does not exist");
       add(id, reference.digest === undefined ? [rowName(reference)] : []);
     }
   }
