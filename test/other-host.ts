@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { type CommandOptions, command, type Daemon, eventually, type Result } from "./daemon.ts";
 
-const slot = process.env["BERTH_TEST_SLOT"] ?? "0";
+const slot = String(Number(process.env["BERTH_TEST_SLOT"] ?? "0") % 10);
 
 export class OtherHost implements AsyncDisposable {
   /** The host's end of the wire: `lan0x1`. */

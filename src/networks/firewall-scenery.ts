@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { type Namespace, NamespaceKernel, openNamespace } from "../kernel/namespace-kernel.ts";
 import { numberAddress, parseCidr, subnetText } from "./addresses.ts";
@@ -155,6 +156,19 @@ export function within(place: Place, ...command: string[]): string {
 }
 
 /** The host, with one neighbour at `wan0` who has a route to every private address through it. */
+/** One of that name, of a test before, may still be going with its namespace. */
+async function addPair(device: string, namespace: Namespace): Promise<void> {
+  for (let tries = 0; ; tries++) {
+    try {
+      run("ip", "link", "add", device, "type", "veth", "peer", "name", "eth0", "netns", String(namespace.pid));
+      return;
+    } catch (error) {
+      if (tries === 40) throw error;
+      await sleep(50);
+    }
+  }
+}
+
 export class Scene implements AsyncDisposable {
   readonly kernel: NamespaceKernel = new NamespaceKernel();
   readonly host: Place = { name: "host", servers: [], address: "198.51.100.1", address6: "2001:db8:51::1" };
@@ -182,7 +196,7 @@ export class Scene implements AsyncDisposable {
     const namespace = await openNamespace();
     const place: Place = { name: device, namespace, servers: [], address: `${net4}.9`, address6: `${net6}::9` };
     this.#places.push(place);
-    run("ip", "link", "add", device, "type", "veth", "peer", "name", "eth0", "netns", String(namespace.pid));
+    await addPair(device, namespace);
     run("ip", "addr", "add", `${net4}.1/24`, "dev", device);
     run("ip", "addr", "add", `${net6}::1/64`, "dev", device, "nodad");
     run("ip", "link", "set", device, "up");
@@ -230,7 +244,7 @@ export class Scene implements AsyncDisposable {
     const place: Place = { name: device, namespace, servers: [], address: at(4, number), address6: at(6, number) };
     this.#places.push(place);
     containers.push(place);
-    run("ip", "link", "add", device, "type", "veth", "peer", "name", "eth0", "netns", String(namespace.pid));
+    await addPair(device, namespace);
     run("ip", "link", "set", device, "master", rules.bridge, "up");
     const lengths = rules.subnets.map((subnet) => [subnet.family, subnetText(subnet).split("/")[1]] as const);
     this.#up(place, ...lengths.map(([family, length]) => `${at(family, number)}/${length}`));

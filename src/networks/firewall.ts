@@ -130,16 +130,19 @@ function isClosed({ internal, gatewayMode, trustedInterfaces, directRouting }: N
 function fellowEntries(rules: NetworkRules, subnet: Subnet): Entry[] {
   if (!rules.icc || !isClosed(rules, subnet.family)) return [];
   const { fellows } = setsOf(subnet.family);
-  const bytes = (address: bigint): Uint8Array => addressBytes(numberAddress(subnet.family, address));
+  const key = (address: bigint): Element["key"] => [addressBytes(numberAddress(subnet.family, address))];
   const own = rules.own.filter((address) => contains(subnet, address)).map(addressNumber);
-  const [first, ...rest] = range(fellows, subnet);
-  const gaps = own
-    .toSorted((x, y) => (x < y ? -1 : 1))
-    .flatMap((address): Entry[] => [
-      [fellows, { key: [bytes(address)], intervalEnd: true }],
-      [fellows, { key: [bytes(address + 1n)] }],
-    ]);
-  return [...(first === undefined ? [] : [first]), ...gaps, ...rest];
+  const entries: Entry[] = [];
+  let first = subnet.base;
+  for (const address of [...own.toSorted((x, y) => (x < y ? -1 : 1)), lastOf(subnet) + 1n]) {
+    if (address > first) {
+      entries.push([fellows, { key: key(first) }]);
+      // Behind the last address of all there is none to end at.
+      if (address >> BigInt(bitsOf(subnet.family)) === 0n) entries.push([fellows, { key: key(address), intervalEnd: true }]);
+    }
+    first = address + 1n;
+  }
+  return entries;
 }
 
 /** What becomes of a packet from elsewhere into the network. */
