@@ -122,13 +122,15 @@ export async function attach(ground: Ground, request: AttachRequest): Promise<At
     const [hosts, resolvConf] = await filesOf(ground, request, ground.places(sandbox.endpoints));
     const arranged = await arrange(ground, request, empty, sandbox.endpoints);
     try {
+      const planned = plan(ground, request, asked, arranged);
       ground.sandboxes.put(arranged.sandbox, empty);
+      arranged.change.commit();
+      for (const place of ground.places(arranged.sandbox.endpoints)) addNames(place);
+      return { ...planned, hosts, resolvConf };
     } catch (error) {
       arranged.change.abandon();
       throw error;
     }
-    arranged.change.commit();
-    return { ...plan(ground, request, asked, arranged), hosts, resolvConf };
   } catch (error) {
     for (const endpoint of sandbox.endpoints) releaseEndpoint(ground, endpoint);
     ground.sandboxes.release(request.containerId);
@@ -144,7 +146,6 @@ function plan(
 ): Omit<Attachment, "hosts" | "resolvConf"> {
   const places = ground.places(sandbox.endpoints);
   const interfaces = places.map((place, index) => makeInterface(ground, place, asked[index]));
-  for (const place of places) addNames(place);
   const ports = portsOf(sandbox);
   const { table } = ground.host;
   return {

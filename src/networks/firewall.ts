@@ -118,7 +118,7 @@ function range(set: string, subnet: Subnet, value?: Element["value"]): Entry[] {
 }
 
 /** No container of another network gets to one of this by its address. */
-function isClosed({ internal, gatewayMode, trustedInterfaces, directRouting }: NetworkRules, family: Family): boolean {
+function isUnreachable({ internal, gatewayMode, trustedInterfaces, directRouting }: NetworkRules, family: Family): boolean {
   if (internal || gatewayMode[family] === "isolated") return true;
   return gatewayMode[family] === "nat" && !directRouting && trustedInterfaces.length === 0;
 }
@@ -128,7 +128,7 @@ function isClosed({ internal, gatewayMode, trustedInterfaces, directRouting }: N
  * order, as the kernel wants them.
  */
 function fellowEntries(rules: NetworkRules, subnet: Subnet): Entry[] {
-  if (!rules.icc || !isClosed(rules, subnet.family)) return [];
+  if (!rules.icc || !isUnreachable(rules, subnet.family)) return [];
   const { fellows } = setsOf(subnet.family);
   const key = (address: bigint): Element["key"] => [addressBytes(numberAddress(subnet.family, address))];
   const own = rules.own.filter((address) => contains(subnet, address)).map(addressNumber);

@@ -68,26 +68,28 @@ export class LiveChanges {
     const endpoint: Endpoint = { ...newEndpoint(ground, request, place, before, resolver), pending: pendingLink };
     const endpoints = [...before.endpoints, endpoint];
     ground.sandboxes.hold({ ...before, endpoints });
+    const undone = (): void => releaseEndpoint(ground, endpoint);
+    let arranged: Arrangement;
     try {
-      const arranged = await arrange(ground, request, before, endpoints);
-      const [added] = ground.places(arranged.sandbox.endpoints.slice(-1));
-      if (added === undefined) throw gone(network.name);
-      return await this.#change({
-        request,
-        before,
-        meanwhile: arranged.sandbox,
-        after: settled(arranged.sandbox),
-        arranged,
-        forth: makeInterface(ground, added, place),
-        back: removeInterface(added),
-        done: () => addNames(added),
-        undone: () => releaseEndpoint(ground, endpoint),
-      });
+      arranged = await arrange(ground, request, before, endpoints);
     } catch (error) {
-      releaseEndpoint(ground, endpoint);
+      undone();
       ground.sandboxes.hold(before);
       throw error;
     }
+    // It is held, so its network is not removed.
+    const added = { endpoint: arranged.sandbox.endpoints.at(-1) ?? endpoint, open: ground.open(network) };
+    return await this.#change({
+      request,
+      before,
+      meanwhile: arranged.sandbox,
+      after: settled(arranged.sandbox),
+      arranged,
+      forth: makeInterface(ground, added, place),
+      back: removeInterface(added),
+      done: () => addNames(added),
+      undone,
+    });
   }
 
   /** @throws NotFound, Forbidden in Docker's wording */
@@ -180,7 +182,19 @@ export class LiveChanges {
     throw forbidden("container sharing network namespace with another container or host cannot be connected to any other network");
   }
 
+  /** What `step` has taken is given back when it cannot be written down. */
   async #change(step: Step): Promise<NetworkChange> {
+    try {
+      return await this.#recorded(step);
+    } catch (error) {
+      this.#ground.sandboxes.hold(step.before);
+      step.arranged.change.abandon();
+      step.undone();
+      throw error;
+    }
+  }
+
+  async #recorded(step: Step): Promise<NetworkChange> {
     const ground = this.#ground;
     const { request, before, meanwhile, after } = step;
     const { change, gateways } = step.arranged;
