@@ -15,7 +15,7 @@ import { ApiDescription } from "./openapi.ts";
 
 export const projectRoot: string = resolve(import.meta.dirname, "..");
 
-/** Names of what a test's daemon makes on the host. BERTH_TEST_SLOT (0–9) lets runs of the suite go on side by side. */
+/** Names of what a test's daemon makes on the host. BERTH_TEST_SLOT (up to five digits) lets runs of the suite go on side by side. */
 const slot = process.env["BERTH_TEST_SLOT"] ?? "0";
 const bridge = `berthtest${slot}`;
 const cgroupParent = slot === "0" ? "/berth-test" : `/berth-test${slot}`;

@@ -50,18 +50,19 @@ describe("networks", () => {
   test("come and go, and are told", async () => {
     await using world = await FakeWorld.make();
     const engine = await world.open();
-    const { Id } = await engine.networks.create({ Name: "a", Labels: { x: "1" } });
-    await assert.rejects(engine.networks.create({ Name: "a" }), failsWith("Conflict", "network with name a already exists"));
-    assert.equal((await engine.networks.inspect("a", { scope: "" })).Id, Id);
-    assert.equal((await engine.networks.inspect(Id.slice(0, 20), { scope: "local" })).Name, "a");
-    await assert.rejects(engine.networks.inspect("a", { scope: "swarm" }), failsWith("NotFound", "network a not found"));
+    // No hexadecimal digits: a name that is gone could be the beginning of another's id.
+    const { Id } = await engine.networks.create({ Name: "own", Labels: { x: "1" } });
+    await assert.rejects(engine.networks.create({ Name: "own" }), failsWith("Conflict", "network with name own already exists"));
+    assert.equal((await engine.networks.inspect("own", { scope: "" })).Id, Id);
+    assert.equal((await engine.networks.inspect(Id.slice(0, 20), { scope: "local" })).Name, "own");
+    await assert.rejects(engine.networks.inspect("own", { scope: "swarm" }), failsWith("NotFound", "network own not found"));
     await assert.rejects(engine.networks.remove("bridge"), failsWith("Forbidden", "bridge is a pre-defined network and cannot be removed"));
     await engine.networks.create({ Name: "lender", ConfigOnly: true });
     await engine.networks.remove("lender");
-    await engine.networks.remove("a");
-    await assert.rejects(engine.networks.remove("a"), failsWith("NotFound", "network a not found"));
-    assert.deepEqual(networkEvents(world), ["create a", "create lender", "destroy a"]);
-    assert.deepEqual(world.published[0]?.attributes, { name: "a", type: "bridge" });
+    await engine.networks.remove("own");
+    await assert.rejects(engine.networks.remove("own"), failsWith("NotFound", "network own not found"));
+    assert.deepEqual(networkEvents(world), ["create own", "create lender", "destroy own"]);
+    assert.deepEqual(world.published[0]?.attributes, { name: "own", type: "bridge" });
     await engine.close();
   });
 
