@@ -1,5 +1,5 @@
 /**
- * What every room may use: errors, ids, digests, references, units, times, filters, stream frames, the log, a lock. Pure values and
+ * What every room may use: errors, ids, digests, references, units, times, filters, stream frames, the log, a lock, SQLite transactions. Pure values and
  * functions; nothing here opens a file or keeps state (the log's level apart). `failpoint.ts` is for tests.
  */
 export * from "./detach-keys.ts";
@@ -15,5 +15,6 @@ export * from "./mutex.ts";
 export * from "./reference.ts";
 export * from "./stream-frames.ts";
 export * from "./time.ts";
+export * from "./transaction.ts";
 export * from "./units.ts";
 export * from "./version.ts";

@@ -1,6 +1,6 @@
-import { type ContainerId, conflict, type Digest, invalidParameter, notFound } from "../base/base.ts";
+import { type ContainerId, conflict, type Digest, invalidParameter, notFound, transaction } from "../base/base.ts";
 import type { HostConfig } from "../spec/spec.ts";
-import { ContainerRows, type Database, transaction } from "../state/state.ts";
+import { ContainerRows, type Database } from "../state/state.ts";
 import type { ContainerRecord, ContainerSettings, ContainerStatus } from "./record.ts";
 import { isActive } from "./state.ts";
 

@@ -4,10 +4,9 @@
  */
 import { open } from "node:fs/promises";
 import { Readable } from "node:stream";
-import { type Digest, digestOf, isEngineError, notFound, nowNanos, type Reference, repositoryOf } from "../base/base.ts";
+import { type Digest, digestOf, isEngineError, notFound, nowNanos, type Reference, repositoryOf, transaction } from "../base/base.ts";
 import { Gate } from "../distribution/gate.ts";
 import { type Descriptor, type ImageManifest, mediaTypes } from "../spec/spec.ts";
-import { transaction } from "../state/state.ts";
 import type { Pins } from "./custody.ts";
 import { gzip } from "./gzip.ts";
 import { parseManifest } from "./manifest.ts";

@@ -2,8 +2,8 @@
  * A sandbox is what a container has of networks while it runs: its endpoints, in the order of their interfaces. The
  * sandboxes are rows of the database, an endpoint each, so that a daemon that starts knows what running containers have.
  */
-import type { ContainerId } from "../base/base.ts";
-import { type Database, type NetworkRows, transaction } from "../state/state.ts";
+import { type ContainerId, transaction } from "../base/base.ts";
+import type { Database, NetworkRows } from "../state/state.ts";
 import type { PublishedPort } from "./firewall.ts";
 import type { Endpoint, KeptAddresses } from "./records.ts";
 

@@ -8,7 +8,8 @@
  * of the grace has passed.
  */
 import type { StatementSync } from "node:sqlite";
-import { type Database, transaction } from "./database.ts";
+import { transaction } from "../base/base.ts";
+import type { Database } from "./database.ts";
 import type { LogSync } from "./log-sync.ts";
 import type { ManifestFacts } from "./manifest.ts";
 import { type BlobDigest, isBlobDigest } from "./names.ts";

@@ -3,7 +3,7 @@
  * has to survive a power cut: it waits for `log-sync.ts`, which does what synchronous=FULL would do, without blocking.
  */
 import { DatabaseSync } from "node:sqlite";
-import { log, messageOf } from "../base/base.ts";
+import { log, messageOf, transaction } from "../base/base.ts";
 
 export type Database = DatabaseSync;
 
@@ -73,19 +73,5 @@ function reserve(database: Database): void {
   } catch (error) {
     // It is full already. What there is has to do.
     log.warn("the database could not reserve room on the disk", { error: messageOf(error) });
-  }
-}
-
-/** Runs `work` in one transaction; a throw rolls it back. */
-export function transaction<T>(database: Database, work: () => T): T {
-  if (database.isTransaction) return work();
-  database.exec("BEGIN IMMEDIATE");
-  try {
-    const result = work();
-    database.exec("COMMIT");
-    return result;
-  } catch (error) {
-    if (database.isTransaction) database.exec("ROLLBACK");
-    throw error;
   }
 }

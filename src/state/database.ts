@@ -6,7 +6,7 @@
  * checkpoint; a lost tail is an older, consistent state (sqlite.org/pragma.html#pragma_synchronous).
  */
 import { DatabaseSync } from "node:sqlite";
-import { log, messageOf } from "../base/base.ts";
+import { log, messageOf, transaction } from "../base/base.ts";
 import { schema as containers } from "./containers.ts";
 import { schema as images } from "./images.ts";
 import { schema as networks } from "./networks.ts";
@@ -50,19 +50,5 @@ function reserve(database: Database): void {
   } catch (error) {
     // It is full already. What there is has to do.
     log.warn("the database could not reserve room on the disk", { error: messageOf(error) });
-  }
-}
-
-/** Runs `work` in one transaction; a throw rolls it back. Within another one it is a part of that. */
-export function transaction<T>(database: Database, work: () => T): T {
-  if (database.isTransaction) return work();
-  database.exec("BEGIN IMMEDIATE");
-  try {
-    const result = work();
-    database.exec("COMMIT");
-    return result;
-  } catch (error) {
-    database.exec("ROLLBACK");
-    throw error;
   }
 }
