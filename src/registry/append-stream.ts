@@ -15,11 +15,13 @@ interface Sink {
   readonly written: (offset: number) => void;
   /** Before bytes are taken: how long the file would be. Throws when that is too long. */
   readonly check: (offset: number) => void;
+  /** A write failed: the hash has seen more than the file has. */
+  readonly failed: () => void;
 }
 
 /**
  * Appends a stream to a file. Whatever arrives in one turn of the event loop is one write, which is hashed while it goes
- * on in a thread. When it rejects, the hash may have seen more than was written.
+ * on in a thread. When the source breaks off, what arrived before is in the file and in the hash.
  */
 export async function appendStream(source: Readable, sink: Sink): Promise<void> {
   await using file = await open(sink.path, "r+");
@@ -46,6 +48,7 @@ export async function appendStream(source: Readable, sink: Sink): Promise<void> 
     writeAll()
       .catch((error: unknown) => {
         failure = { error };
+        sink.failed();
       })
       .finally(() => {
         writing = undefined;

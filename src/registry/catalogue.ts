@@ -136,9 +136,20 @@ export class Catalogue {
     });
   }
 
+  /** @returns false when the repository does not link it. @throws DENIED when a manifest names it, except in a copy: that can be fetched again */
   unlink(repository: string, digest: BlobDigest): boolean {
-    const sql = "DELETE FROM links WHERE digest = ? AND repository = (SELECT id FROM repositories WHERE name = ?)";
-    return this.sql(sql).run(digest, repository).changes > 0;
+    return this.atomically(() => {
+      if (this.linkedBlob(repository, digest) === undefined) return false;
+      if (this.repository(repository)?.origin === undefined && this.isUsed(repository, digest))
+        throw new RegistryError("DENIED", {
+          status: 405,
+          message: "a manifest of the repository names this blob",
+          detail: { digest },
+          headers: { Allow: "GET, HEAD" },
+        });
+      const sql = "DELETE FROM links WHERE digest = ? AND repository = (SELECT id FROM repositories WHERE name = ?)";
+      return this.sql(sql).run(digest, repository).changes > 0;
+    });
   }
 
   /** Does a repository of this origin link it? */
@@ -263,9 +274,16 @@ export class Catalogue {
     }));
   }
 
-  addUpload(id: string, repository: string): void {
-    const sql = "INSERT INTO uploads (id, repository, usedAt) VALUES (?, ?, ?)";
-    this.sql(sql).run(id, repository, this.now());
+  /** @param digest of a copy: what it is to be */
+  addUpload(id: string, repository: string, digest?: BlobDigest): void {
+    const sql = "INSERT INTO uploads (id, repository, usedAt, digest) VALUES (?, ?, ?, ?)";
+    this.sql(sql).run(id, repository, this.now(), digest ?? null);
+  }
+
+  /** The copy of a blob that was begun and not ended. */
+  begunCopy(repository: string, digest: BlobDigest): string | undefined {
+    const sql = "SELECT id FROM uploads WHERE digest = ? AND repository = ? LIMIT 1";
+    return (this.sql(sql).get(digest, repository) as { id: string } | undefined)?.id;
   }
 
   upload(id: string): Upload | undefined {

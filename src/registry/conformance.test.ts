@@ -394,6 +394,20 @@ describe("content management", () => {
     const again = await registry.ask("DELETE", `/v2/manage/one/blobs/${digest}`);
     assert.deepEqual([again.status, codeOf(again)], [404, "BLOB_UNKNOWN"]);
   });
+
+  test("a blob that a manifest names stays until the manifest is gone", async () => {
+    const { digest, blobs } = await registry.pushImage("manage/used", "v1");
+    for (const blob of blobs) {
+      const refused = await registry.ask("DELETE", `/v2/manage/used/blobs/${blob}`);
+      assert.deepEqual([refused.status, codeOf(refused)], [405, "DENIED"]);
+      assert.equal((await registry.ask("GET", `/v2/manage/used/blobs/${blob}`)).status, 200);
+    }
+    assert.equal((await registry.ask("DELETE", `/v2/manage/used/manifests/${digest}`)).status, 202);
+    for (const blob of blobs) {
+      assert.equal((await registry.ask("DELETE", `/v2/manage/used/blobs/${blob}`)).status, 202);
+      assert.equal((await registry.ask("GET", `/v2/manage/used/blobs/${blob}`)).status, 404);
+    }
+  });
 });
 
 test("errors are JSON with a code in capitals", async () => {

@@ -39,7 +39,10 @@ CREATE TABLE tags (
   FOREIGN KEY (repository, digest) REFERENCES manifests (repository, digest) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX tagsByDigest ON tags (repository, digest);
-CREATE TABLE uploads (id TEXT PRIMARY KEY, repository TEXT NOT NULL, usedAt INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE uploads (
+  id TEXT PRIMARY KEY, repository TEXT NOT NULL, usedAt INTEGER NOT NULL,
+  digest TEXT -- of a copy: the blob that it will be; null: a client's, who says so at its end
+) STRICT, WITHOUT ROWID;
 CREATE TABLE reserve (bytes BLOB) STRICT;
 PRAGMA user_version = 1;
 `;

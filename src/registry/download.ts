@@ -1,11 +1,13 @@
 /**
  * A blob that comes from an upstream: written to an upload of its own, verified, and read by everybody who asks for it
  * while it grows. Its last byte is held back until its digest is found right, so nobody takes a wrong one for the whole.
+ * When the upstream fails for longer, or this process ends, what has come stays: who asks next gets the rest by Range.
  */
 import { open } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
-import { Transform } from "node:stream";
+import { type Readable, Transform } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
+import { messageOf } from "../base/base.ts";
 import { type BlobFiles, chunkBytes } from "./blob-files.ts";
 import type { Exchange } from "./exchange.ts";
 import type { BlobDigest } from "./names.ts";
@@ -49,7 +51,7 @@ export class Download {
     const begun = Promise.withResolvers<void>();
     this.begun = begun.promise;
     this.done = this.#run(begun.resolve);
-    this.done.catch(begun.reject);
+    this.done.then(() => begun.resolve(), begun.reject);
     this.begun.catch(() => undefined);
     this.done.catch(() => undefined).finally(() => this.#tell());
   }
@@ -62,21 +64,39 @@ export class Download {
 
   async #run(begun: () => void): Promise<number> {
     const { repository, digest, origin } = this.#wanted;
-    const first = await this.#ask(0);
-    this.#uploadId = await this.#uploads.start(repository).catch((error: unknown) => {
-      first.destroy();
-      throw error;
-    });
+    const before = await this.#uploads.takeUp(repository, digest);
+    this.#uploadId = before?.id ?? "";
+    this.#written = before?.offset ?? 0;
     try {
-      const length = first.headers["content-length"];
-      this.#total = length === undefined ? undefined : Number(length);
-      begun();
-      await this.#fetch(first);
+      const first = await this.#ask(this.#written).catch((error: unknown) => {
+        // Nothing is left to fetch: only the end was not written down.
+        if (before !== undefined && error instanceof UpstreamError && error.status === 416) return undefined;
+        throw error;
+      });
+      if (first !== undefined) {
+        await this.#begin(first, before !== undefined);
+        begun();
+        await this.#fetch(first);
+      }
       const size = await this.#uploads.finish(this.#uploadId, repository, digest, origin);
       this.#isVerified = true;
       return size;
     } catch (error) {
-      await this.#uploads.remove(this.#uploadId);
+      if (this.#uploadId !== "") {
+        if (this.#written > 0 && mayGoOn(error)) this.#uploads.letGo(this.#uploadId);
+        else await this.#uploads.remove(this.#uploadId);
+      }
+      throw error;
+    }
+  }
+
+  async #begin(first: IncomingMessage, isTakenUp: boolean): Promise<void> {
+    this.#total = totalOf(first);
+    if (isTakenUp) return;
+    try {
+      this.#uploadId = await this.#uploads.start(this.#wanted.repository, this.#wanted.digest);
+    } catch (error) {
+      first.destroy();
       throw error;
     }
   }
@@ -88,7 +108,7 @@ export class Download {
       const before = this.#written;
       try {
         answer ??= await this.#ask(before);
-        const rest = answer.statusCode === 206 ? answer : answer.pipe(skipping(before));
+        const rest: Readable = answer.statusCode === 206 || before === 0 ? answer : answer.pipe(skipping(before));
         answer.once("error", (error) => rest.destroy(error));
         await this.#uploads.append(this.#uploadId, this.#wanted.repository, rest, undefined, (offset) => {
           this.#written = offset;
@@ -99,11 +119,11 @@ export class Download {
       } catch (error) {
         answer?.destroy();
         answer = undefined;
-        if (error instanceof RegistryError) throw error;
-        if (error instanceof UpstreamError && error.status !== undefined && error.status < 500 && error.status !== 429) throw error;
+        const { upstream, retryDelayMs } = this.#wanted;
+        if (!mayGoOn(error) || upstream.closing.aborted) throw error;
         failures = this.#written > before ? 0 : failures + 1;
-        if (failures >= maxTries) throw error;
-        await sleep(this.#wanted.retryDelayMs * 2 ** failures);
+        if (failures >= maxTries) throw error instanceof UpstreamError ? error : new UpstreamError(messageOf(error), { cause: error });
+        await sleep(retryDelayMs * 2 ** failures, undefined, { signal: upstream.closing });
       }
     }
   }
@@ -121,7 +141,7 @@ export class Download {
       } catch (error) {
         const wait = error instanceof UpstreamError && error.status === 429 ? (error.retryAfter ?? 1) : undefined;
         if (wait === undefined || wait > maxRetryAfterSeconds || tries >= maxTries) throw error;
-        await sleep(wait * 1000);
+        await sleep(wait * 1000, undefined, { signal: upstream.closing });
       }
     }
   }
@@ -168,6 +188,18 @@ export class Download {
     response.end();
     return true;
   }
+}
+
+/** Of the whole blob; undefined: the upstream does not say. */
+function totalOf(answer: IncomingMessage): number | undefined {
+  const text = answer.statusCode === 206 ? /\/(\d+)$/.exec(answer.headers["content-range"] ?? "")?.[1] : answer.headers["content-length"];
+  return text === undefined ? undefined : Number(text);
+}
+
+/** Is what was fetched until now worth something? Not when the upstream has no more of it, it was wrong, or the disk is full. */
+function mayGoOn(error: unknown): boolean {
+  if (error instanceof RegistryError) return false;
+  return !(error instanceof UpstreamError) || error.status === undefined || error.status >= 500 || error.status === 429;
 }
 
 /** Drops the first bytes: of an upstream that does not know ranges. */

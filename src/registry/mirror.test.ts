@@ -2,8 +2,10 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
+import { stat } from "node:fs/promises";
 import { createServer, request as httpRequest, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { mediaTypes } from "./manifest.ts";
@@ -236,6 +238,86 @@ describe("blobs on their way", () => {
       assert.equal(front.seen.length, 4);
       if (knowsRanges) assert.ok(front.seen.slice(1).every(({ range }) => /^bytes=[1-9]\d*-$/.test(range ?? "")));
     }
+  });
+
+  test("what has come of a blob stays when its upstream fails or the registry ends, and only the rest is asked for", async () => {
+    const half = 1_500_000;
+    const sendHalf: Behaviour = (request, response) => {
+      if (request.headers.range !== undefined) return void response.writeHead(503).end();
+      response.writeHead(200, { "Content-Length": data.length });
+      response.write(data.subarray(0, half));
+    };
+    const cases: [string, Behaviour, (mirror: ScratchRegistry) => Promise<void>][] = [
+      [
+        "fails for long",
+        (request, response, pass) => {
+          sendHalf(request, response, pass);
+          setTimeout(() => response.destroy(), 50);
+        },
+        async () => undefined,
+      ],
+      ["fails, then a restart", sendHalf, restart],
+      ["a restart on the way", sendHalf, restart],
+    ];
+    async function restart(mirror: ScratchRegistry): Promise<void> {
+      await mirror.stop();
+      await mirror.start();
+    }
+    for (const [name, behaviour, between] of cases) {
+      await using mirror = await openMirror({ idleMs: name === "a restart on the way" ? 60_000 : 200 });
+      front.behaviour = behaviour;
+      const broken = mirror.ask("GET", path).then(
+        () => "whole",
+        () => "broken off",
+      );
+      if (name === "a restart on the way") {
+        const sizes = async (): Promise<number> =>
+          (await stat(join(mirror.root, "uploads", (await mirror.filesOf("uploads"))[0] ?? ""))).size;
+        while ((await sizes()) < half) await sleep(10);
+      } else assert.equal(await broken, "broken off");
+      await between(mirror);
+      assert.equal(await broken, "broken off");
+      assert.equal((await mirror.filesOf("uploads")).length, 1, name);
+      await mirror.running.collectGarbage();
+      front.behaviour = (_request, _response, pass) => pass();
+      front.seen = [];
+      assert.ok((await mirror.ask("GET", path)).body.equals(data));
+      assert.deepEqual(
+        front.seen.map(({ range }) => range),
+        [`bytes=${half}-`],
+        name,
+      );
+      assert.deepEqual(await mirror.filesOf("uploads"), []);
+    }
+  });
+
+  test("what was left of a blob and is wrong goes; the next to ask gets it anew", async () => {
+    await using mirror = await openMirror({ idleMs: 100 });
+    front.behaviour = (request, response) => {
+      if (request.headers.range !== undefined) return void response.writeHead(503).end();
+      response.writeHead(200, { "Content-Length": data.length }).write("wrong");
+    };
+    await assert.rejects(mirror.ask("GET", path));
+    front.behaviour = (_request, _response, pass) => pass();
+    await assert.rejects(mirror.ask("GET", path), "it never is whole");
+    assert.ok((await mirror.ask("GET", path)).body.equals(data));
+  });
+
+  test("a blob of which only the end was not written down is not asked for again", async () => {
+    await using mirror = await openMirror({ idleMs: 100 });
+    front.behaviour = (request, response) => {
+      if (request.headers.range !== undefined) return void response.writeHead(503).end();
+      // One byte more is announced than there is.
+      response.writeHead(200, { "Content-Length": data.length + 1 }).write(data);
+    };
+    await assert.rejects(mirror.ask("GET", path));
+    front.behaviour = (_request, _response, pass) => pass();
+    front.seen = [];
+    assert.ok((await mirror.ask("GET", path)).body.equals(data));
+    assert.deepEqual(
+      front.seen.map(({ range }) => range),
+      [`bytes=${data.length}-`],
+    );
   });
 
   test("wrong bytes are never whole at a client, and do not stay", async () => {

@@ -22,6 +22,8 @@ interface Session {
   readonly turn: Mutex;
   /** What bytes come from now. A second sender takes the place of the first, whose connection may be dead. */
   source: Readable | undefined;
+  /** A copy that this process is fetching, also between two tries. */
+  isFetched: boolean;
 }
 
 interface Parts {
@@ -47,19 +49,41 @@ export class Uploads {
     this.#parts = parts;
   }
 
-  async start(repository: string): Promise<string> {
+  /** @param digest of a copy: what it is to be */
+  async start(repository: string, digest?: BlobDigest): Promise<string> {
     const { files, catalogue, maxUploads } = this.#parts;
     if (catalogue.countUploads() >= maxUploads) throw new RegistryError("TOOMANYREQUESTS", { message: "too many unfinished uploads" });
     const id = files.newUploadId();
-    catalogue.addUpload(id, repository);
+    catalogue.addUpload(id, repository, digest);
     try {
       await (await open(files.uploadPath(id), "wx", 0o600)).close();
     } catch (error) {
       catalogue.removeUpload(id);
       throw explained(error);
     }
-    this.#sessions.set(id, { offset: 0, hash: createHash("sha256"), turn: new Mutex(), source: undefined });
+    this.#sessions.set(id, {
+      offset: 0,
+      hash: createHash("sha256"),
+      turn: new Mutex(),
+      source: undefined,
+      isFetched: digest !== undefined,
+    });
     return id;
+  }
+
+  /** Takes up a copy that was begun and let go of, maybe by a process before this one. */
+  async takeUp(repository: string, digest: BlobDigest): Promise<{ readonly id: string; readonly offset: number } | undefined> {
+    const id = this.#parts.catalogue.begunCopy(repository, digest);
+    if (id === undefined) return undefined;
+    const session = await this.#session(id, repository);
+    session.isFetched = true;
+    return { id, offset: session.offset };
+  }
+
+  /** Leaves what is there of a copy to whoever wants it next, or to the garbage collection. */
+  letGo(id: string): void {
+    const session = this.#sessions.get(id);
+    if (session !== undefined) session.isFetched = false;
   }
 
   /** @throws BLOB_UPLOAD_UNKNOWN, also for another repository's */
@@ -71,7 +95,7 @@ export class Uploads {
     const { size } = await stat(files.uploadPath(id)).catch((error: unknown) => {
       throw errnoOf(error) === "ENOENT" ? new RegistryError("BLOB_UPLOAD_UNKNOWN") : error;
     });
-    const found = this.#sessions.get(id) ?? { offset: size, hash: undefined, turn: new Mutex(), source: undefined };
+    const found = this.#sessions.get(id) ?? { offset: size, hash: undefined, turn: new Mutex(), source: undefined, isFetched: false };
     this.#sessions.set(id, found);
     return found;
   }
@@ -128,10 +152,12 @@ export class Uploads {
           if (offset > maxBytes)
             throw new RegistryError("SIZE_INVALID", { status: 413, message: `a blob may have ${maxBytes} bytes here` });
         },
+        failed: () => {
+          session.hash = undefined;
+        },
       });
     } catch (error) {
-      // The file ends with the last write that was one as a whole; what was hashed is not known.
-      session.hash = undefined;
+      // The file ends with the last write that was one as a whole.
       await truncate(files.uploadPath(id), session.offset).catch(() => undefined);
       throw error;
     }
@@ -185,7 +211,8 @@ export class Uploads {
 
   /** Those that nobody has touched since. @returns how many */
   async expire(usedBefore: number): Promise<number> {
-    const old = this.#parts.catalogue.uploadIds(usedBefore).filter((id) => this.#sessions.get(id)?.source === undefined);
+    const isBusy = (session: Session | undefined): boolean => session?.source !== undefined || session?.isFetched === true;
+    const old = this.#parts.catalogue.uploadIds(usedBefore).filter((id) => !isBusy(this.#sessions.get(id)));
     for (const id of old) await this.remove(id);
     return old.length;
   }

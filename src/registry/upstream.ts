@@ -46,6 +46,11 @@ export class Upstream implements Disposable {
     this.#options = options;
   }
 
+  /** Aborted when nothing is asked any more. */
+  get closing(): AbortSignal {
+    return this.#closing.signal;
+  }
+
   [Symbol.dispose](): void {
     this.#closing.abort(new UpstreamError("the registry is shutting down"));
     for (const agent of Object.values(this.#agents)) agent.destroy();
@@ -135,14 +140,15 @@ export class Upstream implements Disposable {
 
   #send(method: string, target: URL, headers: OutgoingHttpHeaders, isAgain = false): Promise<IncomingMessage> {
     const isSecure = target.protocol === "https:";
-    const settings = { method, headers: { "User-Agent": "berth-registry", ...headers }, signal: this.#closing.signal };
+    const limits = { signal: this.#closing.signal, timeout: this.#options.idleMs };
+    const settings = { method, headers: { "User-Agent": "berth-registry", ...headers }, ...limits };
     // What is in the URL itself is nobody's credentials.
     const options = { hostname: target.hostname.replace(/^\[|\]$/g, ""), port: target.port, path: `${target.pathname}${target.search}` };
     return new Promise((resolve, reject) => {
       const request = isSecure
         ? secureRequest({ ...options, ...settings, agent: this.#agents["https:"] })
         : plainRequest({ ...options, ...settings, agent: this.#agents["http:"] });
-      request.setTimeout(this.#options.idleMs, () => request.destroy(new Error("it stalls")));
+      request.on("timeout", () => request.destroy(new Error("it stalls")));
       request.on("error", (cause: NodeJS.ErrnoException) => {
         // A kept connection that the other side has closed meanwhile says nothing about the other side.
         if (request.reusedSocket && cause.code === "ECONNRESET" && !isAgain) resolve(this.#send(method, target, headers, true));
