@@ -184,6 +184,67 @@ describe("copies", () => {
   });
 });
 
+test("several upstreams beside own pushes: what one does not answer is no matter for the others", async () => {
+  await using second = await ScratchRegistry.open();
+  await using secondFront = await Front.open(second.port);
+  await using third = await ScratchRegistry.open();
+  const images = new Map<string, { readonly manifest: string; readonly blobs: string[] }>();
+  for (const [prefix, registry] of [
+    ["up", upstream],
+    ["second", second],
+    ["", third],
+  ] as const)
+    images.set(prefix === "" ? "several/x" : `${prefix}/several/x`, await registry.pushImage("several/x", "v1"));
+  const upstreams = new Map([
+    ["up", new URL(front.url)],
+    ["second", new URL(secondFront.url)],
+    ["", new URL(`http://127.0.0.1:${third.port}`)],
+  ]);
+  await using mirror = await openMirror({ upstreams, tagTtlMs: 0 });
+  images.set("own/x", await mirror.pushImage("own/x", "v1"));
+  const readAll = async (): Promise<void> => {
+    const reading = [...images].map(async ([name, { manifest, blobs }]) => {
+      assert.equal((await mirror.ask("GET", `/v2/${name}/manifests/v1`)).body.toString(), manifest, name);
+      for (const blob of blobs) assert.equal(sha256((await mirror.ask("GET", `/v2/${name}/blobs/${blob}`)).body), blob, name);
+    });
+    await Promise.all(reading);
+  };
+  await readAll();
+  front.behaviour = (_request, response) => void response.destroy();
+  await readAll();
+  // The second begins to say that there is too much of it, and then no more.
+  let refused = 0;
+  secondFront.behaviour = (_request, response, pass) =>
+    ++refused > 3 ? pass() : void response.writeHead(429, { "Retry-After": "999" }).end();
+  await readAll();
+  await mirror.pushImage("own/y", "v1");
+  const moved = await second.pushImage("several/x", "v1");
+  images.set("second/several/x", moved);
+  while (refused <= 3) await mirror.ask("GET", "/v2/second/several/x/manifests/v1");
+  await readAll();
+  const catalog = (await mirror.ask("GET", "/v2/_catalog")).json["repositories"];
+  assert.deepEqual(catalog, ["own/x", "own/y", "second/several/x", "several/x", "up/several/x"]);
+});
+
+test("an upstream that has failed is not waited for by everybody", async () => {
+  const { manifest } = await upstream.pushImage("lib/silent", "v1");
+  let time = 1_000_000;
+  const upstreams = new Map([["up", new URL(front.url)]]);
+  await using mirror = await ScratchRegistry.open({ now: () => time, mirror: { upstreams, tagTtlMs: 5000, idleMs: 100 } });
+  front.behaviour = (_request, _response, pass) => pass();
+  const get = async (): Promise<string> => (await mirror.ask("GET", "/v2/up/lib/silent/manifests/v1")).body.toString();
+  assert.equal(await get(), manifest);
+  time += 6000;
+  front.behaviour = () => undefined;
+  front.seen = [];
+  for (let count = 0; count < 5; count++) assert.equal(await get(), manifest);
+  assert.equal(front.seen.length, 1, "one has waited");
+  time += 6000;
+  front.behaviour = (_request, _response, pass) => pass();
+  const moved = await upstream.pushImage("lib/silent", "v1");
+  assert.equal(await get(), moved.manifest);
+});
+
 describe("blobs on their way", () => {
   const data = randomBytes(3_000_000);
   const digest = sha256(data);
@@ -264,19 +325,29 @@ describe("blobs on their way", () => {
       await mirror.start();
     }
     for (const [name, behaviour, between] of cases) {
-      await using mirror = await openMirror({ idleMs: name === "a restart on the way" ? 60_000 : 200 });
+      const isOnTheWay = name === "a restart on the way";
+      await using mirror = await openMirror({ idleMs: isOnTheWay ? 60_000 : 200 });
       front.behaviour = behaviour;
-      const broken = mirror.ask("GET", path).then(
-        () => "whole",
-        () => "broken off",
-      );
-      if (name === "a restart on the way") {
+      const client = httpRequest({ host: "127.0.0.1", port: mirror.port, path, agent: false });
+      const broken = new Promise((resolve) => {
+        client.on("error", resolve);
+        client.on("response", (answer) =>
+          answer
+            .on("error", resolve)
+            .on("end", () => resolve("whole"))
+            .resume(),
+        );
+      });
+      client.end();
+      if (isOnTheWay) {
         const sizes = async (): Promise<number> =>
           (await stat(join(mirror.root, "uploads", (await mirror.filesOf("uploads"))[0] ?? ""))).size;
         while ((await sizes()) < half) await sleep(10);
-      } else assert.equal(await broken, "broken off");
+        // The one who asked has left; the registry would wait for him.
+        client.destroy();
+      }
+      assert.notEqual(await broken, "whole");
       await between(mirror);
-      assert.equal(await broken, "broken off");
       assert.equal((await mirror.filesOf("uploads")).length, 1, name);
       await mirror.running.collectGarbage();
       front.behaviour = (_request, _response, pass) => pass();

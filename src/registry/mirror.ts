@@ -45,6 +45,9 @@ interface Source {
   readonly name: string;
 }
 
+/** An upstream that has failed is left alone for so long, where there is something to serve without it. */
+const maxSilenceMs = 10_000;
+
 const accepted = Object.values(mediaTypes).join(", ");
 
 export class Mirror implements AsyncDisposable {
@@ -52,6 +55,8 @@ export class Mirror implements AsyncDisposable {
   readonly #upstreams: ReadonlyMap<string, Upstream>;
   readonly #downloads = new Map<string, Download>();
   readonly #manifests = new Map<string, Promise<StoredManifest | undefined>>();
+  /** Prefix → until when its upstream is left alone. */
+  readonly #silentUntil = new Map<string, number>();
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -107,7 +112,8 @@ export class Mirror implements AsyncDisposable {
     const here = catalogue.manifest(repository, reference);
     const source = this.#copied(repository);
     const checkedAt = "tag" in reference ? (catalogue.tag(repository, reference.tag)?.checkedAt ?? 0) : 0;
-    if (source === undefined || (here !== undefined && ("digest" in reference || checkedAt > catalogue.now() - tagTtlMs))) {
+    const isFresh = "digest" in reference || checkedAt > catalogue.now() - tagTtlMs;
+    if (source === undefined || (here !== undefined && (isFresh || this.#isSilent(source)))) {
       metrics.add("proxy_hits");
       return here;
     }
@@ -122,9 +128,14 @@ export class Mirror implements AsyncDisposable {
       }
       const denied = error instanceof UpstreamError && (error.status === 401 || error.status === 403);
       if (here === undefined || denied) throw explained(error);
+      this.#silentUntil.set(source.origin, catalogue.now() + Math.min(tagTtlMs, maxSilenceMs));
       log.warn("an upstream does not answer; what is here is served", { repository, error: messageOf(error) });
       return here;
     }
+  }
+
+  #isSilent(source: Source): boolean {
+    return (this.#silentUntil.get(source.origin) ?? 0) > this.#parts.catalogue.now();
   }
 
   /** Asks whether the tag is still the manifest that is here, and for the new one when it is not. */
@@ -247,7 +258,7 @@ export class Mirror implements AsyncDisposable {
 
   async #askList(repository: string, path: string): Promise<IncomingMessage | undefined> {
     const source = this.#copied(repository);
-    if (source === undefined) return undefined;
+    if (source === undefined || this.#isSilent(source)) return undefined;
     try {
       return await source.upstream.ask("GET", source.name, path);
     } catch (error) {
