@@ -80,6 +80,36 @@ for (const [name, open, unless] of registries)
       assert.equal(await remote.manifestHead(pulled.digest), undefined);
     });
 
+    test("what refers to an image is found by it, whether or not the registry keeps a list", async () => {
+      await using registry = await open();
+      await using setting = await scratch();
+      const remote = setting.remote(`${registry.host}/team/c`);
+      const empty = blobOf(2, 9);
+      for (const blob of [layer, config, empty]) await remote.pushBlob(sourceOf(blob));
+      const digest = await remote.putManifest("1", mediaTypes.ociManifest, manifest);
+      const subject = { mediaType: mediaTypes.ociManifest, digest, size: manifest.length };
+      const artifact = (more: object): Buffer => {
+        const described = { mediaType: "application/vnd.oci.empty.v1+json", digest: empty.digest, size: empty.size };
+        const content = { schemaVersion: 2, mediaType: mediaTypes.ociManifest, config: described, layers: [described], subject, ...more };
+        return Buffer.from(JSON.stringify(content));
+      };
+      const typed = artifact({ artifactType: "application/x.sbom", annotations: { made: "today" } });
+      const plain = artifact({});
+      for (const bytes of [typed, plain, typed]) await remote.putManifest(digestOf(bytes), mediaTypes.ociManifest, bytes);
+      const expected = [typed, plain].map((bytes, position) => ({
+        mediaType: mediaTypes.ociManifest,
+        digest: digestOf(bytes),
+        size: bytes.length,
+        ...(position === 0
+          ? { artifactType: "application/x.sbom", annotations: { made: "today" } }
+          : { artifactType: "application/vnd.oci.empty.v1+json" }),
+      }));
+      const sorted = (list: readonly { digest: string }[]): unknown[] => list.toSorted((a, b) => (a.digest < b.digest ? -1 : 1));
+      assert.deepEqual(sorted(await remote.referrers(digest)), sorted(expected));
+      assert.deepEqual(await remote.referrers(digest, "application/x.sbom"), expected.slice(0, 1));
+      assert.equal((await setting.remote(`${registry.host}/team/c@${digestOf(typed)}`).manifest()).digest, digestOf(typed));
+    });
+
     test("an upload that breaks off goes on", async () => {
       await using registry = await open();
       await using setting = await scratch();

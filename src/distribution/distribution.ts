@@ -147,6 +147,7 @@ export interface Remote {
   manifest(which?: string, signal?: AbortSignal): Promise<RemoteManifest>;
   /** Without its bytes, where the registry says the digest; undefined when it is not there. */
   manifestHead(which?: string, signal?: AbortSignal): Promise<{ digest: Digest; mediaType: string; size: number } | undefined>;
+  /** One with a subject is listed as its referrer, also where the registry does not do so itself. */
   putManifest(which: string, mediaType: string, bytes: Uint8Array, signal?: AbortSignal): Promise<Digest>;
   deleteManifest(which: string, signal?: AbortSignal): Promise<void>;
   /** A small blob, such as a configuration, in memory. */

@@ -46,7 +46,9 @@ async function readPage(
   expectNone: boolean,
   signal?: AbortSignal,
 ): Promise<Page | undefined> {
-  const { answer, bytes } = await session.read({ at, scopes, expect: expectNone ? [200, 404] : [200], signal }, longestManifest);
+  // Without it, registries do not show an index under a tag.
+  const headers = { accept: `${mediaTypes.ociIndex}, application/json` };
+  const { answer, bytes } = await session.read({ at, scopes, headers, expect: expectNone ? [200, 404] : [200], signal }, longestManifest);
   if (answer.status === 404) return undefined;
   let value: unknown;
   try {

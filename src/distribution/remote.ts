@@ -1,12 +1,13 @@
 /** A repository as the engine sees it. */
 import { type Digest, digestOf, invalidParameter, isDigest, type Reference, systemError } from "../base/base.ts";
-import type { Descriptor } from "../spec/spec.ts";
+import { type Descriptor, mediaTypes } from "../spec/spec.ts";
 import type { BlobDescriptor, BlobFetch, BlobSource, PushOutcome, Remote, RemoteManifest, TransferOptions } from "./distribution.ts";
 import type { Downloads } from "./downloads.ts";
 import type { Gate } from "./gate.ts";
 import { referrersOf, tagsOf } from "./listing.ts";
 import { acceptedTypes, longestManifest, readManifest } from "./manifest.ts";
 import { Reporter } from "./progress.ts";
+import { listWith, referrerOf } from "./referrers.ts";
 import { engineErrorOf } from "./refusal.ts";
 import type { Repository } from "./repository.ts";
 import { retrying } from "./retries.ts";
@@ -77,14 +78,18 @@ export class RegistryRemote implements Remote {
     const digest = digestOf(bytes);
     const at = repository.path(`manifests/${which}`);
     const headers = { "content-type": mediaType, "content-length": String(bytes.byteLength) };
-    return repository.writing(async (session) => {
+    const understood = await repository.writing(async (session) => {
       const scopes = repository.scopes("pull", "push");
       const answer = await session.ask({ method: "PUT", at, scopes, headers, body: () => bytes, expect: [200, 201, 202], signal });
       await discard(answer);
       const said = answer.headers["docker-content-digest"];
       if (said !== undefined && said !== digest) throw repository.foreign(digest);
-      return digest;
+      return answer.headers["oci-subject"] !== undefined;
     }, signal);
+    const referrer = understood ? undefined : referrerOf(bytes, digest, mediaType);
+    const list = referrer === undefined ? undefined : await listWith(repository, referrer, signal);
+    if (list !== undefined) await this.putManifest(list.tag, mediaTypes.ociIndex, list.bytes, signal);
+    return digest;
   }
 
   deleteManifest(which: string, signal?: AbortSignal): Promise<void> {

@@ -247,6 +247,7 @@ test("read-only: nothing is taken or deleted", async () => {
   for (const [method, path] of [
     ["POST", "/v2/a/blobs/uploads/"],
     ["PUT", "/v2/a/manifests/v2"],
+    ["DELETE", "/v2/a/manifests/v1"],
     ["DELETE", `/v2/a/manifests/${digest}`],
     ["DELETE", `/v2/a/blobs/${digest}`],
   ] as const) {

@@ -104,12 +104,12 @@ export function onlyRead(exchange: Exchange): void {
   if (exchange.method !== "GET" && exchange.method !== "HEAD") throw new RegistryError("UNSUPPORTED", { headers: { Allow: "GET, HEAD" } });
 }
 
-/** `n` of a list. @throws PAGINATION_NUMBER_INVALID */
+/** `n` of a list. @throws UNSUPPORTED */
 export function limitOf(query: URLSearchParams, most: number): number {
   const text = query.get("n");
   if (text === null) return most;
   if (/^\d{1,9}$/.test(text)) return Math.min(Number(text), most);
-  throw new RegistryError("PAGINATION_NUMBER_INVALID", { detail: { n: text } });
+  throw new RegistryError("UNSUPPORTED", { status: 400, message: "invalid number of results requested", detail: { n: text } });
 }
 
 /** The `Link` to what follows (RFC 5988), relative to the server. */

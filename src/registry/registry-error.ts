@@ -15,12 +15,10 @@ export type RegistryErrorCode =
   | "DENIED"
   | "UNSUPPORTED"
   | "TOOMANYREQUESTS"
-  | "TAG_INVALID"
-  | "PAGINATION_NUMBER_INVALID"
   | "UNAVAILABLE"
   | "UNKNOWN";
 
-/** The distribution specification's error codes ("Error Codes"), and four of docker-registry's, each with its HTTP status. */
+/** The distribution specification's error codes ("Error Codes"), and two for 5xx, each with its HTTP status. */
 const codes: Readonly<Record<RegistryErrorCode, readonly [number, string]>> = {
   BLOB_UNKNOWN: [404, "blob unknown to registry"],
   BLOB_UPLOAD_INVALID: [400, "blob upload invalid"],
@@ -36,8 +34,6 @@ const codes: Readonly<Record<RegistryErrorCode, readonly [number, string]>> = {
   DENIED: [403, "requested access to the resource is denied"],
   UNSUPPORTED: [405, "the operation is unsupported"],
   TOOMANYREQUESTS: [429, "too many requests"],
-  TAG_INVALID: [400, "manifest tag did not match URI"],
-  PAGINATION_NUMBER_INVALID: [400, "invalid number of results requested"],
   UNAVAILABLE: [503, "service unavailable"],
   UNKNOWN: [500, "unknown error"],
 };

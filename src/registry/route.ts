@@ -29,14 +29,14 @@ function referenceOf(text: string): Reference {
   if (isBlobDigest(text)) return { digest: text };
   if (isTag(text)) return { tag: text };
   if (text.includes(":")) return { digest: checkedDigest(text) };
-  throw new RegistryError("TAG_INVALID", { message: "invalid tag name", detail: { tag: text } });
+  throw new RegistryError("NAME_INVALID", { message: "invalid tag name", detail: { tag: text } });
 }
 
 /**
  * @param path without its query
  * @param within the prefix of the repositories: of the `ns` parameter, by which containerd's mirrors say whose name it is
  * @returns undefined for a path that the specification does not have
- * @throws NAME_INVALID, DIGEST_INVALID, TAG_INVALID
+ * @throws NAME_INVALID, DIGEST_INVALID
  */
 export function routeOf(path: string, within?: string): Route | undefined {
   const segments = segmentsOf(path);
