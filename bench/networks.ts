@@ -146,7 +146,7 @@ async function ports(engines: readonly Engine[]): Promise<void> {
     record("start, per published port, µs", engine.name, await portCost(engine, count, times));
     const holders: string[] = [];
     for (let index = 0; index < others; index++) {
-      const id = await create(engine, published(30_000 + index * count, count));
+      const id = await create(engine, published(20_000 + (index + 1) * count, count));
       await start(engine, id);
       holders.push(id);
     }
