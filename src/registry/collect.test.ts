@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { randomInt } from "node:crypto";
+import { randomBytes, randomInt } from "node:crypto";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import fc from "fast-check";
@@ -169,4 +169,73 @@ test("pushes that race the collection lose nothing, and nothing that is unused s
     }),
     { numRuns: 10 },
   );
+});
+
+/** Small ones, and one whose upload takes more than one read. */
+const shared = [...pool, randomBytes(300_000), randomBytes(100_000)];
+
+/**
+ * Pushes an image as clients do, again from the start when the registry says that something is missing.
+ * @returns the digest of a manifest that the registry has said to have
+ */
+async function pushStubbornly(registry: ScratchRegistry, repository: string, tag: string, blobs: readonly (string | Uint8Array)[]) {
+  const manifest = JSON.stringify(imageManifest(blobs));
+  for (let tries = 1; ; tries++) {
+    assert.ok(tries < 1000, "the push never succeeds");
+    const pushes = blobs.map(async (blob) => {
+      const digest = sha256(blob);
+      if ((await registry.ask("HEAD", `/v2/${repository}/blobs/${digest}`)).status === 200) return;
+      const begun = await registry.ask("POST", `/v2/${repository}/blobs/uploads/?mount=${digest}`);
+      if (begun.status === 201) return;
+      await registry.ask("PUT", `${begun.headers.location}?digest=${digest}`, { body: blob });
+    });
+    await Promise.all(pushes);
+    const put = await registry.putManifest(repository, tag, manifest);
+    if (put.status === 201) return { digest: sha256(manifest), tries };
+    assert.deepEqual([put.status, put.json.errors?.[0]?.code], [404, "MANIFEST_BLOB_UNKNOWN"]);
+  }
+}
+
+test("without any grace, collected over and over: who was told 201 finds all of it", { timeout: 120_000 }, async () => {
+  await using registry = await ScratchRegistry.open({ graceMs: 0 });
+  const imagesEach = Number(process.env["BERTH_TEST_PUSHES"] ?? 6);
+  const alive = new Map<string, readonly string[]>();
+  let [working, again, removed, rounds] = [8, 0, 0, 0];
+  const assertWhole = async (repository: string, digest: string, blobs: readonly string[]): Promise<void> => {
+    assert.equal((await registry.ask("GET", `/v2/${repository}/manifests/${digest}`)).status, 200);
+    for (const blob of blobs) {
+      const answer = await registry.ask("GET", `/v2/${repository}/blobs/${blob}`);
+      assert.deepEqual([answer.status, sha256(answer.body)], [200, blob]);
+    }
+  };
+  const clients = Array.from({ length: working }, async (_, who) => {
+    const repository = `repository-${who % 3}`;
+    for (let image = 0; image < imagesEach; image++) {
+      const blobs = [`{"who":${who},"image":${image}}`, ...shared.filter(() => randomInt(2) === 0)];
+      const { digest, tries } = await pushStubbornly(registry, repository, `tag${who}-${image}`, blobs);
+      again += tries - 1;
+      await assertWhole(repository, digest, blobs.map(sha256));
+      // What one deletes is garbage for all others, in the middle of their pushes.
+      if (randomInt(3) > 0) await registry.ask("DELETE", `/v2/${repository}/manifests/${digest}`);
+      else alive.set(`${repository}@${digest}`, blobs.map(sha256));
+    }
+    working--;
+  });
+  const collector = (async () => {
+    while (working > 0) {
+      const { blobs, links } = await registry.running.collectGarbage();
+      removed += blobs + links;
+      rounds++;
+      await sleep(randomInt(6));
+    }
+  })();
+  await Promise.all([...clients, collector]);
+  assert.ok(removed > 0 && rounds > 0, "something was collected meanwhile");
+  await sleep(2);
+  await registry.running.collectGarbage();
+  for (const [name, blobs] of alive) await assertWhole(name.replace(/@.*/, ""), name.replace(/.*@/, ""), blobs);
+  const used = new Set([...alive.values()].flat().map((blob) => blob.slice("sha256:".length)));
+  assert.deepEqual((await registry.filesOf("blobs")).sort(), [...used].sort());
+  assert.deepEqual(await registry.filesOf("uploads"), []);
+  if (process.env["BERTH_TEST_PUSHES"] !== undefined) process.stderr.write(`${rounds} collections, ${again} pushes begun again\n`);
 });
