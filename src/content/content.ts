@@ -6,6 +6,14 @@
 import type { Readable } from "node:stream";
 import type { Digest } from "../base/base.ts";
 
+/** Is told how a blob that is being stored grows. */
+export interface Growth {
+  /** These are its next bytes; they need not be in the file yet. */
+  arrived(piece: Uint8Array, offset: number): void;
+  /** So many bytes can be read from the file. */
+  written(bytes: number): void;
+}
+
 export interface Content {
   has(digest: Digest): Promise<boolean>;
   /** In bytes; undefined when it is not there. */
@@ -19,12 +27,13 @@ export interface Content {
   /**
    * Stores a stream.
    * @param options.synced false for what can be had again, and whose size is looked at before it is used
+   * @param options.follow for who reads it while it is stored: gets its file, which has another name afterwards, or none
    * @throws InvalidParameter when it is not what `expected` says; nothing is left
    */
   ingest(
     source: Readable,
     expected?: { digest: Digest; sizeBytes?: number },
-    options?: { synced: boolean },
+    options?: { synced: boolean; follow?: (path: string) => Promise<Growth | undefined> },
   ): Promise<{ digest: Digest; sizeBytes: number }>;
   /**
    * Gives a file whose bytes were proved to be the digest's a second name here. It must be in the same file system. Nothing

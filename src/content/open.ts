@@ -5,7 +5,7 @@ import { type FileHandle, link, mkdir, open, readdir, readFile, rename, rm, stat
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { type Digest, errnoOf, hexOf, invalidParameter, isDigest, notFound } from "../base/base.ts";
-import type { Content } from "./content.ts";
+import type { Content, Growth } from "./content.ts";
 
 /** Opens the blobs under `root`, making the folders where they are missing. Unfinished ingests of an earlier life are deleted. */
 export async function openContent(root: string): Promise<Content> {
@@ -69,7 +69,7 @@ class DiskContent implements Content {
   async ingest(
     source: Readable,
     expected?: Expected,
-    { synced }: { synced: boolean } = { synced: true },
+    { synced, follow }: { synced: boolean; follow?: (path: string) => Promise<Growth | undefined> } = { synced: true },
   ): Promise<{ digest: Digest; sizeBytes: number }> {
     await using cleanup = new AsyncDisposableStack();
     const name = randomUUID();
@@ -84,8 +84,9 @@ class DiskContent implements Content {
       source.destroy();
     });
     await using file = await open(temporary, "wx", 0o600);
+    const growth = await follow?.(temporary);
     const hash = createHash("sha256");
-    const sizeBytes = await copy(source, file, hash, expected);
+    const sizeBytes = await copy(source, file, hash, { expected, growth });
     const digest = `sha256:${hash.digest("hex")}` as Digest;
     if (expected !== undefined) verify(expected, digest, sizeBytes);
     if ((await sizeOf(this.#path(digest))) === sizeBytes) return { digest, sizeBytes };
@@ -130,16 +131,31 @@ class DiskContent implements Content {
 }
 
 /** Writes and hashes the stream as it arrives; stops at the first byte that is too many. @returns bytes written */
-async function copy(source: Readable, file: FileHandle, hash: Hash, expected: Expected | undefined): Promise<number> {
+async function copy(
+  source: Readable,
+  file: FileHandle,
+  hash: Hash,
+  { expected, growth }: { expected: Expected | undefined; growth: Growth | undefined },
+): Promise<number> {
   let sizeBytes = 0;
   for await (const chunk of source as AsyncIterable<Uint8Array>) {
+    const offset = sizeBytes;
     sizeBytes += chunk.byteLength;
     if (expected?.sizeBytes !== undefined && sizeBytes > expected.sizeBytes)
       throw invalidParameter(`content ${expected.digest}: more than the ${expected.sizeBytes} bytes that it should have`);
+    // A thread writes while this one hashes.
+    const writing = writeAll(file, chunk);
+    writing.catch(() => undefined);
+    growth?.arrived(chunk, offset);
     hash.update(chunk);
-    for (let done = 0; done < chunk.byteLength; ) done += (await file.write(chunk, done)).bytesWritten;
+    await writing;
+    growth?.written(sizeBytes);
   }
   return sizeBytes;
+}
+
+async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
+  for (let done = 0; done < chunk.byteLength; ) done += (await file.write(chunk, done)).bytesWritten;
 }
 
 function verify(expected: Expected, digest: Digest, sizeBytes: number): void {

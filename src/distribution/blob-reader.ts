@@ -1,4 +1,4 @@
-/** A reader of a blob that arrives: reads what is on disk already, then is handed each piece as it comes. */
+/** A reader of a blob that arrives, or is being made: reads what is on disk already, then is handed each piece as it comes. */
 import type { FileHandle } from "node:fs/promises";
 import { Readable } from "node:stream";
 
@@ -15,15 +15,17 @@ export interface Arriving {
 
 export class BlobReader extends Readable {
   readonly #blob: Arriving;
-  #position = 0;
+  #position: number;
   /** Somebody wants bytes, and none are there. */
   #isWanting = false;
 
-  constructor(blob: Arriving) {
+  /** @param from the first byte wanted */
+  constructor(blob: Arriving, from = 0) {
     super({ highWaterMark: pieceBytes });
     // It may fail before anybody reads; whoever reads then hears of it.
     this.on("error", () => undefined);
     this.#blob = blob;
+    this.#position = from;
   }
 
   override _read(): void {

@@ -122,12 +122,17 @@ export interface BlobFetch extends AsyncDisposable {
   stored(): void;
 }
 
-/** Something to be pushed. Without `digest` and `size` (compressed as it is sent) an interrupted upload starts again. */
+/** Something to be pushed. Where digest and size are not known yet, and `later` does not tell, an interrupted upload starts again. */
 export interface BlobSource {
-  readonly digest?: Digest;
-  readonly size?: number;
+  /** Known at once, or in the course of things: read when its turn has come. */
+  readonly digest?: Digest | undefined;
+  readonly size?: number | undefined;
+  /** Settles when a blob that is still being made is whole; until then, it is opened at 0 only. */
+  readonly later?: Promise<{ readonly digest: Digest; readonly size: number }>;
   /** For progress messages; default the digest's. */
   readonly id?: string;
+  /** About how many bytes there will be, for progress messages. */
+  readonly expectedBytes?: number;
   /** @param offset 0 unless digest and size are known */
   open(offset: number): Readable | Promise<Readable>;
 }

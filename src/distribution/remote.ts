@@ -145,7 +145,7 @@ export class RegistryRemote implements Remote {
     const { onProgress, signal, mountFrom = [] } = options;
     const { uploads, downloads } = this.#transfers;
     const repository = this.#repository;
-    const reporter = new Reporter(labelOf(source), source.size, repository.timings.progressMs, onProgress);
+    const reporter = new Reporter(labelOf(source), source.size ?? source.expectedBytes, repository.timings.progressMs, onProgress);
     reporter.say("Preparing");
     if (uploads.isFull) reporter.say("Waiting");
     using _turn = await uploads.enter(this, signal);

@@ -98,6 +98,43 @@ describe("a blob is sent", () => {
     assert.deepEqual(calls(registry.seen), ["POST", "PATCH", "POST", "PATCH", "PUT"]);
   });
 
+  test("while it is made: and when that breaks off, what is missing of it when it is whole", async () => {
+    const held = { bytes: Buffer.alloc(0) };
+    await using registry = await rough(storing(held, [100_000]));
+    await using setting = await scratch();
+    const made = Promise.withResolvers<{ digest: typeof blob.digest; size: number }>();
+    const open = (offset: number): Readable => {
+      if (offset > 0) return source.open(offset) as Readable;
+      const half = Readable.from(pieces(blob.bytes.subarray(0, 200_000)));
+      half.once("close", () => made.resolve({ digest: blob.digest, size: blob.size }));
+      return half;
+    };
+    const pushed = await setting.remote(`${registry.host}/a`).pushBlob({ id: "x", later: made.promise, open });
+    assert.deepEqual(pushed, { kind: "pushed", digest: blob.digest, size: blob.size });
+    assert.deepEqual(held.bytes, blob.bytes);
+    assert.deepEqual(calls(registry.seen), ["POST", "PATCH", "GET", "PATCH", "PUT"]);
+    assert.equal(registry.seen[3]?.headers["content-range"], "100000-399999");
+    const again = await setting.remote(`${registry.host}/a`).pushBlob({ id: "x", later: made.promise, open: source.open });
+    assert.deepEqual(again, pushed);
+    assert.deepEqual(calls(registry.seen).slice(5), ["POST", "PATCH", "PUT"]);
+  });
+
+  test("while it is made, and the making fails: that is the error", async () => {
+    await using registry = await rough(storing({ bytes: Buffer.alloc(0) }));
+    await using setting = await scratch();
+    const broken = systemError("the disk is broken");
+    const failing = async function* (): AsyncGenerator<Buffer> {
+      yield blob.bytes.subarray(0, 10);
+      throw broken;
+    };
+    const later = Promise.reject(broken);
+    later.catch(() => undefined);
+    await assert.rejects(
+      setting.remote(`${registry.host}/a`).pushBlob({ id: "x", later, open: () => Readable.from(failing()) }),
+      /the disk is broken/,
+    );
+  });
+
   test("not when it is there, nor when it can be mounted; when it cannot, the registry's upload is used", async () => {
     const held = { bytes: Buffer.alloc(0) };
     const inner = storing(held);

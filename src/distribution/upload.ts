@@ -100,8 +100,9 @@ class Sending {
     this.#scopes = wanted.repository.scopes("pull", "push");
   }
 
-  async send(known: Known | undefined, begun: URL | undefined): Promise<Known> {
-    const { attempts, signal, reporter, repository } = this.#upload;
+  async send(atFirst: Known | undefined, begun: URL | undefined): Promise<Known> {
+    const { attempts, signal, reporter, repository, source } = this.#upload;
+    let known = atFirst;
     this.#at = begun;
     let offset = 0;
     let isInterrupted = false;
@@ -125,6 +126,8 @@ class Sending {
         if (failures >= attempts || !(isLost || error instanceof NetworkError || isPassing(error, repository.timings)))
           throw new Final(error);
         await pause(pauseBefore(failures, error, repository.timings), (status) => reporter.say(status), signal);
+        // What is sent while it is made can go on when it is whole.
+        if (source.later !== undefined) known ??= await source.later;
         isInterrupted = !isLost;
         if (isLost) this.#at = undefined;
         if (isLost) offset = 0;
@@ -171,17 +174,29 @@ class Sending {
 
   /** With a digest that is known when all is sent. */
   async #sendUnknown(at: URL): Promise<Known> {
+    const { later } = this.#upload.source;
+    const headers = { "content-type": "application/octet-stream" };
+    if (later !== undefined) {
+      const answer = await this.#ask("PATCH", at, headers, [202, 204], () => this.#body(0, undefined, undefined));
+      const known = await later;
+      return this.#finish(locationOf(answer), known);
+    }
     const counted = { hash: createHash("sha256"), sizeBytes: 0 };
     const body = (): Promise<Readable> => {
       counted.hash = createHash("sha256");
       counted.sizeBytes = 0;
       return this.#body(0, undefined, counted);
     };
-    const answer = await this.#ask("PATCH", at, { "content-type": "application/octet-stream" }, [202, 204], body);
+    const answer = await this.#ask("PATCH", at, headers, [202, 204], body);
     const digest = `sha256:${counted.hash.digest("hex")}` as Digest;
-    const last = await this.#ask("PUT", withDigest(locationOf(answer), digest), { "content-length": "0" }, [201, 204]);
-    this.#check(last, digest);
-    return { digest, size: counted.sizeBytes };
+    return this.#finish(locationOf(answer), { digest, size: counted.sizeBytes });
+  }
+
+  /** All is sent: says what it is. */
+  async #finish(at: URL, known: Known): Promise<Known> {
+    const answer = await this.#ask("PUT", withDigest(at, known.digest), { "content-length": "0" }, [201, 204]);
+    this.#check(answer, known.digest);
+    return known;
   }
 
   #check(answer: Answer, digest: Digest): void {

@@ -8,6 +8,7 @@ import { type Digest, digestOf, isEngineError, notFound, nowNanos, type Referenc
 import { Gate } from "../distribution/gate.ts";
 import { type Descriptor, type ImageManifest, mediaTypes } from "../spec/spec.ts";
 import type { Pins } from "./custody.ts";
+import { GrowingFile } from "./growing-file.ts";
 import { gzip } from "./gzip.ts";
 import { parseManifest } from "./manifest.ts";
 import { rowName } from "./resolve.ts";
@@ -18,6 +19,8 @@ const readBytes = 1 << 20;
 const gzipLayer = `${mediaTypes.dockerLayer}.gzip`;
 /** Layers of all pushes that are being compressed; each in several threads. */
 const compressing = new Gate(3);
+/** What is smaller is compressed before it is sent: the registry can be asked for it then. */
+const growingBytes = 4 << 20;
 /** One layer is compressed by one at a time: who comes second finds what the first has made. */
 const atWork = new Map<Digest, Promise<unknown>>();
 
@@ -38,6 +41,11 @@ export interface OutgoingManifest {
 export interface CompressOptions {
   /** Told how many bytes of how many have been compressed. */
   readonly onRead?: (bytes: number, total: number) => void;
+  /**
+   * Told when a large layer begins to be compressed, so that it can be sent meanwhile.
+   * @param file to be disposed of by who is told. @param expectedBytes not less than there will be, or hardly
+   */
+  readonly onGrowing?: (file: GrowingFile, expectedBytes: number) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -160,20 +168,16 @@ export class Outgoing implements AsyncDisposable {
   }
 
   /** As the layer is kept for registries already, else compressed now. */
-  async #compressed(diffId: Digest, { onRead, signal }: CompressOptions): Promise<{ digest: Digest; size: number }> {
+  async #compressed(diffId: Digest, options: CompressOptions): Promise<{ digest: Digest; size: number }> {
     const { rows, ports } = this.#store;
     for (const row of rows.blobsOf(diffId)) {
       if (!row.mediaType.endsWith("gzip")) continue;
       await this.#pins.blob(row.digest);
       if ((await ports.content.sizeOf(row.digest)) === row.sizeBytes) return { digest: row.digest, size: row.sizeBytes };
     }
-    using _turn = await compressing.enter(this, signal);
+    using _turn = await compressing.enter(this, options.signal);
     for (;;) {
-      await using file = await open(ports.layers.tarPath(diffId), "r");
-      const { size } = await file.stat();
-      const told = onRead === undefined ? {} : { onRead: (bytes: number) => onRead(bytes, size) };
-      const source = Readable.from(gzip(file, size, { ...told, ...(signal === undefined ? {} : { signal }) }), { objectMode: false });
-      const { digest, sizeBytes } = await ports.content.ingest(source, undefined, { synced: false });
+      const { digest, sizeBytes } = await this.#compress(diffId, options);
       await this.#pins.blob(digest);
       // It may have gone with an image that had it, in the moment before it was pinned.
       if ((await ports.content.sizeOf(digest)) !== sizeBytes) continue;
@@ -182,6 +186,30 @@ export class Outgoing implements AsyncDisposable {
         if (rows.layer(diffId) !== undefined) rows.addBlob({ diffId, digest, mediaType: gzipLayer, sizeBytes }, undefined, nowNanos());
       });
       return { digest, size: sizeBytes };
+    }
+  }
+
+  async #compress(diffId: Digest, { onRead, onGrowing, signal }: CompressOptions): Promise<{ digest: Digest; sizeBytes: number }> {
+    const { content, layers } = this.#store.ports;
+    await using file = await open(layers.tarPath(diffId), "r");
+    const { size } = await file.stat();
+    const told = onRead === undefined ? {} : { onRead: (bytes: number) => onRead(bytes, size) };
+    const source = Readable.from(gzip(file, size, { ...told, ...(signal === undefined ? {} : { signal }) }), { objectMode: false });
+    const followers: GrowingFile[] = [];
+    const follow = async (path: string): Promise<GrowingFile | undefined> => {
+      if (onGrowing === undefined || size < growingBytes) return undefined;
+      const growing = await GrowingFile.at(path);
+      followers.push(growing);
+      onGrowing(growing, size);
+      return growing;
+    };
+    try {
+      const stored = await content.ingest(source, undefined, { synced: false, follow });
+      for (const growing of followers) growing.end();
+      return stored;
+    } catch (error) {
+      for (const growing of followers) growing.fail(error);
+      throw error;
     }
   }
 

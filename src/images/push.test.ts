@@ -121,6 +121,24 @@ describe("push", () => {
     assert.equal((await contentOf(here.remote("/other:v2"))).digest, digest);
   });
 
+  test("a large layer is sent while it is compressed, and known afterwards", async () => {
+    await using here = await world();
+    const large = tarOf({ noise: randomBytes(5 << 20), zeros: Buffer.alloc(3 << 20) });
+    const diffIds = await here.image("/x:1", [small, large]);
+    const messages = await here.push("/x:1");
+    for (const id of diffIds) assert.equal(statuses(messages, id).at(-1), "Pushed");
+    assert.ok(messages.some(({ progressDetail }) => (progressDetail as { total?: number } | undefined)?.total === large.length));
+    const { tars, digest } = await contentOf(here.remote("/x:1"));
+    assert.deepEqual(tars, [small, large]);
+    await using elsewhere = await world();
+    const name = `${elsewhere.host}/x:1`;
+    here.store.images.tag(`${here.host}/x:1`, parseReference(name));
+    const [one, other] = [here.push("/x:1"), Array.fromAsync(here.store.images.push(here.distribution.remote(parseReference(name)), {}))];
+    for (const id of diffIds) assert.equal(statuses(await one, id).at(-1), "Layer already exists");
+    for (const id of diffIds) assert.equal(statuses(await other, id).at(-1), "Pushed");
+    assert.equal((await contentOf(elsewhere.remote("/x:1"))).digest, digest);
+  });
+
   test("all tags of a repository; none; no image of the name", async () => {
     await using here = await world();
     await here.image("/r:b", [small]);

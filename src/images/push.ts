@@ -15,6 +15,7 @@ import {
 import type { Progress, Remote } from "../distribution/distribution.ts";
 import { MessageQueue } from "./message-queue.ts";
 import { type Outgoing, type OutgoingBlob, openOutgoing } from "./outgoing.ts";
+import { pushLayer } from "./push-layer.ts";
 import type { ImageStore } from "./store.ts";
 
 type Message = Record<string, unknown>;
@@ -67,10 +68,7 @@ function tagsOf(store: ImageStore, repository: Reference): { tag: string; id: Di
 
 async function pushOne({ store, remote, tell, signal }: Push, id: Digest, tag: string): Promise<void> {
   await using image = await openOutgoing(store, id);
-  const blobs = await pushLayers(image, { store, remote, tell, signal });
-  const { config } = image;
-  const open = (offset: number): Readable => Readable.from([config.subarray(offset)], { objectMode: false });
-  await remote.pushBlob({ digest: id, size: config.byteLength, open }, { signal });
+  const blobs = await pushBlobs(image, { store, remote, tell, signal });
   const manifest = image.manifest(blobs);
   const { mediaType, bytes } = manifest;
   await remote.putManifest(tag, mediaType, bytes, signal);
@@ -80,51 +78,33 @@ async function pushOne({ store, remote, tell, signal }: Push, id: Digest, tag: s
   tell({ progressDetail: {}, aux: { Tag: tag, Digest: digest, Size: bytes.byteLength } });
 }
 
-/** All at once: the registry client keeps the limit. @returns the blobs of all layers, base first */
-async function pushLayers(image: Outgoing, push: Push): Promise<OutgoingBlob[]> {
-  // The first failure ends the other layers' transfers.
+/** All at once, and the configuration: the registry client keeps the limit. @returns the blobs of all layers, base first */
+async function pushBlobs(image: Outgoing, push: Push): Promise<OutgoingBlob[]> {
+  // The first failure ends the other transfers.
   const failed = new AbortController();
   const signal = AbortSignal.any([push.signal, failed.signal]);
+  const failing = (error: unknown): never => {
+    failed.abort(error);
+    throw error;
+  };
   const tell = onceEach(push.tell);
   // As Docker: the topmost first, and each once though the image may have it twice.
   const positions = new Map([...image.diffIds.entries()].reverse().map(([position, diffId]) => [diffId, position]));
   for (const diffId of positions.keys()) tell({ id: shortId(diffId), status: "Preparing" });
-  const going = [...positions].map(async ([diffId, position]) => {
-    try {
-      return [diffId, await pushLayer(image, position, { ...push, signal }, tell)] as const;
-    } catch (error) {
-      failed.abort(error);
-      throw error;
-    }
+  const { remote } = push;
+  const layers = [...positions].map(async ([diffId, position]) => {
+    return [diffId, await pushLayer(image, position, { remote, signal, tell }).catch(failing)] as const;
   });
-  await Promise.allSettled(going);
+  const config = pushConfig(image, remote, signal).catch(failing);
+  await Promise.allSettled([...layers, config]);
   if (failed.signal.aborted) throw failed.signal.reason;
-  const blobs = new Map(await Promise.all(going));
+  const blobs = new Map(await Promise.all(layers));
   return image.diffIds.flatMap((diffId) => blobs.get(diffId) ?? []);
 }
 
-async function pushLayer(
-  image: Outgoing,
-  position: number,
-  { remote, signal }: Push,
-  tell: (progress: Progress) => void,
-): Promise<OutgoingBlob> {
-  const id = shortId(image.diffIds[position] ?? "");
-  const onRead = (current: number, total: number): void => tell({ id, status: "Preparing", current, total });
-  const blob = await image.blob(position, { onRead, signal });
-  if (blob.isForeign) {
-    tell({ id, status: "Skipped foreign layer" });
-    return blob;
-  }
-  const { digest, size } = blob.descriptor;
-  const { domain, path } = remote.reference;
-  const mountFrom = blob.repositories.flatMap((name) => {
-    const other = name.slice(domain.length + 1);
-    return name.startsWith(`${domain}/`) && other !== path ? [other] : [];
-  });
-  await remote.pushBlob({ digest, size, id, open: (offset) => blob.open(offset) }, { onProgress: tell, signal, mountFrom });
-  image.seen(position, blob, remote.reference);
-  return blob;
+async function pushConfig({ id, config }: Outgoing, remote: Remote, signal: AbortSignal): Promise<void> {
+  const open = (offset: number): Readable => Readable.from([config.subarray(offset)], { objectMode: false });
+  await remote.pushBlob({ digest: id, size: config.byteLength, open }, { signal });
 }
 
 /** Drops what has been said of a layer already, and bytes that follow closely. */
