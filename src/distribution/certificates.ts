@@ -77,6 +77,7 @@ async function hostFiles(folder: string): Promise<HostFiles> {
 }
 
 /**
+ * @param options.authorities PEM, trusted besides those of the folder; @param options.client in place of the folder's
  * @param options.also a registry whose authorities serve as well: that of the token server's
  * @param known what was made before: given back when nothing has changed, since to parse all certificates takes milliseconds
  * @throws System, in Docker's words, when a key or a certificate has no partner
@@ -84,20 +85,26 @@ async function hostFiles(folder: string): Promise<HostFiles> {
 export async function tlsSettings(
   folder: string,
   host: string,
-  options: { readonly verify: boolean; readonly also?: string },
+  options: {
+    readonly verify: boolean;
+    readonly also?: string;
+    readonly authorities?: readonly string[];
+    readonly client?: { readonly cert: string; readonly key: string };
+  },
   known?: TlsSettings,
 ): Promise<TlsSettings> {
-  const { verify, also } = options;
+  const { verify, also, authorities = [] } = options;
   const own = await hostFiles(join(folder, host));
   const others = also === undefined || also === host ? [] : (await hostFiles(join(folder, also))).authorities;
-  const trusted = [...own.authorities, ...others];
+  const trusted = [...authorities, ...own.authorities, ...others];
+  const client = options.client ?? own.client;
   const fingerprint = createHash("sha256")
-    .update(JSON.stringify([verify, trusted, own.client ?? null]))
+    .update(JSON.stringify([verify, trusted, client ?? null]))
     .digest("base64");
   if (known?.fingerprint === fingerprint) return known;
   const system = verify ? await systemAuthorities() : undefined;
   // Without a list of the system's, Node's stays in force unless others are given.
   const ca = system === undefined && trusted.length === 0 ? undefined : [...(system === undefined ? [] : [system]), ...trusted];
-  const context = createSecureContext({ ...(ca === undefined ? {} : { ca }), ...own.client });
+  const context = createSecureContext({ ...(ca === undefined ? {} : { ca }), ...client });
   return { verify, context, fingerprint };
 }

@@ -4,6 +4,7 @@ import { type Descriptor, mediaTypes } from "../spec/spec.ts";
 import type { BlobDescriptor, BlobFetch, BlobSource, PushOutcome, Remote, RemoteManifest, TransferOptions } from "./distribution.ts";
 import type { Downloads } from "./downloads.ts";
 import type { Gate } from "./gate.ts";
+import type { Capability } from "./hosts-file.ts";
 import { referrersOf, tagsOf } from "./listing.ts";
 import { acceptedTypes, longestManifest, readManifest } from "./manifest.ts";
 import { Reporter } from "./progress.ts";
@@ -37,14 +38,18 @@ export class RegistryRemote implements Remote {
     const repository = this.#repository;
     const at = repository.path(`manifests/${which}`);
     const wanted = { at, scopes: repository.scopes("pull"), headers: { accept: acceptedTypes }, expect: [200], signal };
-    return repository.reading(async (session) => {
-      try {
-        const { answer, bytes } = await session.read(wanted, longestManifest);
-        return readManifest(bytes, answer.headers["content-type"], this.#named(which), isDigest(which) ? which : undefined);
-      } catch (error) {
-        throw error instanceof TooLong ? invalidParameter(`manifest of ${which}: more than ${longestManifest} bytes`, error) : error;
-      }
-    }, signal);
+    return repository.reading(
+      async (session) => {
+        try {
+          const { answer, bytes } = await session.read(wanted, longestManifest);
+          return readManifest(bytes, answer.headers["content-type"], this.#named(which), isDigest(which) ? which : undefined);
+        } catch (error) {
+          throw error instanceof TooLong ? invalidParameter(`manifest of ${which}: more than ${longestManifest} bytes`, error) : error;
+        }
+      },
+      capabilityFor(which),
+      signal,
+    );
   }
 
   async manifestHead(
@@ -61,15 +66,19 @@ export class RegistryRemote implements Remote {
       expect: [200, 404],
       signal,
     } as const;
-    return repository.reading(async (session) => {
-      const answer = await session.ask(wanted);
-      await discard(answer);
-      if (answer.status === 404) return undefined;
-      const { "docker-content-digest": said, "content-type": type = "", "content-length": length } = answer.headers;
-      const digest = typeof said === "string" ? said : which;
-      if (!isDigest(digest)) throw systemError(`the registry ${this.reference.domain} does not say the digest of ${which}`);
-      return { digest, mediaType: type.split(";")[0]?.trim() ?? "", size: Number(length ?? 0) };
-    }, signal);
+    return repository.reading(
+      async (session) => {
+        const answer = await session.ask(wanted);
+        await discard(answer);
+        if (answer.status === 404) return undefined;
+        const { "docker-content-digest": said, "content-type": type = "", "content-length": length } = answer.headers;
+        const digest = typeof said === "string" ? said : which;
+        if (!isDigest(digest)) throw systemError(`the registry ${this.reference.domain} does not say the digest of ${which}`);
+        return { digest, mediaType: type.split(";")[0]?.trim() ?? "", size: Number(length ?? 0) };
+      },
+      capabilityFor(which),
+      signal,
+    );
   }
 
   async putManifest(which: string, mediaType: string, bytes: Uint8Array, signal?: AbortSignal): Promise<Digest> {
@@ -173,4 +182,8 @@ export class RegistryRemote implements Remote {
     const { domain, path } = this.reference;
     return isDigest(which) ? { domain, path, digest: which } : { domain, path, tag: which };
   }
+}
+
+function capabilityFor(which: string): Capability {
+  return isDigest(which) ? "pull" : "resolve";
 }

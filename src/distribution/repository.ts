@@ -2,6 +2,8 @@
 import { type Digest, type Reference, systemError } from "../base/base.ts";
 import type { Credentials } from "./credentials.ts";
 import type { BlobDescriptor, Timings } from "./distribution.ts";
+import type { Purpose } from "./endpoints.ts";
+import type { Capability } from "./hosts-file.ts";
 import { NetworkError } from "./network-error.ts";
 import { engineErrorOf, RegistryError } from "./refusal.ts";
 import { retrying } from "./retries.ts";
@@ -17,8 +19,7 @@ export class Repository {
   readonly #services: Services;
   /** Some endpoint has answered. */
   isKnown = false;
-  #reading: Promise<Session[]> | undefined;
-  #writing: Promise<Session[]> | undefined;
+  readonly #sessions = new Map<Purpose, Promise<Session[]>>();
 
   constructor(reference: Reference, credentials: Credentials, services: Services) {
     this.reference = reference;
@@ -40,52 +41,54 @@ export class Repository {
   }
 
   /** Reads from the first endpoint that gives it. @throws EngineError */
-  reading<T>(work: (session: Session) => Promise<T>, signal?: AbortSignal): Promise<T> {
-    return this.#inWords(() => this.readingOnce((session) => retrying(() => work(session), attempts, this.timings, signal)), true);
+  reading<T>(work: (session: Session) => Promise<T>, capability: Capability, signal?: AbortSignal): Promise<T> {
+    const patiently = (session: Session): Promise<T> => retrying(() => work(session), attempts, this.timings, signal);
+    return this.#inWords(() => this.readingOnce(patiently, capability), true);
   }
 
-  /** The same with the registry itself. `isReading`: refusals are worded as a pull's. */
+  /** The same with the registry itself. `isReading`: a list, whose refusals are worded as a pull's. */
   writing<T>(work: (session: Session) => Promise<T>, signal?: AbortSignal, isReading = false): Promise<T> {
-    const all = (): Promise<T> =>
-      this.#firstOf(this.#sessions(false), (session) => retrying(() => work(session), attempts, this.timings, signal));
-    return this.#inWords(all, isReading);
+    const patiently = (session: Session): Promise<T> => retrying(() => work(session), attempts, this.timings, signal);
+    return this.#inWords(() => this.#firstOf(isReading ? "list" : "push", undefined, patiently), isReading);
   }
 
   /** With neither second attempts nor Docker's words. @throws RegistryError, NetworkError */
-  readingOnce<T>(work: (session: Session) => Promise<T>): Promise<T> {
-    return this.#firstOf(this.#sessions(true), work);
+  readingOnce<T>(work: (session: Session) => Promise<T>, capability: Capability): Promise<T> {
+    return this.#firstOf("pull", capability, work);
   }
 
-  #sessions(isReading: boolean): Promise<Session[]> {
-    const known = isReading ? this.#reading : this.#writing;
-    if (known !== undefined) return known;
-    const found = this.#findSessions(isReading);
-    if (isReading) this.#reading = found;
-    else this.#writing = found;
+  #sessionsFor(purpose: Purpose): Promise<Session[]> {
+    let found = this.#sessions.get(purpose);
+    if (found !== undefined) return found;
+    found = this.#findSessions(purpose);
+    this.#sessions.set(purpose, found);
     return found;
   }
 
-  async #findSessions(isReading: boolean): Promise<Session[]> {
-    const { endpoints } = this.#services;
-    const { domain } = this.reference;
-    const found = isReading ? await endpoints.forPull(domain) : await endpoints.own(domain);
+  async #findSessions(purpose: Purpose): Promise<Session[]> {
+    const found = await this.#services.endpoints.for(this.reference.domain, purpose);
     return found.map((endpoint) => new Session(endpoint, this.#credentials, this.#services));
   }
 
-  async #firstOf<T>(all: Promise<Session[]>, work: (session: Session) => Promise<T>): Promise<T> {
-    const sessions = await all;
-    let failure: unknown;
-    for (const session of [...sessions]) {
+  async #firstOf<T>(purpose: Purpose, capability: Capability | undefined, work: (session: Session) => Promise<T>): Promise<T> {
+    const sessions = await this.#sessionsFor(purpose);
+    const able = sessions.filter(({ endpoint: { host } }) => capability === undefined || (host?.capabilities?.has(capability) ?? true));
+    let failure: unknown = systemError(`hosts.toml has no host for ${this.reference.domain} with the capability ${capability}`);
+    const failed: Session[] = [];
+    for (const session of able) {
       try {
         const result = await work(session);
         this.isKnown = true;
-        prefer(sessions, session);
+        putBehind(sessions, session, failed);
         return result;
       } catch (error) {
         failure = error;
         this.isKnown ||= session.hasAnswered;
-        if (goesOn(error, session)) continue;
-        prefer(sessions, session);
+        if (goesOn(error, session)) {
+          failed.push(session);
+          continue;
+        }
+        putBehind(sessions, session, failed);
         throw error;
       }
     }
@@ -104,7 +107,7 @@ export class Repository {
   async openBlob(blob: BlobDescriptor, from: number, signal?: AbortSignal): Promise<{ answer: Answer; offset: number }> {
     const at = this.path(`blobs/${blob.digest}`);
     try {
-      return await this.readingOnce((session) => ranged(session, at, this.scopes("pull"), from, signal));
+      return await this.readingOnce((session) => ranged(session, at, this.scopes("pull"), from, signal), "pull");
     } catch (error) {
       const isGone = error instanceof RegistryError && error.status === 404;
       const elsewhere = isGone ? (blob.urls ?? []).filter((url) => /^https?:\/\//.test(url) && URL.canParse(url)) : [];
@@ -152,8 +155,8 @@ function goesOn(error: unknown, session: Session): boolean {
   return session.endpoint.isMirror || (error instanceof NetworkError && !session.hasAnswered);
 }
 
-/** What has worked is asked first from now on. */
-function prefer(sessions: Session[], session: Session): void {
-  const at = sessions.indexOf(session);
-  if (at > 0) sessions.unshift(...sessions.splice(at, 1));
+/** Those that have failed are asked after the one that has worked, from now on. */
+function putBehind(sessions: Session[], worked: Session, failed: readonly Session[]): void {
+  for (const session of failed) sessions.splice(sessions.indexOf(session), 1);
+  sessions.splice(sessions.indexOf(worked) + 1, 0, ...failed);
 }

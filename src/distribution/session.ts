@@ -52,8 +52,9 @@ export class Session {
 
   url(at: string | URL): URL {
     if (at instanceof URL) return at;
-    const url = new URL(this.endpoint.base + at);
-    if (this.endpoint.namespace !== undefined) url.searchParams.set("ns", this.endpoint.namespace);
+    const { base, host, namespace } = this.endpoint;
+    const url = new URL(base + (host?.overridesPath === true ? at.replace(/^\/v2/, "") : at));
+    if (namespace !== undefined) url.searchParams.set("ns", namespace);
     return url;
   }
 
@@ -108,13 +109,15 @@ export class Session {
 
   async #call({ headers, body, signal }: Wanted, method: string, url: URL, authorization: string | undefined): Promise<Answer> {
     const { transport, endpoints } = this.#services;
-    const tls = await abortable(endpoints.tls(url), signal);
+    const host = url.origin === this.endpoint.origin ? this.endpoint.host : undefined;
+    const tls = await abortable(endpoints.tls(url, { of: host?.tls }), signal);
     try {
       return await transport.call({
         method,
         url,
         tls,
-        headers: { ...headers, ...(authorization === undefined ? {} : { authorization }) },
+        headers: { ...host?.headers, ...headers, ...(authorization === undefined ? {} : { authorization }) },
+        ...(host?.connectMs === undefined ? {} : { connectMs: host.connectMs }),
         ...(body === undefined ? {} : { body: await body() }),
         ...(signal === undefined ? {} : { signal }),
       });
@@ -134,7 +137,7 @@ export class Session {
     if (credentials.kind === "registryToken") return `Bearer ${credentials.token}`;
     const { realm = "", service = "", scope = "" } = challenge.parameters;
     const all = [...scopes, ...scope.split(" ").filter((text) => text !== "")];
-    const request = { realm, service, scopes: all, credentials, registry: new URL(this.endpoint.base) };
+    const request = { realm, service, scopes: all, credentials, registry: new URL(this.endpoint.base), tls: this.endpoint.host?.tls };
     const { value } = await this.#services.tokens.get(request, refused?.replace(/^Bearer /, ""));
     return `Bearer ${value}`;
   }
@@ -156,7 +159,8 @@ export class Session {
     if (this.#challenge?.scheme !== "bearer" || this.#credentials.kind === "registryToken") return undefined;
     const { realm = "", service = "" } = this.#challenge.parameters;
     const registry = new URL(this.endpoint.base);
-    const request = { realm, service, scopes: [], credentials: this.#credentials, registry, isOffline: true };
+    const tls = this.endpoint.host?.tls;
+    const request = { realm, service, scopes: [], credentials: this.#credentials, registry, tls, isOffline: true };
     return (await this.#services.tokens.get(request)).refreshToken;
   }
 }

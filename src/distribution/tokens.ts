@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import type { Credentials } from "./credentials.ts";
 import type { Timings } from "./distribution.ts";
 import type { Endpoints } from "./endpoints.ts";
+import type { HostTls } from "./hosts-file.ts";
 import { NetworkError, ofRequest } from "./network-error.ts";
 import { RegistryError, refusalOf } from "./refusal.ts";
 import { type Answer, readAll, type Transport } from "./transport.ts";
@@ -20,6 +21,8 @@ export interface TokenRequest {
   readonly credentials: Credentials;
   /** The registry that sends us there. */
   readonly registry: URL;
+  /** What hosts.toml has for it. */
+  readonly tls?: HostTls | undefined;
   /** Asks for a refresh token too: at `login`. */
   readonly isOffline?: boolean;
 }
@@ -74,7 +77,7 @@ export class Tokens {
 
   async #ask(request: TokenRequest): Promise<Token> {
     const realm = checkedRealm(request.realm, request.registry);
-    const tls = await this.#endpoints.tls(realm, request.registry.host);
+    const tls = await this.#endpoints.tls(realm, { registry: request.registry.host, of: request.tls });
     const { credentials } = request;
     const sent = credentials.kind === "identityToken" ? refreshing(realm, request, credentials.token) : asking(realm, request);
     let answer: Answer;

@@ -14,6 +14,8 @@ export interface Call {
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Readable | Uint8Array;
   readonly tls: TlsSettings;
+  /** Until a connection stands, in place of the common one. */
+  readonly connectMs?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -59,7 +61,7 @@ export class Transport {
       const sent = url.protocol === "https:" ? httpsRequest(url, options) : httpRequest(url, options);
       const isStream = call.body !== undefined && !(call.body instanceof Uint8Array);
       let isAnswered = false;
-      const deadline = this.#deadlines(sent, url, isStream);
+      const deadline = this.#deadlines(sent, call, isStream);
       const fail = (error: unknown): void => {
         deadline.end();
         if (call.body !== undefined && !(call.body instanceof Uint8Array)) call.body.destroy();
@@ -96,8 +98,9 @@ export class Transport {
   }
 
   /** A connection has to stand by its time, then the headers by theirs; while a body is sent, only standing still is counted. */
-  #deadlines(sent: ReturnType<typeof httpRequest>, url: URL, isSending: boolean): { end(): void } {
-    const { connectMs, answerMs, stallMs } = this.#timings;
+  #deadlines(sent: ReturnType<typeof httpRequest>, { url, ...call }: Call, isSending: boolean): { end(): void } {
+    const { answerMs, stallMs } = this.#timings;
+    const connectMs = call.connectMs ?? this.#timings.connectMs;
     let timer: NodeJS.Timeout | undefined;
     const within = (ms: number, error: () => NetworkError): void => {
       clearTimeout(timer);
