@@ -14,6 +14,8 @@ need docker "$(apt-cache show docker-cli >/dev/null 2>&1 && echo docker-cli || e
 /usr/bin/python3 -c 'import docker' 2>/dev/null || want="$want python3-docker"
 file=$(command -v busybox || true)
 [ -z "$file" ] || ! ldd "$file" >/dev/null 2>&1 || want="$want busybox-static"
+sh "$(dirname "$0")/../test/podman-of-debian.sh" >/dev/null 2>&1 || echo "tests: Debian's podman cannot be fetched" >&2
+sh "$(dirname "$0")/../test/docker-registry-of-debian.sh" >/dev/null 2>&1 || echo "tests: Debian's docker-registry cannot be fetched" >&2
 [ -n "$want" ] || exit 0
 [ "$(id -u)" = 0 ] || { echo "tests: missing programs:$want (run as root to have them installed)" >&2; exit 0; }
 echo "tests: installing$want" >&2

@@ -4,10 +4,34 @@ import { digestOf } from "../base/base.ts";
 import { type Behaviour, type Rough, rough } from "../distribution/rough-registry.ts";
 import { type Descriptor, mediaTypes, type Platform } from "../spec/spec.ts";
 
+/** How a layer is sent. */
+export type Layering = "gzip" | "zstd" | "plain";
+
+const layerings: readonly Layering[] = ["gzip", "zstd", "plain"];
+interface MediaTypes {
+  readonly manifest: string;
+  readonly config: string;
+  readonly layer: string;
+  /** Between the layer's type and how it is compressed. */
+  readonly mark: string;
+}
+const formats: Readonly<Record<"oci" | "docker", MediaTypes>> = {
+  oci: { manifest: mediaTypes.ociManifest, config: mediaTypes.ociConfig, layer: mediaTypes.ociLayer, mark: "+" },
+  docker: { manifest: mediaTypes.dockerManifest, config: mediaTypes.dockerConfig, layer: mediaTypes.dockerLayer, mark: "." },
+};
+
 /** Blobs and manifests of one repository, `x/y`. */
 export class Shelf {
+  readonly #types: MediaTypes;
+  /** Of all layers that are made from now on; else the first of an image is sent as gzip, the second as zstd, the third as it is. */
+  layering: Layering | undefined;
   readonly blobs: Map<string, Buffer> = new Map();
   readonly manifests: Map<string, { mediaType: string; bytes: Buffer }> = new Map();
+
+  /** @param format whose images are made: OCI's, or Docker's schema 2 */
+  constructor(format: keyof typeof formats = "oci") {
+    this.#types = formats[format];
+  }
 
   blob(bytes: Buffer, mediaType: string): Descriptor {
     const digest = digestOf(bytes);
@@ -22,7 +46,7 @@ export class Shelf {
     return { mediaType, digest, size: bytes.length };
   }
 
-  /** An image of these tars, the first one as gzip, the second as zstd, the third as it is. */
+  /** An image of these tars. */
   image(tars: readonly Buffer[], platform: Platform, ...tags: string[]): Descriptor {
     const layers = tars.map((tar, position) => this.layer(tar, position));
     const config = {
@@ -34,23 +58,16 @@ export class Shelf {
   }
 
   layer(tar: Buffer, position: number): Descriptor {
-    switch (position % 3) {
-      case 0:
-        return this.blob(gzipSync(tar), `${mediaTypes.ociLayer}+gzip`);
-      case 1:
-        return this.blob(zstdCompressSync(tar), `${mediaTypes.ociLayer}+zstd`);
-      default:
-        return this.blob(tar, mediaTypes.ociLayer);
-    }
+    const layering = this.layering ?? layerings[position % layerings.length];
+    const { layer, mark } = this.#types;
+    if (layering === "plain") return this.blob(tar, layer);
+    return this.blob(layering === "gzip" ? gzipSync(tar) : zstdCompressSync(tar), `${layer}${mark}${layering}`);
   }
 
   imageOf(config: object, layers: readonly Descriptor[], ...tags: string[]): Descriptor {
-    const described = this.blob(Buffer.from(JSON.stringify(config)), mediaTypes.ociConfig);
-    return this.manifest(
-      { schemaVersion: 2, mediaType: mediaTypes.ociManifest, config: described, layers },
-      mediaTypes.ociManifest,
-      ...tags,
-    );
+    const { manifest, config: configType } = this.#types;
+    const described = this.blob(Buffer.from(JSON.stringify(config)), configType);
+    return this.manifest({ schemaVersion: 2, mediaType: manifest, config: described, layers }, manifest, ...tags);
   }
 
   index(manifests: readonly Descriptor[], ...tags: string[]): Descriptor {

@@ -1,8 +1,7 @@
 /** `docker push` to Berth's own registry and to Docker's, and skopeo between these, archives and the daemon. */
 import assert from "node:assert/strict";
-import { generateKeyPairSync, randomBytes, sign } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { createServer as createHttpServer } from "node:http";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -14,6 +13,7 @@ import { ScratchRegistry } from "../../src/registry/scratch-registry.ts";
 import { type ImageManifest, mediaTypes } from "../../src/spec/spec.ts";
 import { busyboxRootfs, command, Daemon, eventually, importBusybox } from "../daemon.ts";
 import { debianRegistry, debianRegistryMissing, type Running } from "../debian-registry.ts";
+import { TokenServer } from "../token-server.ts";
 
 const password = "$2b$04$abcdefghijklmnopqrstuuSMffXuQG3uO/6Y4rItKWVIUNEP6McsC"; // berth
 const amd64 = { os: "linux", architecture: "amd64" };
@@ -216,14 +216,8 @@ describe("push", { timeout: 240_000 }, () => {
     const folder = mkdtempSync("/var/tmp/berth-test-push-");
     await using tokens = await TokenServer.open();
     try {
-      writeFileSync(join(folder, "key.pem"), tokens.publicKey);
-      const access = {
-        kind: "token",
-        realm: tokens.realm,
-        service: "harbour",
-        issuer: "master",
-        keyFile: join(folder, "key.pem"),
-      } as const;
+      const { service, issuer } = TokenServer;
+      const access = { kind: "token", realm: tokens.realm, service, issuer, keyFile: tokens.certFile } as const;
       await using registry = await ScratchRegistry.open({ access });
       const host = `127.0.0.1:${registry.port}`;
       const auth = Buffer.from("sailor:berth").toString("base64");
@@ -244,53 +238,6 @@ describe("push", { timeout: 240_000 }, () => {
     }
   });
 });
-
-/** Gives tokens to `sailor:berth` only, for whatever is asked. */
-class TokenServer implements AsyncDisposable {
-  readonly asked: { authorization: string | undefined; scopes: string[] }[] = [];
-  readonly publicKey: string;
-  readonly #close: () => Promise<void>;
-  readonly realm: string;
-
-  private constructor(publicKey: string, realm: string, close: () => Promise<void>) {
-    this.publicKey = publicKey;
-    this.realm = realm;
-    this.#close = close;
-  }
-
-  static async open(): Promise<TokenServer> {
-    const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "prime256v1" });
-    const server = createHttpServer((request, response) => {
-      const url = new URL(request.url ?? "", "http://x");
-      const scopes = url.searchParams.getAll("scope").flatMap((scope) => scope.split(" "));
-      const { authorization } = request.headers;
-      opened.asked.push({ authorization, scopes });
-      if (authorization !== `Basic ${Buffer.from("sailor:berth").toString("base64")}`) return void response.writeHead(401).end("{}");
-      const access = scopes.map((scope) => {
-        const [type, name, actions = ""] = scope.split(":");
-        return { type, name, actions: actions.split(",") };
-      });
-      const now = Math.floor(Date.now() / 1000);
-      const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url");
-      const signed = `${part({ alg: "ES256", typ: "JWT" })}.${part({ iss: "master", aud: "harbour", sub: "sailor", nbf: now - 5, exp: now + 300, access })}`;
-      const signature = sign("sha256", Buffer.from(signed), { key: privateKey, dsaEncoding: "ieee-p1363" }).toString("base64url");
-      response.end(JSON.stringify({ token: `${signed}.${signature}`, expires_in: 300 }));
-    });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    const { port } = server.address() as AddressInfo;
-    const close = async (): Promise<void> => {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    };
-    const pem = publicKey.export({ type: "spki", format: "pem" }).toString();
-    const opened = new TokenServer(pem, `http://127.0.0.1:${port}/token`, close);
-    return opened;
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#close();
-  }
-}
 
 /** A way to a registry that lets so many bytes through, and then nothing more. */
 class Strait implements AsyncDisposable {

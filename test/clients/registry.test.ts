@@ -1,4 +1,4 @@
-/** `berth registry serve` under other people's clients: skopeo, and Docker's engine. */
+/** `berth registry serve` under other people's clients: skopeo; `other-engines.test.ts` has podman and Docker. */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
@@ -8,7 +8,7 @@ import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { busyboxRootfs, command, Daemon, eventually, projectRoot, type Result } from "../daemon.ts";
+import { command, Daemon, eventually, projectRoot, type Result } from "../daemon.ts";
 
 const password = "$2b$04$abcdefghijklmnopqrstuuSMffXuQG3uO/6Y4rItKWVIUNEP6McsC"; // berth
 
@@ -177,60 +177,4 @@ test("in the daemon's own process, below its data root", { timeout: 120_000 }, a
   } finally {
     await daemon.close();
   }
-});
-
-const dockerMissing = existsSync("/usr/sbin/dockerd") ? false : "dockerd is not installed";
-
-describe("Docker's engine", { skip: dockerMissing, timeout: 180_000 }, () => {
-  let folder: string;
-  let engine: ChildProcess;
-  const docker = async (...args: string[]): Promise<string> => {
-    const result = await command("docker", ["-H", `unix://${folder}/d.sock`, ...args], { env: { DOCKER_CONFIG: join(folder, "config") } });
-    assert.equal(result.status, 0, `docker ${args.join(" ")}: ${result.stderr}`);
-    return result.stdout.trim();
-  };
-  before(async () => {
-    folder = mkdtempSync("/var/tmp/berth-test-dockerd-");
-    const state = [
-      "--data-root",
-      `${folder}/data`,
-      "--exec-root",
-      `${folder}/exec`,
-      "--pidfile",
-      `${folder}/pid`,
-      "-H",
-      `unix://${folder}/d.sock`,
-    ];
-    engine = spawn("/usr/sbin/dockerd", [...state, "--bridge=none", "--iptables=false", "--storage-driver=vfs"], { stdio: "ignore" });
-    await eventually(
-      "dockerd",
-      async () => ((await command("docker", ["-H", `unix://${folder}/d.sock`, "version"])).status === 0 ? true : undefined),
-      60_000,
-    );
-  });
-  after(async () => {
-    engine.kill("SIGTERM");
-    await new Promise((resolve) => engine.once("exit", resolve));
-    rmSync(folder, { recursive: true, force: true });
-  });
-
-  test("login, push, pull by tag and digest, and push what is there", async () => {
-    const users = join(folder, "users");
-    writeFileSync(users, `sailor:${password}\n`);
-    await using served = await Served.start(["--root", join(folder, "registry"), "--htpasswd", users]);
-    const name = `127.0.0.1:${served.port}/some/box`;
-    writeFileSync(join(folder, "rootfs.tar"), await busyboxRootfs());
-    await docker("import", join(folder, "rootfs.tar"), `${name}:v1`);
-    await docker("login", "-u", "sailor", "-p", "berth", `127.0.0.1:${served.port}`);
-    const digest = /digest: (sha256:\w+)/.exec(await docker("push", `${name}:v1`))?.[1];
-    await docker("tag", `${name}:v1`, `127.0.0.1:${served.port}/other/box:v1`);
-    assert.match(await docker("push", `127.0.0.1:${served.port}/other/box:v1`), /Mounted from some\/box/);
-    await docker("tag", `${name}:v1`, `${name}:v2`);
-    assert.match(await docker("push", `${name}:v2`), /Layer already exists/);
-    const id = await docker("image", "inspect", "-f", "{{.Id}}", `${name}:v1`);
-    await docker("rmi", "-f", id);
-    await docker("pull", `${name}@${digest}`);
-    await docker("pull", `${name}:v2`);
-    assert.equal(await docker("image", "inspect", "-f", "{{.Id}}", `${name}:v2`), id);
-  });
 });

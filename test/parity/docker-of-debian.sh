@@ -6,16 +6,18 @@ set -eu
 tree=${PARITY_TREE:-/var/tmp/berth-peer-trixie}
 shared=/var/tmp/berth-parity # bind mounts of the script lie here: the engine sees them at the same path
 
-engine() { # in a mount namespace of its own
+engine() { # FOLDER [FLAG…]: in a mount namespace of its own
+  work=$1
+  shift
   mount --bind "$tree" "$tree"
   mount -t tmpfs run "$tree/run"
   for path in /dev /sys /proc; do mount --rbind $path "$tree$path"; done
-  for path in "$shared" "$1"; do mkdir -p "$tree$path" && mount --bind "$path" "$tree$path"; done
+  for path in "$shared" "$work"; do mkdir -p "$path" "$tree$path" && mount --bind "$path" "$tree$path"; done
   cd "$tree"
   pivot_root . mnt
   umount -l /mnt
-  exec dockerd --data-root "$1/data" --exec-root /run/docker --pidfile "$1/pid" -H "unix://$1/d.sock" --cgroup-parent /berth-peer \
-    --storage-driver overlay2 --log-level warn
+  exec dockerd --data-root "$work/data" --exec-root /run/docker --pidfile "$work/pid" -H "unix://$work/d.sock" --cgroup-parent /berth-peer \
+    --storage-driver overlay2 --log-level warn "$@"
 }
 
 inside() {
