@@ -3,11 +3,12 @@
  * more namespaces play containers and another host.
  */
 import assert from "node:assert/strict";
-import { execFile, spawn, spawnSync } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
+import { isolated } from "../../tools/isolate.mjs";
 import { type ContainerId, newId } from "../base/base.ts";
 import { type Namespace, NamespaceKernel, openNamespace } from "../kernel/namespace-kernel.ts";
 import { type Database, openDatabase } from "../state/state.ts";
@@ -16,7 +17,6 @@ import { openNetworks } from "./open.ts";
 import type { NetworkOptions } from "./options.ts";
 
 const execute = promisify(execFile);
-const inside = "BERTH_TEST_NAMESPACE";
 
 /** Runs a program to its end. @throws with its output unless it exits with 0 */
 async function run(file: string, ...args: string[]): Promise<string> {
@@ -165,7 +165,7 @@ async function eventually(holds: () => Promise<boolean>): Promise<void> {
   assert.fail("it did not come about");
 }
 
-function inNamespace(): void {
+describe("the default bridge on this kernel", { skip: isolated ? false : "needs root and namespaces" }, () => {
   describe("the default bridge", { concurrency: false }, () => {
     let outside: Namespace;
     let atFirst: string;
@@ -452,20 +452,4 @@ function inNamespace(): void {
       }
     });
   });
-}
-
-if (process.env[inside] === undefined) {
-  test("in a namespace of its own", () => {
-    // --mount: /sys and /run of the namespace's own are not needed, but `ip netns` and sysctl must not touch the machine's.
-    const { NODE_TEST_CONTEXT: _, ...environment } = process.env;
-    const result = spawnSync("unshare", ["-n", "-m", process.execPath, "--test-reporter=spec", import.meta.filename], {
-      encoding: "utf8",
-      env: { ...environment, [inside]: "1" },
-      timeout: 120_000,
-    });
-    assert.equal(result.status, 0, `${result.stdout}${result.stderr}`);
-    assert.match(result.stdout, /pass [1-9]/);
-  });
-} else {
-  inNamespace();
-}
+});

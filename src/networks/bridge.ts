@@ -1,41 +1,22 @@
 /** Bridge devices on the host: made, adopted, put right, taken down. */
 import { invalidParameter, log } from "../base/base.ts";
 import type { HostOp } from "../kernel/kernel.ts";
-import { addAddress, addBridge, deleteAddress, deleteLink, dumpAddresses, dumpLinks, dumpRoutes, setLink } from "../kernel/rtnetlink.ts";
-import { type Link, type LinkAddress, parseLinkAddresses, parseLinks, parseRoutes, type Route } from "../kernel/rtnetlink-dump.ts";
+import { addAddress, addBridge, deleteAddress, deleteLink, dumpLinks, setLink } from "../kernel/rtnetlink.ts";
+import { type Link, type LinkAddress, parseLinks } from "../kernel/rtnetlink-dump.ts";
 import { writeNetworkSetting } from "../kernel/rtnetlink-settings.ts";
-import { lastOf, macFor, makeSubnet, numberAddress, type Subnet } from "./addresses.ts";
+import { lastOf, macFor, numberAddress, type Subnet } from "./addresses.ts";
+import { isDeviceName } from "./bridge-options.ts";
 import { hostIndex } from "./endpoint.ts";
+import { type HostReach, ofEveryLink, readReach } from "./host-subnets.ts";
 import type { NetworkKernel } from "./records.ts";
 
 /** What the host has of a network, as of one moment. */
-export interface HostNetwork {
+export interface HostNetwork extends HostReach {
   readonly links: readonly Link[];
-  readonly addresses: readonly LinkAddress[];
-  readonly routes: readonly Route[];
 }
 
 export async function readHostNetwork(kernel: NetworkKernel): Promise<HostNetwork> {
-  const links = parseLinks(await kernel.netlink(0, dumpLinks()));
-  const addresses = parseLinkAddresses(await kernel.netlink(0, dumpAddresses()));
-  const routes = [...parseRoutes(await kernel.netlink(0, dumpRoutes(4))), ...parseRoutes(await kernel.netlink(0, dumpRoutes(6)))];
-  return { links, addresses, routes };
-}
-
-/** Link-local and multicast subnets are on every interface. */
-const ofEveryLink = (address: string): boolean => /^(fe[89ab]|ff)/i.test(address);
-
-/** Subnets that the host has to do with other than through `device`. */
-export function takenSubnets(host: HostNetwork, device?: number): Subnet[] {
-  const others = (entry: { readonly index?: number }): boolean => device === undefined || entry.index !== device;
-  return [
-    ...host.addresses
-      .filter((entry) => others(entry) && !ofEveryLink(entry.address))
-      .map((entry) => makeSubnet(entry.address, entry.prefixLength)),
-    ...host.routes
-      .filter((route) => others(route) && route.destination !== undefined && route.prefixLength > 0 && !ofEveryLink(route.destination))
-      .map((route) => makeSubnet(route.destination ?? "", route.prefixLength)),
-  ];
+  return { links: parseLinks(await kernel.netlink(0, dumpLinks())), ...(await readReach(kernel)) };
 }
 
 /** An address with the subnet that it is in. */
@@ -57,7 +38,7 @@ export interface BridgeDevice {
 
 /** @throws InvalidParameter when a device of that name is no bridge */
 export function findBridge(host: HostNetwork, name: string): Link | undefined {
-  if (!/^[^\s/:]{1,15}$/.test(name) || name === "." || name === "..") throw invalidParameter(`invalid bridge name: ${name}`);
+  if (!isDeviceName(name)) throw invalidParameter(`invalid bridge name: ${name}`);
   const found = host.links.find((link) => link.name === name);
   if (found !== undefined && found.kind !== "bridge") throw invalidParameter(`${name} is not a bridge, but ${found.kind || "a device"}`);
   return found;

@@ -1,7 +1,8 @@
 /** Which subnets and addresses the default network gets: as the flags say, as its bridge has them, as it had them, or new ones. */
 import { invalidParameter } from "../base/base.ts";
 import { contains, makeSubnet, numberAddress, overlap, parseCidr, type Subnet, subnetText } from "./addresses.ts";
-import { findBridge, type HostNetwork, takenSubnets } from "./bridge.ts";
+import { findBridge, type HostNetwork } from "./bridge.ts";
+import { reachedSubnets } from "./host-subnets.ts";
 import type { NetworkOptions } from "./options.ts";
 import { publishAddresses } from "./port-address.ts";
 import type { Family, NetworkRecord, PoolRecord } from "./records.ts";
@@ -84,7 +85,7 @@ export function defaultNetwork(before: NetworkRecord, facts: DefaultFacts): Netw
   const found = findBridge(host, device);
   const known = before.bridge?.device === device ? before : undefined;
   const ours = known?.bridge?.made === true;
-  const taken = [...takenSubnets(host, found?.index), ...facts.others];
+  const taken = [...reachedSubnets(host, found?.index), ...facts.others];
   const pool = (family: Family, asked: string | undefined, range: string | undefined, flag: string): PoolRecord => {
     const entry = host.addresses.find((each) => each.index === found?.index && each.family === family && !each.address.startsWith("fe80:"));
     const earlier = known?.pools.find((each) => parseCidr(each.subnet).subnet.family === family);

@@ -2,14 +2,14 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
+import { isolated } from "../../tools/isolate.mjs";
 import { allowLinks, denyLinks, type NetworkRules, type PublishedPort, publish, unpublish } from "./firewall.ts";
 import { noState, type Place, portTo, rulesOf, run, Scene, table, within } from "./firewall-scenery.ts";
 import { forgetFlows } from "./stale-flows.ts";
 
-const inside = "BERTH_TEST_NAMESPACE";
 const failed = "failed";
 
-function inNamespace(): void {
+describe("what the firewall lets through", { skip: isolated ? false : "needs root and namespaces" }, () => {
   let scene: Scene;
   let outside: Place;
   let other: Place;
@@ -269,19 +269,4 @@ function inNamespace(): void {
       await closed(outside, [scene.host, 8080]);
     });
   });
-}
-
-if (process.env[inside] === undefined) {
-  test("in a namespace of its own", () => {
-    const { NODE_TEST_CONTEXT: _, ...environment } = process.env;
-    const result = spawnSync("unshare", ["-n", "-m", process.execPath, "--test-reporter=spec", import.meta.filename], {
-      encoding: "utf8",
-      env: { ...environment, [inside]: "1" },
-      timeout: 900_000,
-    });
-    assert.equal(result.status, 0, `${result.stdout}${result.stderr}`);
-    assert.match(result.stdout, /pass [1-9]/);
-  });
-} else {
-  inNamespace();
-}
+});

@@ -3,16 +3,16 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { isolated } from "../../tools/isolate.mjs";
 import { type FirewallState, publish } from "./firewall.ts";
 import { findNeighbours } from "./firewall-neighbours.ts";
 import { noState, type Place, portTo, rulesOf, run, Scene, table } from "./firewall-scenery.ts";
 import { FirewallWatch } from "./firewall-watch.ts";
 
-const inside = "BERTH_TEST_NAMESPACE";
 const nft = (...args: string[]): string => run("nft", ...args);
 const failed = "failed";
 
-function inNamespace(): void {
+describe("the firewall among others", { skip: isolated ? false : "needs root and namespaces" }, () => {
   let scene: Scene;
   let outside: Place;
   let web: Place;
@@ -176,19 +176,4 @@ function inNamespace(): void {
       assert.deepEqual(await works(), allWorks);
     });
   });
-}
-
-if (process.env[inside] === undefined) {
-  test("in a namespace of its own", () => {
-    const { NODE_TEST_CONTEXT: _, ...environment } = process.env;
-    const result = spawnSync("unshare", ["-n", "-m", process.execPath, "--test-reporter=spec", import.meta.filename], {
-      encoding: "utf8",
-      env: { ...environment, [inside]: "1" },
-      timeout: 900_000,
-    });
-    assert.equal(result.status, 0, `${result.stdout}${result.stderr}`);
-    assert.match(result.stdout, /pass [1-9]/);
-  });
-} else {
-  inNamespace();
-}
+});

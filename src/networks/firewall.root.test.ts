@@ -1,7 +1,7 @@
 /** The firewall on a real kernel, in a network namespace that plays the host. */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { after, before, beforeEach, describe, test } from "node:test";
+import { isolated } from "../../tools/isolate.mjs";
 import { NamespaceKernel } from "../kernel/namespace-kernel.ts";
 import {
   addNetwork,
@@ -17,7 +17,6 @@ import {
 } from "./firewall.ts";
 import { noState, portTo, rulesOf, run, table } from "./firewall-scenery.ts";
 
-const inside = "BERTH_TEST_NAMESPACE";
 const nft = (...args: string[]): string => run("nft", ...args);
 
 const rules = `	chain guard {
@@ -99,7 +98,7 @@ const rules = `	chain guard {
 }
 `;
 
-function inNamespace(): void {
+describe("the firewall in this kernel", { skip: isolated ? false : "needs root and namespaces" }, () => {
   describe("the table", { concurrency: false }, () => {
     let kernel: NamespaceKernel;
     const send = (message: Uint8Array): Promise<Uint8Array> => kernel.netlink(12, message);
@@ -202,19 +201,4 @@ function inNamespace(): void {
       assert.throws(() => findPublished(table, portTo("10.0.0.2", { relay: true })), RangeError);
     });
   });
-}
-
-if (process.env[inside] === undefined) {
-  test("in a namespace of its own", () => {
-    const { NODE_TEST_CONTEXT: _, ...environment } = process.env;
-    const result = spawnSync("unshare", ["-n", "-m", process.execPath, "--test-reporter=spec", import.meta.filename], {
-      encoding: "utf8",
-      env: { ...environment, [inside]: "1" },
-      timeout: 900_000,
-    });
-    assert.equal(result.status, 0, `${result.stdout}${result.stderr}`);
-    assert.match(result.stdout, /pass [1-9]/);
-  });
-} else {
-  inNamespace();
-}
+});

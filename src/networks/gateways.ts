@@ -3,6 +3,7 @@ import type { DefaultRoute } from "./endpoint.ts";
 import { isClosed, type OpenNetwork } from "./open-network.ts";
 import type { PortEnd, PortEnds } from "./port-taking.ts";
 import { type ByFamily, type Endpoint, type Family, families } from "./records.ts";
+import { readVlanOptions } from "./vlan-options.ts";
 
 /** An endpoint with its network. */
 export interface Place {
@@ -10,9 +11,8 @@ export interface Place {
   readonly open: OpenNetwork;
 }
 
-/** ipvlan in its layer 3 modes has routes and no routers. */
-const needsNoRouter = ({ open }: Place): boolean =>
-  open.record.driver === "ipvlan" && /^l3s?$/.test(open.record.options["ipvlan_mode"] ?? "l2");
+const needsNoRouter = ({ open: { record } }: Place): boolean =>
+  record.driver === "ipvlan" && readVlanOptions(record.driver, record.options, record.internal).routed;
 
 const addressOf = ({ endpoint }: Place, family: Family): string | undefined =>
   family === 4 ? endpoint.link?.address : endpoint.link?.address6;

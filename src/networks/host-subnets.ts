@@ -1,6 +1,6 @@
 /** What the host itself has to do with, so that no network is put in its way unasked. */
 import { dumpAddresses, dumpRoutes } from "../kernel/rtnetlink.ts";
-import { parseLinkAddresses, parseRoutes } from "../kernel/rtnetlink-dump.ts";
+import { type LinkAddress, parseLinkAddresses, parseRoutes, type Route } from "../kernel/rtnetlink-dump.ts";
 import { bitsOf, familyOf, makeSubnet, type Subnet } from "./addresses.ts";
 import { readHostResolver } from "./name-files.ts";
 import type { NetworkKernel } from "./records.ts";
@@ -14,15 +14,35 @@ function resolvers(text: string): Subnet[] {
   });
 }
 
-/** The subnets of the host's addresses, routes and resolvers, of both families, but for the default routes. */
-export async function readHostSubnets(kernel: Pick<NetworkKernel, "netlink">): Promise<Subnet[]> {
+/** Addresses and routes of the host, of both families. */
+export interface HostReach {
+  readonly addresses: readonly LinkAddress[];
+  readonly routes: readonly Route[];
+}
+
+export async function readReach(kernel: Pick<NetworkKernel, "netlink">): Promise<HostReach> {
   const addresses = parseLinkAddresses(await kernel.netlink(0, dumpAddresses()));
   const routes = [...parseRoutes(await kernel.netlink(0, dumpRoutes(4))), ...parseRoutes(await kernel.netlink(0, dumpRoutes(6)))];
-  return [
-    ...addresses.map((entry) => makeSubnet(entry.address, entry.prefixLength)),
-    ...routes.flatMap(({ destination, prefixLength }) =>
-      destination === undefined || prefixLength === 0 ? [] : [makeSubnet(destination, prefixLength)],
+  return { addresses, routes };
+}
+
+/** Link-local and multicast subnets are on every interface. */
+export const ofEveryLink = (address: string): boolean => /^(fe[89ab]|ff)/i.test(address);
+
+/** Subnets that the host has to do with, other than by default routes and through the interface `butFor`. */
+export function reachedSubnets({ addresses, routes }: HostReach, butFor?: number): Subnet[] {
+  const entries = [
+    ...addresses,
+    ...routes.flatMap(({ index, destination: address, prefixLength }) =>
+      address === undefined || prefixLength === 0 ? [] : [{ index, address, prefixLength }],
     ),
-    ...resolvers((await readHostResolver("direct")).text),
   ];
+  return entries
+    .filter(({ index, address }) => (butFor === undefined || index !== butFor) && !ofEveryLink(address))
+    .map(({ address, prefixLength }) => makeSubnet(address, prefixLength));
+}
+
+/** Where no new network is put unasked: the subnets of the host's addresses, routes and resolvers. */
+export async function readHostSubnets(kernel: Pick<NetworkKernel, "netlink">): Promise<Subnet[]> {
+  return [...reachedSubnets(await readReach(kernel)), ...resolvers((await readHostResolver("direct")).text)];
 }

@@ -175,7 +175,8 @@ function checkParentUse(parent: string, { how }: VlanOptions, networks: Creation
 function planVlan(plan: Plan, driver: "macvlan" | "ipvlan"): Pick<NetworkRecord, "pools" | "parent"> {
   const { config, facts } = plan;
   const options = readVlanOptions(driver, config.options, plan.internal);
-  const pools = plannedPools(plan, { 4: options.gateway, 6: options.gateway });
+  const hasGateway = !options.closed && !options.routed;
+  const pools = plannedPools(plan, { 4: hasGateway, 6: hasGateway });
   const device = options.parent ?? `dm-${facts.id.slice(0, 12)}`;
   checkParentUse(device, options, facts.networks);
   const madeByUs = facts.networks.some(({ record }) => record.parent?.device === device && record.parent.made);

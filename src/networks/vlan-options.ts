@@ -14,8 +14,8 @@ export interface VlanOptions {
   readonly how: VlanMode;
   /** The host's interface below. Undefined: one of our own, that leads nowhere. */
   readonly parent?: string;
-  /** Containers get a default route through the network's gateway address, so that it has one. */
-  readonly gateway: boolean;
+  /** ipvlan in its layer 3 modes: there are routes and no routers. */
+  readonly routed: boolean;
   /** Nothing leads out: it was asked for, or there is no parent that leads anywhere. */
   readonly closed: boolean;
 }
@@ -49,5 +49,5 @@ export function readVlanOptions(
   if (parent !== undefined && !isDeviceName(parent)) throw systemError(`invalid parent interface name: ${parent}`);
   const closed = internal || parent === undefined;
   const routed = how.driver === "ipvlan" && how.mode !== "l2";
-  return { how, closed, gateway: !closed && !routed, ...(parent === undefined ? {} : { parent }) };
+  return { how, closed, routed, ...(parent === undefined ? {} : { parent }) };
 }

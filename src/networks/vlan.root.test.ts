@@ -6,15 +6,15 @@ import assert from "node:assert/strict";
 import { execFile, execFileSync, spawnSync } from "node:child_process";
 import { describe, test } from "node:test";
 import { promisify } from "node:util";
+import { isolated } from "../../tools/isolate.mjs";
 import { type Namespace, NamespaceKernel, openNamespace } from "../kernel/namespace-kernel.ts";
-import { setLink } from "../kernel/rtnetlink.ts";
 import { parseCidr } from "./addresses.ts";
-import { type VlanAddress, vlanDefaultRoute, vlanIndex, vlanPlan } from "./vlan.ts";
+import { defaultRoutes, loopbackUp } from "./endpoint.ts";
+import { type VlanAddress, vlanIndex, vlanPlan } from "./vlan.ts";
 import { readVlanOptions, type VlanMode, type VlanOptions } from "./vlan-options.ts";
 import { closeParent, findParent, openParent, type Parent } from "./vlan-parent.ts";
 
 const execute = promisify(execFile);
-const inside = "BERTH_TEST_NAMESPACE";
 
 async function run(file: string, ...args: string[]): Promise<string> {
   return (await execute(file, args, { timeout: 20_000 })).stdout;
@@ -65,7 +65,7 @@ class Lan implements AsyncDisposable {
     return this;
   }
 
-  async start(parent: number, how: VlanMode, addresses: readonly VlanAddress[]): Promise<Container> {
+  async start(parent: number, how: VlanMode, addresses: readonly VlanAddress[], route?: { readonly gateway?: string }): Promise<Container> {
     const place = this.#stack.use(await openNamespace());
     const index = vlanIndex();
     const last = (addresses[0]?.address ?? "0").split(/[.:]/).at(-1) ?? "0";
@@ -74,10 +74,7 @@ class Lan implements AsyncDisposable {
     await this.kernel.launch(
       {
         ...plan,
-        containerNetwork: [
-          { op: "netlink", protocol: 0, message: setLink(1, { up: true }), netnsFdAt: [], ignore: [] },
-          ...plan.containerNetwork,
-        ],
+        containerNetwork: [loopbackUp, ...plan.containerNetwork, ...defaultRoutes(route === undefined ? {} : { 4: { index, ...route } })],
       },
       place,
     );
@@ -91,11 +88,7 @@ class Lan implements AsyncDisposable {
   }
 }
 
-const four = (address: string, defaultRoute?: VlanAddress["defaultRoute"]): VlanAddress => ({
-  address,
-  subnet: parseCidr("192.168.77.0/24").subnet,
-  ...(defaultRoute === undefined ? {} : { defaultRoute }),
-});
+const four = (address: string): VlanAddress => ({ address, subnet: parseCidr("192.168.77.0/24").subnet });
 const six = (address: string): VlanAddress => ({ address, subnet: parseCidr("fd00:77::/64").subnet });
 const optionsOf = (driver: "macvlan" | "ipvlan", options: Record<string, string>): VlanOptions => readVlanOptions(driver, options, false);
 
@@ -104,7 +97,7 @@ async function parentOf(lan: Lan, driver: "macvlan" | "ipvlan", device: string):
   return { ...parent, index: await openParent(lan.kernel, parent) };
 }
 
-function inNamespace(): void {
+describe("macvlan and ipvlan on this kernel", { skip: isolated ? false : "needs root and namespaces" }, () => {
   const [macvlan, ipvlan, vlan] = [hasKind("macvlan", "link", "v0"), hasKind("ipvlan", "link", "v0"), hasKind("vlan", "link", "v0")];
 
   describe("macvlan", { skip: !macvlan && "this kernel has none" }, () => {
@@ -112,10 +105,10 @@ function inNamespace(): void {
       await using lan = await new Lan().open();
       const parent = await parentOf(lan, "macvlan", "lan0");
       assert.equal(parent.made, false);
-      const options = optionsOf("macvlan", { parent: "lan0" });
-      const route = vlanDefaultRoute(options, "192.168.77.1");
-      const one = await lan.start(parent.index, options.how, [four("192.168.77.10", route), six("fd00:77::10")]);
-      const two = await lan.start(parent.index, options.how, [four("192.168.77.11", route)]);
+      const { how } = optionsOf("macvlan", { parent: "lan0" });
+      const route = { gateway: "192.168.77.1" };
+      const one = await lan.start(parent.index, how, [four("192.168.77.10"), six("fd00:77::10")], route);
+      const two = await lan.start(parent.index, how, [four("192.168.77.11")], route);
       for (const address of ["192.168.77.11", "192.168.77.1", "fd00:77::1", "10.9.9.9"])
         assert.ok(await reaches(one.place, address), address);
       for (const address of ["192.168.77.10", "192.168.77.11"]) assert.ok(await reaches(lan.other, address), address);
@@ -170,7 +163,6 @@ function inNamespace(): void {
       const device = "dm-0123456789ab";
       const parent = await parentOf(lan, "macvlan", device);
       const options = optionsOf("macvlan", {});
-      assert.deepEqual(vlanDefaultRoute(options, "192.168.77.1"), undefined);
       const one = await lan.start(parent.index, options.how, [four("192.168.77.10")]);
       await lan.start(parent.index, options.how, [four("192.168.77.11")]);
       assert.ok(await reaches(one.place, "192.168.77.11"));
@@ -227,7 +219,7 @@ function inNamespace(): void {
       await using lan = await new Lan().open();
       const parent = await parentOf(lan, "ipvlan", "lan0");
       const options = optionsOf("ipvlan", { parent: "lan0" });
-      const one = await lan.start(parent.index, options.how, [four("192.168.77.10", vlanDefaultRoute(options, "192.168.77.1"))]);
+      const one = await lan.start(parent.index, options.how, [four("192.168.77.10")], { gateway: "192.168.77.1" });
       await lan.start(parent.index, options.how, [four("192.168.77.11")]);
       for (const address of ["192.168.77.11", "192.168.77.1", "10.9.9.9"]) assert.ok(await reaches(one.place, address), address);
       assert.ok(!(await reaches(undefined, "192.168.77.10")));
@@ -239,11 +231,9 @@ function inNamespace(): void {
         const parent = await parentOf(lan, "ipvlan", "lan0");
         const options = optionsOf("ipvlan", { parent: "lan0", ipvlan_mode: mode });
         const subnet = parseCidr("10.70.0.0/24").subnet;
-        const defaultRoute = vlanDefaultRoute(options, undefined);
-        assert.deepEqual(defaultRoute, {});
-        const at = (address: string): VlanAddress => ({ address, subnet, ...(defaultRoute === undefined ? {} : { defaultRoute }) });
-        const one = await lan.start(parent.index, options.how, [at("10.70.0.10")]);
-        const two = await lan.start(parent.index, options.how, [at("10.70.0.11")]);
+        assert.ok(options.routed);
+        const one = await lan.start(parent.index, options.how, [{ address: "10.70.0.10", subnet }], {});
+        const two = await lan.start(parent.index, options.how, [{ address: "10.70.0.11", subnet }], {});
         assert.match(await within(one.place, "ip", "route"), /^default dev eth0/);
         assert.ok(await reaches(two.place, "10.70.0.10"));
         await within(lan.other, "ip", "route", "add", "10.70.0.0/24", "via", "192.168.77.2");
@@ -261,19 +251,4 @@ function inNamespace(): void {
       assert.ok(!(await reaches(one.place, "192.168.77.11")));
     });
   });
-}
-
-if (process.env[inside] === undefined) {
-  test("in a namespace of its own", () => {
-    const { NODE_TEST_CONTEXT: _, ...environment } = process.env;
-    const result = spawnSync("unshare", ["-n", "-m", process.execPath, "--test-reporter=spec", import.meta.filename], {
-      encoding: "utf8",
-      env: { ...environment, [inside]: "1" },
-      timeout: 120_000,
-    });
-    assert.equal(result.status, 0, `${result.stdout}${result.stderr}`);
-    assert.match(result.stdout, /pass [1-9]/);
-  });
-} else {
-  inNamespace();
-}
+});
