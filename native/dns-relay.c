@@ -66,6 +66,9 @@ void forget_questions_of(const struct stream *stream)
 		if (relay->questions[i].asked && relay->questions[i].stream == stream) forget(&relay->questions[i]);
 }
 
+/* For a question of that length, behind those that have been put. */
+bool has_room(size_t length) { return relay->frames_length + length + FRAME_AROUND <= sizeof relay->frames; }
+
 void put_question(const struct question *question, const uint8_t *bytes, size_t length)
 {
 	struct writer frame;
@@ -98,7 +101,7 @@ static void datagrams_ready(struct source *source, uint32_t events)
 	if (!relay->flowing) return;
 	memset(messages, 0, sizeof messages);
 	for (unsigned i = 0; i < room; i++) {
-		parts[i] = (struct iovec){ relay->received[i], QUESTION_MAX };
+		parts[i] = (struct iovec){ relay->received[i], DATAGRAM_MAX };
 		messages[i].msg_hdr = (struct msghdr){ .msg_name = &from[i], .msg_namelen = sizeof from[i], .msg_iov = &parts[i], .msg_iovlen = 1 };
 	}
 	int count = recvmmsg(source->fd, messages, room, MSG_DONTWAIT, NULL);

@@ -4,7 +4,8 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-enum { QUESTIONS = 1024, QUESTION_MAX = 1024, BATCH = 32, STREAMS = 64, FRAME_AROUND = FRAME_HEADER + 4 + 1 + 4 + 1 };
+/* Of UDP what those who know EDNS take as well (RFC 6891); of TCP all that its length of two bytes can say. */
+enum { QUESTIONS = 1024, DATAGRAM_MAX = 4096, QUESTION_MAX = UINT16_MAX, BATCH = 15, STREAMS = 64, FRAME_AROUND = FRAME_HEADER + 4 + 1 + 4 + 1 };
 
 /* One that the daemon has not answered yet. */
 struct question {
@@ -34,15 +35,17 @@ struct relay {
 	uint32_t free_count;
 	uint16_t free[QUESTIONS];
 	struct question questions[QUESTIONS];
-	uint8_t received[BATCH][QUESTION_MAX];
+	uint8_t received[BATCH][DATAGRAM_MAX];
 	size_t frames_length;
-	uint8_t frames[BATCH * (QUESTION_MAX + FRAME_AROUND)];
+	uint8_t frames[QUESTION_MAX + FRAME_AROUND];
 };
 /* A batch that the daemon does not take at once is kept for it in memory. */
 _Static_assert(sizeof((struct relay *)0)->frames <= BACKLOG, "a batch of questions fits");
+_Static_assert(BATCH * (DATAGRAM_MAX + FRAME_AROUND) <= sizeof((struct relay *)0)->frames, "a batch of datagrams fits");
 
 /* dns-relay.c */
 struct question *keep_question(void);
+bool has_room(size_t length);
 void put_question(const struct question *question, const uint8_t *bytes, size_t length);
 void send_questions(void);
 void forget_questions_of(const struct stream *stream);

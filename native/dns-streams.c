@@ -31,8 +31,8 @@ static bool ask_whole(struct stream *stream)
 	uint32_t at = 0, count = 0;
 	for (; stream->length - at >= 2 && count < BATCH; count++) {
 		uint32_t length = (uint32_t)stream->bytes[at] << 8 | stream->bytes[at + 1];
-		if (length == 0 || length > QUESTION_MAX) return false;
-		if (stream->length - at - 2 < length) break;
+		if (length == 0) return false;
+		if (stream->length - at - 2 < length || !has_room(length)) break;
 		struct question *question = keep_question();
 		if (question == NULL) break;
 		question->stream = stream;

@@ -48,7 +48,7 @@ struct session {
 	size_t pending_at, pending_length;
 	bool stdin_ended;             /* close stdin when `pending` is empty */
 };
-enum { PENDING = 64 << 10, BACKLOG = 64 << 10 };
+enum { PENDING = 64 << 10, BACKLOG = 68 << 10 };
 
 /* A connection to the monitor: new, the control connection, or a stream of a session. */
 struct client {
