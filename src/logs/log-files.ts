@@ -12,6 +12,9 @@ import { errnoOf } from "../base/base.ts";
 import { type PackedDescription, readDescription } from "./packed-file.ts";
 
 const blockBytes = 256 * 1024;
+const newline = 0x0a;
+/** Longer than the writer takes for the rest of a line. */
+const lineMs = 5;
 
 /** Inodes are used again; with the time of birth they are not. */
 function identityOf({ ino, birthtimeNs }: BigIntStats): string {
@@ -90,6 +93,22 @@ export class LogFile {
       if (!(errnoOf(error) ?? "").startsWith("Z_")) throw error;
     } finally {
       packed.destroy();
+    }
+  }
+
+  /**
+   * Where it ends now. A line that the writer is in the middle of is waited for; one that stays without its newline was
+   * torn when the machine stopped. Undefined for a packed file, which does not grow.
+   */
+  async wholeEnd(): Promise<number | undefined> {
+    if (this.compressed) return undefined;
+    const last = Buffer.alloc(1);
+    for (let before = -1; ; await sleep(lineMs)) {
+      const { size } = await this.handle.stat();
+      if (size === before || size === 0) return size;
+      before = size;
+      await this.handle.read(last, 0, 1, size - 1);
+      if (last[0] === newline) return size;
     }
   }
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { appendFile, mkdtemp, rename, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -144,6 +145,23 @@ describe("readLog", () => {
       ),
       { numRuns: 60 },
     );
+  });
+
+  test("who does not follow gets the lines that there were, though more are written meanwhile", async () => {
+    const path = await file(...Array.from({ length: 100 }, (_, index) => line(`${index}\n`)));
+    const writer = spawn("sh", [
+      "-c",
+      `i=0; while [ $i -lt 300000 ]; do printf '%s\\n' "$1"; i=$((i + 1)); done >> "$2"`,
+      "sh",
+      encode(line("more\n")).trimEnd(),
+      path,
+    ]);
+    try {
+      for (const tail of [1, 3, 1, 3, 1, 3, 1, 3, 1, 3]) assert.equal((await text(path, { tail })).split("\n").length - 1, tail);
+      assert.match(await text(path), /^0\n1\n/);
+    } finally {
+      writer.kill("SIGKILL");
+    }
   });
 
   test("what is torn or damaged is passed over, and only that", async () => {

@@ -22,13 +22,15 @@ export async function* readLog(source: LogSource, options: ReadLogOptions): Asyn
   const files = await openFiles(source.path);
   try {
     if (options.end !== undefined) await cutAfter(files, options.end);
-    const from = await startOf(files, options);
+    // Who does not follow gets what there is now: its writer may go on faster than it is read.
+    const end = options.end?.offset ?? (follow === undefined ? await files.at(-1)?.wholeEnd() : undefined);
+    const from = await startOf(files, options, end);
     for (const skipped of files.splice(0, from.index)) await skipped.close();
     let { offset } = from;
     while (files.length > (changes === undefined ? 0 : 1)) {
       const [file] = files;
       if (file === undefined) break;
-      const last = files.length === 1 ? options.end?.offset : undefined;
+      const last = files.length === 1 ? end : undefined;
       for await (const block of file.blocks(offset, last)) {
         feed.feed(block);
         yield* writer.take(false);
@@ -69,9 +71,9 @@ interface Start {
 }
 
 /** The later of where the last lines begin and where the wanted times begin. */
-async function startOf(files: readonly LogFile[], { tail, since }: ReadLogOptions): Promise<Start> {
+async function startOf(files: readonly LogFile[], { tail, since }: ReadLogOptions, end: number | undefined): Promise<Start> {
   const byTime = since === undefined ? beginning : await startSince(files, paddedTime(formatNanos(since)));
-  const byCount = tail === undefined ? beginning : await startOfTail(files, tail);
+  const byCount = tail === undefined ? beginning : await startOfTail(files, tail, end);
   const [a, b] = [byTime, byCount];
   return a.index > b.index || (a.index === b.index && a.offset > b.offset) ? a : b;
 }
@@ -87,15 +89,15 @@ async function startSince(files: readonly LogFile[], since: string): Promise<Sta
   return beginning;
 }
 
-async function startOfTail(files: readonly LogFile[], tail: number): Promise<Start> {
+async function startOfTail(files: readonly LogFile[], tail: number, end: number | undefined): Promise<Start> {
   let missing = tail;
   for (const [index, file] of [...files.entries()].reverse()) {
     if (missing === 0) {
       // Only the newest file's end is of interest, for what follows.
       const { size } = await file.handle.stat();
-      return { index, offset: size };
+      return { index, offset: end ?? size };
     }
-    const { offset, lines } = await tailStart(file, missing);
+    const { offset, lines } = await tailStart(file, missing, index === files.length - 1 ? end : undefined);
     missing -= lines;
     if (missing === 0) return { index, offset };
   }

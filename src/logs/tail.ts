@@ -11,8 +11,7 @@ export interface TailStart {
 }
 
 /** Reads backwards, and only as far as the lines go. A last line without its newline counts. */
-async function tailOfPlain(file: LogFile, lines: number): Promise<TailStart> {
-  const { size } = await file.handle.stat();
+async function tailOfPlain(file: LogFile, lines: number, size: number): Promise<TailStart> {
   const block = Buffer.allocUnsafeSlow(blockBytes);
   let found = 0;
   for (let end = size; end > 0; ) {
@@ -50,6 +49,8 @@ async function tailOfPacked(file: LogFile, lines: number): Promise<TailStart> {
   return { offset, lines: 0 };
 }
 
-export function tailStart(file: LogFile, lines: number): Promise<TailStart> {
-  return file.compressed ? tailOfPacked(file, lines) : tailOfPlain(file, lines);
+/** `end`: nothing behind it is looked at. */
+export async function tailStart(file: LogFile, lines: number, end?: number): Promise<TailStart> {
+  if (file.compressed) return await tailOfPacked(file, lines);
+  return await tailOfPlain(file, lines, end ?? (await file.handle.stat()).size);
 }
