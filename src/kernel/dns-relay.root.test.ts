@@ -120,7 +120,16 @@ big.sendall(b"\\0\\0")
 print(big.recv(1))
 `,
     );
-    assert.deepEqual(printed.split("\n"), ["True", "[True, True]", "b''", "4099 ('127.0.0.11', 53)", "True", "True {65535}", "b're abc'", "b''"]);
+    assert.deepEqual(printed.split("\n"), [
+      "True",
+      "[True, True]",
+      "b''",
+      "4099 ('127.0.0.11', 53)",
+      "True",
+      "True {65535}",
+      "b're abc'",
+      "b''",
+    ]);
     assert.equal(seen.filter((overTcp) => overTcp).length, 204);
     await end(monitor);
   });
