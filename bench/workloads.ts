@@ -15,7 +15,7 @@ import {
 } from "node:fs";
 import { basename, dirname } from "node:path";
 import type { Engine } from "./engines.ts";
-import { pushTar } from "./push.ts";
+import { archiveOfLayers, pushFresh, textOf } from "./push.ts";
 
 export type Recorder = (figure: string, value: number) => void;
 
@@ -49,6 +49,10 @@ export const budgets: Readonly<{ [figure: string]: number }> = {
   "push 20,000 files again": 1.5,
   "push 100 MB": 1.5,
   "push 100 MB again": 1.5,
+  "push 100 MB of text": 1.5,
+  "push 100 MB of text again": 1.5,
+  "push ten layers of 10 MB": 1.5,
+  "push ten layers of 10 MB again": 1.5,
 };
 
 export const image = "bench-busybox:latest";
@@ -180,12 +184,22 @@ export const workloads: Readonly<{ [name: string]: Workload }> = {
     async run(engine, record) {
       const large = `${largeFile()}.tar`;
       execFileSync("tar", ["-cf", large, "-C", dirname(large), basename(largeFile())]);
-      for (const [name, tar] of [
-        ["20,000 files", manyFiles()],
-        ["100 MB", large],
-      ] as const)
-        await pushTar(engine, name, tar, (figure, work) => timed(record, figure, work));
-      rmSync(large);
+      const text = `${largeFile()}-text`;
+      writeFileSync(text, textOf(100_000_000));
+      execFileSync("tar", ["-cf", `${text}.tar`, "-C", dirname(text), basename(text)]);
+      const push = (name: string, bring: (reference: string) => Promise<unknown>): Promise<void> =>
+        pushFresh(engine, name, bring, (figure, work) => timed(record, figure, work));
+      await push("20,000 files", (reference) => engine.cli(["import", manyFiles(), reference]));
+      await push("100 MB", (reference) => engine.cli(["import", large, reference]));
+      await push("100 MB of text", (reference) => engine.cli(["import", `${text}.tar`, reference]));
+      for (const path of [large, text, `${text}.tar`]) rmSync(path);
+      const layers = archiveOfLayers(10, 10_000_000);
+      await push("ten layers of 10 MB", async (reference) => {
+        await engine.cli(["load", "-q", "-i", layers.path]);
+        await engine.cli(["tag", layers.name, reference]);
+        await engine.cli(["rmi", layers.name]);
+      });
+      rmSync(layers.path);
     },
   },
   logs: {

@@ -16,8 +16,12 @@ const windowBytes = 32 << 10;
 const level = 5;
 /** What is compressed already (archives, pictures, random numbers) is not tried in full: parts from all over the piece tell. */
 const probes = 16;
-const probeBytes = 4096;
+const probeBytes = 2048;
 const dense = 0.98;
+/** Bits a byte, if each byte stood for itself: with less, it is no question. */
+const denseBits = 7.8;
+/** RFC 1951, section 3.2.4. */
+const storedBytes = 0xffff;
 /** Node has four threads for such work, which reads and writes of files need as well. */
 const threads = Math.min(3, availableParallelism());
 
@@ -31,9 +35,11 @@ async function deflated(piece: Buffer, dictionary: Buffer | undefined, isLast: b
   if (busy >= threads) await new Promise<void>((resolve) => waiting.push(resolve));
   else busy += 1;
   try {
+    if (await isDense(piece)) return stored(piece, isLast);
     const finishFlush = isLast ? constants.Z_FINISH : constants.Z_SYNC_FLUSH;
-    if (await isDense(piece)) return await compress(piece, { level: 0, finishFlush });
-    return await compress(piece, { level, finishFlush, ...(dictionary === undefined ? {} : { dictionary }) });
+    // All of it in one turn of a thread.
+    const chunkSize = piece.length + (piece.length >> 8) + 1024;
+    return await compress(piece, { level, finishFlush, chunkSize, ...(dictionary === undefined ? {} : { dictionary }) });
   } finally {
     const next = waiting.shift();
     if (next === undefined) busy -= 1;
@@ -45,7 +51,32 @@ async function isDense(piece: Buffer): Promise<boolean> {
   if (piece.length < pieceBytes) return false;
   const step = pieceBytes / probes;
   const sample = Buffer.concat(Array.from({ length: probes }, (_, at) => piece.subarray(at * step, at * step + probeBytes)));
-  return (await compress(sample, { level: 1 })).length > sample.length * dense;
+  if (bitsOf(sample) < denseBits) return false;
+  return (await compress(sample, { level: 1, chunkSize: sample.length * 2 })).length > sample.length * dense;
+}
+
+/** Shannon's entropy of single bytes. */
+function bitsOf(sample: Buffer): number {
+  const counts = new Uint32Array(256);
+  for (const byte of sample) counts[byte] = (counts[byte] ?? 0) + 1;
+  let bits = 0;
+  for (const count of counts) if (count > 0) bits -= (count / sample.length) * Math.log2(count / sample.length);
+  return bits;
+}
+
+/** Blocks of deflate that are not compressed; they end on a byte's edge. */
+function stored(piece: Buffer, isLast: boolean): Buffer {
+  const blocks = Math.ceil(piece.length / storedBytes);
+  const out = Buffer.allocUnsafeSlow(piece.length + blocks * 5);
+  let at = 0;
+  for (let from = 0; from < piece.length; from += storedBytes) {
+    const length = Math.min(storedBytes, piece.length - from);
+    out[at] = isLast && from + length === piece.length ? 1 : 0;
+    out.writeUInt16LE(length, at + 1);
+    out.writeUInt16LE(length ^ 0xffff, at + 3);
+    at += 5 + piece.copy(out, at + 5, from, from + length);
+  }
+  return out;
 }
 
 /**
@@ -60,25 +91,30 @@ export async function* gzip(
 ): AsyncGenerator<Buffer> {
   // Deflate, no flags, no time, no hint, system unknown.
   yield Buffer.from("1f8b08000000000000ff", "hex");
-  const pending: { readonly work: Promise<Buffer>; readonly end: number }[] = [];
+  const pending: { readonly work: Promise<Buffer>; readonly piece: Buffer; readonly end: number }[] = [];
+  // Memory of pieces that are done with serves again: left to the collector, it would pile up.
+  const free: Buffer[] = [];
   let checksum = 0;
   let before: Buffer | undefined;
   for (let at = 0; at < sizeBytes || pending.length > 0 || before === undefined; ) {
     options.signal?.throwIfAborted();
     if ((at < sizeBytes || before === undefined) && pending.length <= threads) {
-      const piece = await readPiece(file, at, Math.min(pieceBytes, sizeBytes - at));
-      at += piece.length;
+      const length = Math.min(pieceBytes, sizeBytes - at);
+      const piece = (free.pop() ?? Buffer.allocUnsafeSlow(Math.min(pieceBytes, sizeBytes))).subarray(0, length);
+      await fill(piece, file, at);
+      at += length;
       checksum = crc32(piece, checksum);
-      const work = deflated(piece, before?.subarray(-windowBytes), at === sizeBytes);
+      const work = deflated(piece, before, at === sizeBytes);
       // Those behind one that fails, or that nobody waits for any more, are nobody's failure.
       work.catch(() => undefined);
-      pending.push({ work, end: at });
-      before = piece;
+      pending.push({ work, piece, end: at });
+      before = Buffer.from(piece.subarray(-windowBytes));
       continue;
     }
     const next = pending.shift();
     if (next === undefined) break;
     yield await next.work;
+    if (next.piece.length === pieceBytes) free.push(next.piece);
     options.onRead?.(next.end);
   }
   const trailer = Buffer.alloc(8);
@@ -87,12 +123,10 @@ export async function* gzip(
   yield trailer;
 }
 
-async function readPiece(file: FileHandle, at: number, length: number): Promise<Buffer> {
-  const piece = Buffer.allocUnsafeSlow(length);
-  for (let done = 0; done < length; ) {
-    const { bytesRead } = await file.read(piece, done, length - done, at + done);
+async function fill(piece: Buffer, file: FileHandle, at: number): Promise<void> {
+  for (let done = 0; done < piece.length; ) {
+    const { bytesRead } = await file.read(piece, done, piece.length - done, at + done);
     if (bytesRead === 0) throw systemError(`the layer's tar ended at byte ${at + done}`);
     done += bytesRead;
   }
-  return piece;
 }
