@@ -1,10 +1,12 @@
 /**
- * `node bench/registry.ts [--peer docker-registry] [--rounds 7] [--megabytes 200] [--write]`: our registry and
- * docker-registry (Debian's, found on PATH or named) do the same in turn, each for a client that only counts bytes.
+ * `node bench/registry.ts [--peer docker-registry] [--rounds 5] [--only PATTERN] [--large 2048] [--write]`: our registry and
+ * docker-registry (Debian's, found on PATH or named) do the same in turn. Large blobs are carried by curl, which costs little
+ * and takes no part in what is measured; what is small is asked for by this process. A server's own processor time is
+ * shown beside the time: it is what other work on the machine does not change.
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { Agent, request } from "node:http";
 import { createServer } from "node:net";
 import { release } from "node:os";
@@ -15,26 +17,52 @@ import { parseArgs } from "node:util";
 const { values } = parseArgs({
   options: {
     peer: { type: "string", default: "docker-registry" },
-    rounds: { type: "string", default: "7" },
-    megabytes: { type: "string", default: "200" },
+    rounds: { type: "string", default: "5" },
+    only: { type: "string", default: "" },
+    large: { type: "string", default: "0" },
     write: { type: "boolean", default: false },
   },
 });
 const rounds = Number(values.rounds);
-const large = randomBytes(Number(values.megabytes) << 20);
+const folder = mkdtempSync("/var/tmp/bench-registry-");
 const digestOf = (data: Uint8Array | string): string => `sha256:${createHash("sha256").update(data).digest("hex")}`;
 const manifestType = "application/vnd.docker.distribution.manifest.v2+json";
+const clients = 16;
 
 interface Subject {
   readonly name: string;
   readonly port: number;
   readonly child: ChildProcess;
   readonly agent: Agent;
+  /** Of the ten layers that it has. */
+  layers: readonly string[];
 }
 
 interface Answer {
   readonly status: number;
   readonly location: string;
+}
+
+/** A file of 50 MB that is another one each time. */
+class Layer {
+  readonly path: string;
+  readonly #data: Buffer;
+  readonly #file: number;
+  digest = "";
+
+  constructor(path: string, data: Buffer) {
+    this.path = path;
+    this.#data = data;
+    this.#file = openSync(path, "w");
+    writeSync(this.#file, data);
+    this.change();
+  }
+
+  change(): void {
+    randomBytes(16).copy(this.#data);
+    writeSync(this.#file, this.#data, 0, 16, 0);
+    this.digest = digestOf(this.#data);
+  }
 }
 
 function freePort(): Promise<number> {
@@ -66,15 +94,34 @@ async function expect(status: number, answer: Promise<Answer>): Promise<Answer> 
   return got;
 }
 
-async function push(subject: Subject, data: Uint8Array): Promise<string> {
+async function curl(...args: readonly string[]): Promise<void> {
+  const child = spawn("curl", ["-sS", "--fail", ...args], { stdio: ["ignore", "ignore", "inherit"] });
+  const status = await new Promise((done) => child.once("exit", done));
+  if (status !== 0) throw new Error(`curl: ${status}`);
+}
+
+async function uploadUrl(subject: Subject, digest: string): Promise<URL> {
   const { location } = await expect(202, ask(subject, "POST", "/v2/bench/blobs/uploads/"));
-  const url = new URL(location, "http://127.0.0.1");
-  url.searchParams.set("digest", digestOf(data));
+  const url = new URL(location, `http://127.0.0.1:${subject.port}`);
+  url.searchParams.set("digest", digest);
+  return url;
+}
+
+async function push(subject: Subject, data: Uint8Array): Promise<string> {
+  const url = await uploadUrl(subject, digestOf(data));
   await expect(201, ask(subject, "PUT", `${url.pathname}${url.search}`, data));
   return digestOf(data);
 }
 
-async function start(folder: string, name: string): Promise<Subject> {
+async function pushFile(subject: Subject, path: string, digest: string): Promise<void> {
+  const url = await uploadUrl(subject, digest);
+  await curl("-X", "PUT", "-T", path, "-H", "Content-Type: application/octet-stream", "-H", "Expect:", url.href);
+}
+
+const blobUrl = (subject: Subject, digest: string | undefined): string => `http://127.0.0.1:${subject.port}/v2/bench/blobs/${digest ?? ""}`;
+const pullFile = (subject: Subject, digest: string | undefined): Promise<void> => curl("-o", "/dev/null", blobUrl(subject, digest));
+
+async function start(name: string): Promise<Subject> {
   const port = await freePort();
   const root = join(folder, name);
   const config = join(folder, "peer.yml");
@@ -82,20 +129,11 @@ async function start(folder: string, name: string): Promise<Subject> {
     config,
     `version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: ${root}}}\nhttp: {addr: "127.0.0.1:${port}"}\n`,
   );
-  const ours = [
-    resolve(import.meta.dirname, "../berth"),
-    "registry",
-    "serve",
-    "--addr",
-    `127.0.0.1:${port}`,
-    "--root",
-    root,
-    "--log-level",
-    "warn",
-  ];
+  const berth = resolve(import.meta.dirname, "../berth");
+  const ours = [berth, "registry", "serve", "--addr", `127.0.0.1:${port}`, "--root", root, "--log-level", "warn"];
   const [program = "", ...args] = name === "berth" ? ours : [values.peer, "serve", config];
   const child = spawn(program, args, { stdio: ["ignore", "ignore", "inherit"] });
-  const subject = { name, port, child, agent: new Agent({ keepAlive: true, maxSockets: 8 }) };
+  const subject: Subject = { name, port, child, agent: new Agent({ keepAlive: true, maxSockets: clients }), layers: [] };
   for (let tries = 0; tries < 200; tries++) {
     const up = await ask(subject, "GET", "/v2/").then(
       () => true,
@@ -114,15 +152,22 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
   return performance.now() - started;
 }
 
-const atOnce = async (count: number, work: (index: number) => Promise<unknown>): Promise<void> => {
+/** The work of `index` 0 to `count - 1`, `most` of them at once. */
+const atOnce = async (most: number, count: number, work: (index: number) => Promise<unknown>): Promise<void> => {
   let next = 0;
   const worker = async (): Promise<void> => {
     for (let index = next++; index < count; index = next++) await work(index);
   };
-  await Promise.all(Array.from({ length: 8 }, worker));
+  await Promise.all(Array.from({ length: most }, worker));
 };
 
-type Work = (subject: Subject, round: number) => Promise<number>;
+interface Work {
+  readonly name: string;
+  readonly rounds: number;
+  /** What comes before is not measured. */
+  prepare?(subject: Subject): Promise<void>;
+  run(subject: Subject): Promise<void>;
+}
 
 const manifestOf = (config: Uint8Array): string =>
   JSON.stringify({
@@ -132,49 +177,123 @@ const manifestOf = (config: Uint8Array): string =>
     layers: [],
   });
 
-const works: Readonly<Record<string, Work>> = {
-  [`push ${values.megabytes} MB`]: async (subject, round) => {
-    large.writeUInt32LE(round, 0);
-    return timed(() => push(subject, large));
-  },
-  [`pull ${values.megabytes} MB`]: async (subject) => {
-    const digest = digestOf(large);
-    return timed(() => expect(200, ask(subject, "GET", `/v2/bench/blobs/${digest}`)));
-  },
-  "push 100 blobs of 10 kB, 8 at once": async (subject) => {
-    const blobs = Array.from({ length: 100 }, () => randomBytes(10_000));
-    return timed(() => atOnce(blobs.length, async (index) => push(subject, blobs[index] ?? large)));
-  },
-  "pull 500 blobs of 10 kB, 8 at once": async (subject) => {
-    const digest = await push(subject, randomBytes(10_000));
-    return timed(() => atOnce(500, () => expect(200, ask(subject, "GET", `/v2/bench/blobs/${digest}`))));
-  },
-  "push a manifest": async (subject) => {
-    const config = randomBytes(100);
-    await push(subject, config);
-    return timed(() => expect(201, ask(subject, "PUT", "/v2/bench/manifests/latest", manifestOf(config), manifestType)));
-  },
-  "pull 500 manifests by tag, 8 at once": async (subject) =>
-    timed(() => atOnce(500, () => expect(200, ask(subject, "GET", "/v2/bench/manifests/latest")))),
-};
+function largeWorks(): Work[] {
+  const layers = Array.from({ length: 10 }, (_, index) => new Layer(join(folder, `layer${index}`), randomBytes(50_000_000)));
+  return [
+    {
+      name: "push ten layers of 50 MB, 5 at once",
+      rounds,
+      prepare: async (subject) => {
+        for (const layer of layers) layer.change();
+        subject.layers = layers.map(({ digest }) => digest);
+      },
+      run: (subject) => atOnce(5, layers.length, (index) => pushFile(subject, layers[index]?.path ?? "", layers[index]?.digest ?? "")),
+    },
+    {
+      name: "pull ten layers of 50 MB, 3 at once",
+      rounds,
+      run: (subject) => atOnce(3, layers.length, (index) => pullFile(subject, subject.layers[index])),
+    },
+    {
+      name: `${clients} clients pull a layer of 50 MB each`,
+      rounds,
+      run: (subject) => atOnce(clients, clients, (index) => pullFile(subject, subject.layers[index % layers.length])),
+    },
+  ];
+}
+
+function smallWorks(): Work[] {
+  let blobs: Buffer[] = [];
+  let digests: string[] = [];
+  let config: Buffer = Buffer.alloc(0);
+  return [
+    {
+      name: `push 200 blobs of 10 kB, ${clients} at once`,
+      rounds,
+      prepare: async () => {
+        blobs = Array.from({ length: 200 }, () => randomBytes(10_000));
+        digests = blobs.map(digestOf);
+      },
+      run: (subject) => atOnce(clients, blobs.length, (index) => push(subject, blobs[index] ?? config)),
+    },
+    {
+      name: `pull 1000 blobs of 10 kB, ${clients} at once`,
+      rounds,
+      prepare: async (subject) => {
+        for (const blob of blobs) await push(subject, blob);
+      },
+      run: (subject) => atOnce(clients, 1000, (index) => expect(200, ask(subject, "GET", `/v2/bench/blobs/${digests[index % 200]}`))),
+    },
+    {
+      name: "push a manifest",
+      rounds,
+      prepare: async (subject) => {
+        config = randomBytes(100);
+        await push(subject, config);
+      },
+      run: async (subject) => void (await expect(201, ask(subject, "PUT", "/v2/bench/manifests/latest", manifestOf(config), manifestType))),
+    },
+    {
+      name: `pull 1000 manifests by tag, ${clients} at once`,
+      rounds,
+      run: (subject) => atOnce(clients, 1000, () => expect(200, ask(subject, "GET", "/v2/bench/manifests/latest"))),
+    },
+  ];
+}
+
+/** One blob of so many MB, once: what counts is the memory after it. */
+function hugeWorks(megabytes: number): Work[] {
+  if (megabytes === 0) return [];
+  const path = join(folder, "huge");
+  const hash = createHash("sha256");
+  const file = openSync(path, "w");
+  const part = randomBytes(1 << 20);
+  for (let count = 0; count < megabytes; count++) {
+    part.writeUInt32LE(count, 0);
+    hash.update(part);
+    writeSync(file, part);
+  }
+  const digest = `sha256:${hash.digest("hex")}`;
+  return [
+    { name: `push a blob of ${megabytes} MiB`, rounds: 1, run: (subject) => pushFile(subject, path, digest) },
+    { name: `pull a blob of ${megabytes} MiB`, rounds: 1, run: (subject) => pullFile(subject, digest) },
+  ];
+}
 
 const median = (list: readonly number[]): number => list.toSorted((a, b) => a - b)[list.length >> 1] ?? Number.NaN;
 const peakMiB = ({ child }: Subject): number =>
   Math.round(Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, "utf8"))?.[1]) / 1024);
 
-async function measure(folder: string): Promise<string> {
-  const subjects = [await start(folder, "berth"), await start(folder, "docker-registry")];
+/** Milliseconds of the processor: fields 14 and 15 of proc_pid_stat(5), in hundredths of a second. */
+function processorMs({ child }: Subject): number {
+  const fields = readFileSync(`/proc/${child.pid}/stat`, "utf8")
+    .replace(/^.*\) /s, "")
+    .split(" ");
+  return (Number(fields[11]) + Number(fields[12])) * 10;
+}
+
+async function measure(): Promise<string> {
+  const subjects = [await start("berth"), await start("docker-registry")];
+  const works = [...largeWorks(), ...smallWorks(), ...hugeWorks(Number(values.large))];
+  const names = subjects.map(({ name }) => name);
+  const head = [...names.map((name) => `${name}, ms`), "times faster", ...names.map((name) => `${name}, processor ms`)];
+  const lines = [`| work | ${head.join(" | ")} | memory until then, MiB |`, `|---|${head.map(() => "---|").join("")}---|`];
   try {
-    const lines = [`| work, ms | ${subjects.map(({ name }) => name).join(" | ")} | times faster |`, "|---|---|---|---|"];
-    for (const [name, work] of Object.entries(works)) {
+    for (const work of works.filter(({ name }) => name.includes(values.only))) {
       const times = subjects.map((): number[] => []);
-      for (let round = 0; round < rounds; round++)
-        for (const [at, subject] of subjects.entries()) times[at]?.push(await work(subject, round));
-      const medians = times.map(median);
-      const [ours = 1, theirs = 1] = medians;
-      lines.push(`| ${name} | ${medians.map((value) => value.toFixed(1)).join(" | ")} | ${(theirs / ours).toFixed(2)} |`);
+      const costs = subjects.map((): number[] => []);
+      for (let round = 0; round < work.rounds; round++) {
+        for (const [at, subject] of subjects.entries()) {
+          await work.prepare?.(subject);
+          const before = processorMs(subject);
+          times[at]?.push(await timed(() => work.run(subject)));
+          costs[at]?.push(processorMs(subject) - before);
+        }
+      }
+      const [ours = 1, theirs = 1] = times.map(median);
+      const shown = [...times.map(median).map((value) => value.toFixed(1)), (theirs / ours).toFixed(2), ...costs.map(median)];
+      lines.push(`| ${work.name} | ${shown.join(" | ")} | ${subjects.map(peakMiB).join(" and ")} |`);
     }
-    lines.push(`| most memory, MiB | ${subjects.map(peakMiB).join(" | ")} | |`);
     return lines.join("\n");
   } finally {
     for (const { child } of subjects) {
@@ -184,9 +303,8 @@ async function measure(folder: string): Promise<string> {
   }
 }
 
-const folder = mkdtempSync("/var/tmp/bench-registry-");
 try {
-  const table = await measure(folder);
+  const table = await measure();
   const version = execFileSync(values.peer, ["--version"], { encoding: "utf8" }).trim().split(" ").at(-1);
   const day = new Date().toISOString().slice(0, 10);
   const text = `# Registry, ${day}\n\nLinux ${release()}, Node ${process.version}; docker-registry ${version}. Medians of ${rounds} rounds, the two in turn.\n\n${table}\n`;
