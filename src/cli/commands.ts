@@ -178,6 +178,7 @@ const groups: readonly Entry[] = [
     summary: "Run a registry of one's own",
     entries: [
       verb("gc", "Delete what nothing uses from the folder of a registry that is not running", "", () => import("./verbs/registry.ts")),
+      verb("passwd", "Print a user's line for a registry's password file", "", () => import("./verbs/registry.ts")),
       verb("serve", "Run a registry in the foreground", "", () => import("./verbs/registry.ts")),
     ],
   },

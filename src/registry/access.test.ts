@@ -8,7 +8,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { TLSSocket } from "node:tls";
-import { checkBcrypt, isBcryptHash } from "./bcrypt.ts";
+import { checkBcrypt, isBcryptHash, makeBcrypt } from "./bcrypt.ts";
 import { openRegistry } from "./open.ts";
 import { type Answer, ScratchRegistry, sha256 } from "./scratch-registry.ts";
 
@@ -46,6 +46,14 @@ describe("bcrypt", () => {
       );
     });
   }
+
+  test("what is made here is as good", async () => {
+    for (const password of ["berth", "", `пароль ☃`]) {
+      const hash = await makeBcrypt(password, 4);
+      assert.match(hash, /^\$2y\$04\$[./A-Za-z0-9]{53}$/);
+      assert.deepEqual([await checkBcrypt(password, hash), await checkBcrypt(`${password}.`, hash)], [true, false]);
+    }
+  });
 
   test("other hashes are none of bcrypt's", () => {
     for (const hash of [

@@ -1,8 +1,8 @@
 /**
- * Checking bcrypt hashes (Provos and Mazières, "A Future-Adaptable Password Scheme", 1999), as `htpasswd -B` makes them.
+ * Checking and making bcrypt hashes (Provos and Mazières, "A Future-Adaptable Password Scheme", 1999), as `htpasswd -B` makes them.
  * Blowfish begins with the digits of pi; they are computed here instead of kept as a table.
  */
-import { timingSafeEqual } from "node:crypto";
+import { randomBytes, timingSafeEqual } from "node:crypto";
 import { setImmediate as breathe } from "node:timers/promises";
 
 const subkeys = 18;
@@ -102,6 +102,11 @@ function cycled(bytes: Uint8Array): Int32Array {
 const alphabet = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 const base64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
+function encode(bytes: Uint8Array): string {
+  const text = Buffer.from(bytes).toString("base64").replaceAll("=", "");
+  return text.replaceAll(/./g, (letter) => alphabet[base64.indexOf(letter)] ?? "");
+}
+
 function decode(text: string): Buffer {
   return Buffer.from(
     text.replaceAll(/./g, (letter) => base64[alphabet.indexOf(letter)] ?? ""),
@@ -124,13 +129,24 @@ export function isBcryptHash(text: string): boolean {
 export async function checkBcrypt(password: string, hash: string): Promise<boolean> {
   const [, cost, saltText = "", expected = ""] = shape.exec(hash) ?? [];
   if (cost === undefined || !isBcryptHash(hash)) return false;
-  const salt = decode(saltText);
-  const saltWords = cycled(salt.subarray(0, 16));
+  const made = await digest(password, Number(cost), decode(saltText).subarray(0, 16));
+  return timingSafeEqual(made, decode(expected).subarray(0, 23));
+}
+
+/** As a line of an htpasswd file has it, behind the colon. */
+export async function makeBcrypt(password: string, cost = 10): Promise<string> {
+  const salt = randomBytes(16);
+  return `$2y$${String(cost).padStart(2, "0")}$${encode(salt)}${encode(await digest(password, cost, salt))}`;
+}
+
+/** The 23 bytes of a hash. */
+async function digest(password: string, cost: number, salt: Uint8Array): Promise<Buffer> {
+  const saltWords = cycled(salt);
   // The terminating zero belongs to the key; of more than 72 bytes the rest is not looked at.
   const key = cycled(Buffer.concat([Buffer.from(password), Buffer.alloc(1)]).subarray(0, 72));
   const cipher = new Blowfish();
   cipher.expand(key, saltWords);
-  const rounds = 2 ** Number(cost);
+  const rounds = 2 ** cost;
   for (let round = 0; round < rounds; round++) {
     cipher.expand(key, undefined);
     cipher.expand(saltWords, undefined);
@@ -145,5 +161,5 @@ export async function checkBcrypt(password: string, hash: string): Promise<boole
     made.writeInt32BE(cipher.block[1], at + 4);
   }
   // One byte of the last block was never a part of the hash.
-  return timingSafeEqual(made.subarray(0, 23), decode(expected).subarray(0, 23));
+  return made.subarray(0, 23);
 }

@@ -56,8 +56,14 @@ test("what is a mistake is told", () => {
     ["serve", "--proxy", "x=https://me:secret@x"],
     ["serve", "--log-level", "loud"],
     ["gc", "--addr", "x:1"],
+    ["passwd"],
+    ["passwd", "a:b"],
+    ["passwd", "a", "b"],
+    ["passwd", "a", "--root", "/x"],
   ])
     assert.throws(() => readCommandLine(args), UsageError, args.join(" "));
   assert.equal(readCommandLine(["gc", "--help"]).run, "help");
   assert.match(usage("serve"), /--proxy prefix=url/);
+  assert.deepEqual(readCommandLine(["passwd", "sailor"]), { run: "passwd", user: "sailor" });
+  assert.match(usage("passwd"), /^Usage: {2}berth registry passwd USER < FILE\n/);
 });

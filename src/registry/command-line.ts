@@ -1,4 +1,4 @@
-/** The flags of `berth registry serve` and `gc`. */
+/** The words of `berth registry serve`, `gc` and `passwd`. */
 import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -15,9 +15,10 @@ export class UsageError extends Error {}
 export type Command =
   | { readonly run: "help"; readonly verb: Verb }
   | { readonly run: "serve"; readonly options: RegistryOptions; readonly logLevel: Level }
-  | { readonly run: "gc"; readonly options: RegistryOptions };
+  | { readonly run: "gc"; readonly options: RegistryOptions }
+  | { readonly run: "passwd"; readonly user: string };
 
-type Verb = "serve" | "gc";
+type Verb = "serve" | "gc" | "passwd";
 
 interface FlagDescription {
   readonly type: "string" | "boolean";
@@ -27,6 +28,7 @@ interface FlagDescription {
   readonly verbs: readonly Verb[];
 }
 
+const every: readonly Verb[] = ["serve", "gc", "passwd"];
 const both: readonly Verb[] = ["serve", "gc"];
 const onlyServe: readonly Verb[] = ["serve"];
 const text = (placeholder: string, help: string, verbs = onlyServe): FlagDescription => ({ type: "string", placeholder, help, verbs });
@@ -36,8 +38,8 @@ const flags: Readonly<Record<string, FlagDescription>> = {
   "gc-grace": text("duration", "How long what nothing uses stays (default 24h)", both),
   "gc-interval": text("duration", "Between two garbage collections, 0 for none (default 1h)"),
   "gc-untagged": { type: "boolean", help: "Delete manifests that no tag leads to, too", verbs: both },
-  help: { type: "boolean", help: "Print usage", verbs: both },
-  htpasswd: text("file", "Let in the users of this file (bcrypt; htpasswd -B)"),
+  help: { type: "boolean", help: "Print usage", verbs: every },
+  htpasswd: text("file", "Let in the users of this file (lines of 'berth registry passwd', or htpasswd -B)"),
   "log-level": text("level", "debug, info, warn, error (default info)"),
   "max-upload": text("bytes", "Largest blob that is taken (default 100g)"),
   "metrics-addr": text("host:port", "Serve Prometheus metrics there, at /metrics"),
@@ -61,17 +63,20 @@ const flags: Readonly<Record<string, FlagDescription>> = {
   "token-service": text("name", "Whom tokens are for"),
 };
 
+const summaries: Readonly<Record<Verb, string>> = {
+  serve: "Run a registry in the foreground.\n\nSIGHUP: certificates, users and keys are read again. SIGUSR2: garbage is collected now.",
+  gc: "Delete what nothing uses from the folder of a registry that is not running.",
+  passwd: "Print a user's line for the file of --htpasswd. The password is the first line of the standard input.",
+};
+
 export function usage(verb: Verb): string {
   const rows = Object.entries(flags)
     .filter(([, flag]) => flag.verbs.includes(verb))
     .map(([name, flag]): [string, string] => [`      --${name} ${flag.placeholder ?? ""}`.trimEnd(), flag.help]);
   const width = Math.max(...rows.map(([left]) => left.length));
-  const summary =
-    verb === "serve"
-      ? "Run a registry in the foreground.\n\nSIGHUP: certificates, users and keys are read again. SIGUSR2: garbage is collected now."
-      : "Delete what nothing uses from the folder of a registry that is not running.";
   const lines = rows.map(([left, help]) => `${left.padEnd(width)}   ${help}`);
-  return `Usage:  berth registry ${verb} [OPTIONS]\n\n${summary}\n\nOptions:\n${lines.join("\n")}\n`;
+  const operands = verb === "passwd" ? "USER < FILE" : "[OPTIONS]";
+  return `Usage:  berth registry ${verb} ${operands}\n\n${summaries[verb]}\n\nOptions:\n${lines.join("\n")}\n`;
 }
 
 type Values = Readonly<Record<string, string | boolean | readonly (string | boolean)[] | undefined>>;
@@ -163,14 +168,21 @@ function optionsOf(values: Values): RegistryOptions {
   };
 }
 
+function userOf(positionals: readonly string[]): string {
+  const [user = "", ...more] = positionals;
+  if (more.length > 0 || !/^[^:\s#][^:\s]*$/.test(user)) throw new UsageError("one USER is needed, without colons and blanks");
+  return user;
+}
+
 /** @throws UsageError */
 export function readCommandLine(args: readonly string[]): Command {
   const [verb, ...rest] = args;
-  if (verb !== "serve" && verb !== "gc") throw new UsageError(`unknown command: ${verb ?? ""}`);
+  if (verb !== "serve" && verb !== "gc" && verb !== "passwd") throw new UsageError(`unknown command: ${verb ?? ""}`);
   const options = Object.fromEntries(Object.entries(flags).filter(([, flag]) => flag.verbs.includes(verb)));
   try {
-    const { values } = parseArgs({ args: rest, options, strict: true, allowPositionals: false });
+    const { values, positionals } = parseArgs({ args: rest, options, strict: true, allowPositionals: verb === "passwd" });
     if (values["help"] === true) return { run: "help", verb };
+    if (verb === "passwd") return { run: "passwd", user: userOf(positionals) };
     const level = single(values, "log-level") ?? "info";
     if (!isLevel(level)) throw new UsageError(`--log-level: unknown level ${level}`);
     return verb === "gc" ? { run: "gc", options: optionsOf(values) } : { run: "serve", options: optionsOf(values), logLevel: level };

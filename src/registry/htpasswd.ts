@@ -24,7 +24,7 @@ function readHtpasswd(path: string): ReadonlyMap<string, string> {
     const colon = text.indexOf(":");
     const hash = text.slice(colon + 1);
     if (colon <= 0) throw new Error(`${path}:${at + 1}: no USER:HASH`);
-    if (!isBcryptHash(hash)) throw new Error(`${path}:${at + 1}: only bcrypt hashes are taken (htpasswd -B)`);
+    if (!isBcryptHash(hash)) throw new Error(`${path}:${at + 1}: only bcrypt hashes are taken (berth registry passwd, htpasswd -B)`);
     users.set(text.slice(0, colon), hash);
   }
   return users;

@@ -1,5 +1,6 @@
-/** The entry of `berth registry serve` and `berth registry gc`. */
+/** The entry of `berth registry serve`, `gc` and `passwd`. */
 import { log, messageOf, setLogLevel } from "../base/base.ts";
+import { makeBcrypt } from "./bcrypt.ts";
 import { readCommandLine, UsageError, usage } from "./command-line.ts";
 import { openRegistry, type RegistryOptions } from "./open.ts";
 
@@ -30,6 +31,16 @@ async function collect(options: RegistryOptions): Promise<void> {
   process.stdout.write(`Deleted ${manifests} manifests, ${links} links, ${uploads} uploads and ${blobs} blobs: ${bytes} bytes\n`);
 }
 
+async function passwordLine(user: string): Promise<string> {
+  if (process.stdin.isTTY) throw new UsageError("the password comes from the standard input: berth registry passwd USER < FILE");
+  let text = "";
+  for await (const chunk of process.stdin.setEncoding("utf8")) text += String(chunk);
+  const password = text.split(/\r?\n/, 1)[0] ?? "";
+  if (password === "") throw new UsageError("the password is empty");
+  if (Buffer.byteLength(password) > 72) throw new UsageError("bcrypt looks at the first 72 bytes alone; this password is longer");
+  return `${user}:${await makeBcrypt(password)}\n`;
+}
+
 async function main(args: readonly string[]): Promise<number> {
   process.stderr.on("error", () => undefined);
   try {
@@ -45,6 +56,9 @@ async function main(args: readonly string[]): Promise<number> {
       case "gc":
         setLogLevel("warn");
         await collect(command.options);
+        return 0;
+      case "passwd":
+        process.stdout.write(await passwordLine(command.user));
         return 0;
     }
   } catch (error) {

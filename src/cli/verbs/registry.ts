@@ -1,6 +1,6 @@
 import { type Command, ExitError } from "../command.ts";
 
-/** `berth registry serve` and `gc` are answered by the launcher, which starts the registry's own program; this is their entry in the help. */
+/** `berth registry serve`, `gc` and `passwd` are answered by the launcher, which starts the registry's own program; this is their entry in the help. */
 export const command: Command = {
   usage: "[OPTIONS]",
   args: { least: 0 },
