@@ -9,6 +9,22 @@ export type Need =
   | { readonly kind: "catalog" }
   | { readonly kind: "repository"; readonly name: string; readonly actions: readonly Action[]; readonly alsoPull?: string | undefined };
 
+/** What was wanted, as docker-registry tells it in the `detail` of its 401. */
+export function detailOf(need: Need): unknown {
+  const entry = (type: string, name: string, action: string): object => ({ Type: type, Class: "", Name: name, Action: action });
+  switch (need.kind) {
+    case "base":
+      return undefined;
+    case "catalog":
+      return [entry("registry", "catalog", "*")];
+    case "repository":
+      return [
+        ...need.actions.map((action) => entry("repository", need.name, action)),
+        ...(need.alsoPull === undefined ? [] : [entry("repository", need.alsoPull, "pull")]),
+      ];
+  }
+}
+
 export interface Grant {
   readonly user?: string;
   /** May this repository be read too (undefined: every one)? */

@@ -2,7 +2,7 @@
 import { createHmac, randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { Mutex } from "../base/base.ts";
-import type { Access, Grant } from "./access.ts";
+import { type Access, detailOf, type Grant, type Need } from "./access.ts";
 import { checkBcrypt, isBcryptHash, prepareBcrypt } from "./bcrypt.ts";
 import { RegistryError } from "./registry-error.ts";
 
@@ -53,11 +53,11 @@ export class HtpasswdAccess implements Access {
     this.#known.clear();
   }
 
-  async authorize(authorization: string | undefined, remote: string): Promise<Grant> {
+  async authorize(authorization: string | undefined, remote: string, need: Need): Promise<Grant> {
     const text = /^basic +([A-Za-z0-9+/=]+)$/i.exec(authorization ?? "")?.[1];
     const pair = Buffer.from(text ?? "", "base64").toString();
     const colon = pair.indexOf(":");
-    if (text === undefined || colon < 0) throw this.#challenge();
+    if (text === undefined || colon < 0) throw this.#challenge(need);
     const user = pair.slice(0, colon);
     const hash = this.#users.get(user);
     const fingerprint = createHmac("sha256", this.#key)
@@ -68,7 +68,7 @@ export class HtpasswdAccess implements Access {
       const isRight = await this.#check(pair.slice(colon + 1), hash ?? nobody);
       if (!isRight || hash === undefined) {
         this.#failed(remote);
-        throw this.#challenge();
+        throw this.#challenge(need);
       }
       if (this.#known.size >= maxKnown) this.#known.clear();
       this.#known.add(fingerprint);
@@ -103,7 +103,10 @@ export class HtpasswdAccess implements Access {
     }
   }
 
-  #challenge(): RegistryError {
-    return new RegistryError("UNAUTHORIZED", { headers: { "WWW-Authenticate": `Basic realm="${this.#realm}", charset="UTF-8"` } });
+  #challenge(need: Need): RegistryError {
+    return new RegistryError("UNAUTHORIZED", {
+      detail: detailOf(need),
+      headers: { "WWW-Authenticate": `Basic realm="${this.#realm}", charset="UTF-8"` },
+    });
   }
 }

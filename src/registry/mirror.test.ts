@@ -157,6 +157,7 @@ describe("copies", () => {
       assert.equal((await mirror.ask("GET", "/v2/up/lib/off/manifests/v1")).body.toString(), manifest);
       assert.deepEqual((await mirror.ask("GET", "/v2/up/lib/off/tags/list")).json["tags"], ["v1"]);
       assert.equal((await mirror.ask("GET", `/v2/up/lib/off/blobs/${blob}`)).status, 200);
+      assert.ok([502, 429].includes((await mirror.ask("GET", "/v2/up/lib/never/tags/list")).status));
       const missing = await mirror.ask("GET", `/v2/up/lib/off/blobs/${other}`);
       assert.ok([502, 429].includes(missing.status), `${missing.status}`);
     }

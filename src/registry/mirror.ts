@@ -229,7 +229,12 @@ export class Mirror implements AsyncDisposable {
   /** A page of the upstream's tags; undefined: those that are here have to do. */
   async tags(repository: string, query: URLSearchParams): Promise<{ readonly shown: string[]; readonly hasMore: boolean } | undefined> {
     const asked = new URLSearchParams([...query].filter(([key]) => key === "n" || key === "last"));
-    const answer = await this.#askList(repository, `tags/list?${asked}`);
+    const answer = await this.#askList(repository, `tags/list?${asked}`).catch((error: unknown) => {
+      const status = error instanceof UpstreamError ? error.status : undefined;
+      const mayShowOurs = this.#parts.catalogue.repository(repository) !== undefined && status !== 401 && status !== 403;
+      if (mayShowOurs || status === 404) return undefined;
+      throw explained(error);
+    });
     if (answer === undefined) return undefined;
     const { tags } = await readJson(answer).catch(() => ({ tags: undefined }));
     if (!Array.isArray(tags)) return undefined;
@@ -242,7 +247,7 @@ export class Mirror implements AsyncDisposable {
   /** The upstream's referrers; of one without that API, those of the fallback tag. */
   async referrers(repository: string, digest: BlobDigest, artifactType: string | undefined): Promise<unknown[] | undefined> {
     if (!this.owns(repository)) return undefined;
-    const answer = await this.#askList(repository, `referrers/${digest}`);
+    const answer = await this.#askList(repository, `referrers/${digest}`).catch(() => undefined);
     const tag = digest.replace(":", "-").slice(0, 128);
     const index =
       answer === undefined
@@ -256,15 +261,11 @@ export class Mirror implements AsyncDisposable {
     return artifactType === undefined ? manifests : manifests.filter((entry) => entry?.artifactType === artifactType);
   }
 
+  /** @returns undefined for what is no copy, or when its upstream is left alone. @throws UpstreamError */
   async #askList(repository: string, path: string): Promise<IncomingMessage | undefined> {
     const source = this.#copied(repository);
     if (source === undefined || this.#isSilent(source)) return undefined;
-    try {
-      return await source.upstream.ask("GET", source.name, path);
-    } catch (error) {
-      if (!(error instanceof UpstreamError)) throw error;
-      return undefined;
-    }
+    return source.upstream.ask("GET", source.name, path);
   }
 }
 

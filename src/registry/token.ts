@@ -4,7 +4,7 @@
  */
 import { createPublicKey, type KeyObject, verify } from "node:crypto";
 import { readFileSync } from "node:fs";
-import type { Access, Grant, Need } from "./access.ts";
+import { type Access, detailOf, type Grant, type Need } from "./access.ts";
 import { RegistryError } from "./registry-error.ts";
 
 export interface TokenOptions {
@@ -147,6 +147,6 @@ export class TokenAccess implements Access {
     if (scopes.length > 0) fields.push(`scope="${scopes.join(" ")}"`);
     if (error !== undefined) fields.push(`error="${error}"`);
     // A token that was good for less is answered as one that is missing: clients then ask for a better one.
-    return new RegistryError("UNAUTHORIZED", { headers: { "WWW-Authenticate": `Bearer ${fields.join(",")}` } });
+    return new RegistryError("UNAUTHORIZED", { detail: detailOf(need), headers: { "WWW-Authenticate": `Bearer ${fields.join(",")}` } });
   }
 }
