@@ -175,7 +175,11 @@ function readValues(text: string, given: Values): Values {
     if (flag === undefined) {
       checkFileOnly(key, value);
       if (key === "features") values.set(key, features(value));
-      if (key === "image-gc") for (const [name, words] of imageGc(value)) take(name, name, words);
+      if (key === "image-gc") {
+        for (const [name, words] of imageGc(value)) take(name, name, words);
+        // For a reload: an empty one ends what was asked for before.
+        values.set(key, "");
+      }
       // Checked with the settings, as it names files.
       if (key === "image-policy") values.set(key, JSON.stringify(value));
       if (key === "mirrors") values.set(key, mirrors(value));

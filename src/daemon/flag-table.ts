@@ -1,6 +1,6 @@
 /**
  * The daemon's flags: dockerd's, by the same names, and Berth's own: `--docker-socket`,
- * `--default-publish-address`, `--image-gc-…`, `--publish-mode`, `--registry`. Each says what it takes,
+ * `--default-publish-address`, `--image-gc-…`, `--publish-mode`, `--registry`, `--token-server`. Each says what it takes,
  * under which key the configuration file has it, and which values cannot be honoured: those are refused, for an
  * administrator who believes in a setting that has no effect is worse off than one who is told.
  */
@@ -310,6 +310,12 @@ export const flags: readonly Flag[] = [
     refuse: noSwarm,
   },
   { name: "tls", kind: "switch", help: "Use TLS; implied by --tlsverify" },
+  {
+    name: "token-server",
+    kind: "list",
+    key: "token-servers",
+    help: "Hosts of token servers that registries of other domains may send credentials to",
+  },
   { name: "tlscacert", kind: "text", help: "Trust certs signed only by this CA (default ~/.docker/ca.pem)" },
   { name: "tlscert", kind: "text", help: "Path to TLS certificate file (default ~/.docker/cert.pem)" },
   { name: "tlskey", kind: "text", help: "Path to TLS key file (default ~/.docker/key.pem)" },

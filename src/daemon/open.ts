@@ -14,7 +14,6 @@ import { startImageCollector } from "../engine/image-collector.ts";
 import { openRegistryBackend } from "../engine/registry-backend.ts";
 import { openTrustBackend } from "../engine/trust-backend.ts";
 import { openEvents } from "../events/bus.ts";
-import { asksForAnything } from "../images/images.ts";
 import { openImages } from "../images/open.ts";
 import type { ImagesPorts } from "../images/store.ts";
 import { openLinuxKernel } from "../kernel/linux.ts";
@@ -105,7 +104,7 @@ async function openRooms(
   // Of the same file system as `content`, which takes over what has arrived there.
   const distribution = stack.use(await openDistribution({ root: join(dataRoot, "downloads"), ...distributionSettings(settings) }));
   const store = new ContainerStore(database);
-  let { imagePolicy } = settings;
+  let { imagePolicy, imageCollection } = settings;
   const trust = openTrust(() => imagePolicy);
   const admit: ImagesPorts["admit"] = (remote, digest, signal) => trust.admit(remote, digest, signal);
   const images = await openImages({ database, content, layers, usedBy: (id) => store.usedBy(id), events, admit });
@@ -135,8 +134,8 @@ async function openRooms(
   const rooms = { kernel, images, layers, volumes, distribution, engine, events, runtimeDefaults };
   const { system, ...control } = openSystem({ settings, warnings, closing, rooms });
   const embedded = { "hello-world:latest": { program: join(build, "hello"), name: "hello" } };
-  const imageBackend = openImageBackend({ images, layers, embedded, distribution, collectPolicy: () => settings.imageCollection.policy });
-  if (asksForAnything(settings.imageCollection.policy)) stack.use(startImageCollector(images, settings.imageCollection));
+  const imageBackend = openImageBackend({ images, layers, embedded, distribution, collectPolicy: () => imageCollection.policy });
+  const collector = stack.use(startImageCollector(images, imageCollection));
   const { archive, containers, exec, networks: networkBackend } = engine;
   const registries = openRegistryBackend(distribution);
   const backends = {
@@ -151,7 +150,8 @@ async function openRooms(
     system,
   };
   const reload = (next: Settings): void => {
-    imagePolicy = next.imagePolicy;
+    ({ imagePolicy, imageCollection } = next);
+    collector.configure(imageCollection);
     control.reload(next);
   };
   return { backends, engine, ...control, reload };

@@ -58,6 +58,7 @@ export function engineOptions({ logDriver, logOptions, containers }: Settings): 
   return given({ logDriver, logOptions, shmSizeBytes: containers.shmSizeBytes });
 }
 
-export function distributionSettings({ registryMirrors, mirrors, insecureRegistries, transfers, proxies }: Settings): DistributionSettings {
-  return { registryMirrors, mirrors, insecureRegistries, ...transfers, proxies: given(proxies) };
+export function distributionSettings(settings: Settings): DistributionSettings {
+  const { registryMirrors, mirrors, insecureRegistries, tokenServers, transfers, proxies } = settings;
+  return { registryMirrors, mirrors, insecureRegistries, tokenServers, ...transfers, proxies: given(proxies) };
 }

@@ -261,6 +261,13 @@ describe("a reload", () => {
     assert.equal(next.transfers.maxConcurrentDownloads, 3);
     assert.equal(reloadAttributes(next, "private")["features"], "map[buildkit:true]");
     assert.equal(reloadAttributes(next, "private")["default-shm-size"], "67108864");
+    writeFileSync(path, JSON.stringify({ "image-gc": { "keep-storage": "1GB", interval: "1h", pins: ["a"] } }));
+    const collecting = reloadSettings(args, next);
+    assert.deepEqual(collecting.imageCollection, { policy: { keepStorageBytes: 2 ** 30, pins: ["a"] }, intervalMs: 3_600_000 });
+    writeFileSync(path, "{}");
+    assert.deepEqual(reloadSettings(args, collecting).imageCollection, collecting.imageCollection);
+    writeFileSync(path, JSON.stringify({ "image-gc": {} }));
+    assert.deepEqual(reloadSettings(args, collecting).imageCollection, { policy: { pins: [] }, intervalMs: 600_000 });
     writeFileSync(path, JSON.stringify({ "shutdown-timeout": 9 }));
     assert.throws(
       () => reloadSettings(args, next),

@@ -43,6 +43,7 @@ export interface Settings {
   readonly labels: readonly string[];
   readonly insecureRegistries: readonly string[];
   readonly registryMirrors: readonly string[];
+  readonly tokenServers: readonly string[];
   /** daemon.json's `mirrors`: URLs by the host of a registry. */
   readonly mirrors: Readonly<Record<string, readonly string[]>>;
   readonly proxies: ProxySettings;
@@ -378,6 +379,7 @@ function settingsOf(values: Values, configFile: string): Settings {
     labels: parseLabels(reader.list("label")),
     insecureRegistries: reader.list("insecure-registry"),
     registryMirrors: checkMirrors(reader.list("registry-mirror")),
+    tokenServers: reader.list("token-server"),
     mirrors: mirrorsOf(reader),
     proxies: { httpProxy: reader.text("http-proxy"), httpsProxy: reader.text("https-proxy"), noProxy: reader.text("no-proxy") },
     shutdownTimeoutSeconds: reader.number("shutdown-timeout") ?? 15,
@@ -430,7 +432,9 @@ export function reloadSettings(args: readonly string[], current: Settings): Sett
     ...(has("label") ? { labels: next.labels } : {}),
     ...(has("insecure-registry") ? { insecureRegistries: next.insecureRegistries } : {}),
     ...(has("registry-mirror") ? { registryMirrors: next.registryMirrors } : {}),
+    ...(has("token-server") ? { tokenServers: next.tokenServers } : {}),
     ...(has("mirrors") ? { mirrors: next.mirrors } : {}),
+    ...(has("image-gc") ? { imageCollection: next.imageCollection } : {}),
     ...(has("image-policy") ? { imagePolicy: next.imagePolicy } : {}),
     ...(has("shutdown-timeout") ? { shutdownTimeoutSeconds: next.shutdownTimeoutSeconds } : {}),
     ...(has("features") ? { features: next.features } : {}),

@@ -24,6 +24,8 @@ export interface DistributionSettings {
   readonly mirrors?: Readonly<Record<string, readonly string[]>>;
   /** Hosts, `host:port`s and CIDRs whose certificates are not looked at and which may speak HTTP; the loopback always is among them. */
   readonly insecureRegistries?: readonly string[];
+  /** Hosts that may be shown the credentials of registries of other domains than theirs, when those name them as their token server. */
+  readonly tokenServers?: readonly string[];
   /** Default /etc/docker/certs.d. */
   readonly certificates?: string;
   /** Default: HTTP_PROXY, HTTPS_PROXY and NO_PROXY of the environment, in either case. */

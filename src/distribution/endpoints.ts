@@ -6,6 +6,7 @@ import { type TlsSettings, tlsSettings } from "./certificates.ts";
 import type { DistributionSettings } from "./distribution.ts";
 import { type HostSettings, type HostsFile, type HostTls, readHostsFile } from "./hosts-file.ts";
 import { inSubnet } from "./proxies.ts";
+import { isOfSameSite } from "./same-site.ts";
 
 export interface Endpoint {
   /** Without a slash at its end: `https://registry-1.docker.io`. */
@@ -53,6 +54,11 @@ export class Endpoints {
   async own(domain: string): Promise<Endpoint[]> {
     const servers = await this.#servers(domain, await this.#hostsFile(domain));
     return servers.some(({ isMirror }) => isMirror) ? this.#servers(domain, undefined) : servers;
+  }
+
+  /** May the host that a registry names as its token server see the registry's credentials? */
+  mayAsk(realm: URL, registry: URL): boolean {
+    return isOfSameSite(realm.hostname, registry.hostname) || (this.#settings.tokenServers ?? []).includes(realm.hostname);
   }
 
   /** In order of preference. @throws System for a hosts.toml that cannot be understood */

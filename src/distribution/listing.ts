@@ -7,8 +7,10 @@ import type { Session } from "./session.ts";
 import type { Answer } from "./transport.ts";
 
 const pageLength = 1000;
-/** Of a registry that never comes to an end. */
+/** Of a registry that never comes to an end: what one listing may be. */
 const mostPages = 10_000;
+const mostNames = 1_000_000;
+const mostEmptyPages = 100;
 
 interface Page {
   readonly value: Record<string, unknown>;
@@ -25,7 +27,8 @@ async function* pages(
   expectNone = false,
 ): AsyncGenerator<Page> {
   let at: string | URL = path;
-  for (let count = 0; count < mostPages; count += 1) {
+  const seen = new Set<string>();
+  while (seen.size < mostPages) {
     const wanted: string | URL = at;
     const page: Page | undefined = await repository.writing(
       (session: Session) => readPage(session, wanted, scopes, expectNone, signal),
@@ -34,9 +37,12 @@ async function* pages(
     );
     if (page === undefined) return;
     yield page;
-    if (page.next === undefined || page.next.href === String(at)) return;
+    if (page.next === undefined || page.next.href === page.answer.url.href) return;
+    if (seen.has(page.next.href)) break;
+    seen.add(page.next.href);
     at = page.next;
   }
+  throw endless(repository);
 }
 
 async function readPage(
@@ -68,18 +74,35 @@ function nextOf(answer: Answer, session: Session): URL | undefined {
   return url.origin === session.endpoint.origin ? url : undefined;
 }
 
-function* texts(value: unknown): Generator<string> {
-  if (Array.isArray(value)) for (const entry of value) if (typeof entry === "string") yield entry;
+function endless(repository: Repository): Error {
+  return systemError(`the registry ${repository.reference.domain} lists without end`);
 }
 
-export async function* tagsOf(repository: Repository, signal?: AbortSignal): AsyncGenerator<string> {
-  for await (const { value } of pages(repository, repository.path(`tags/list?n=${pageLength}`), repository.scopes("pull"), signal))
-    yield* texts(value["tags"]);
+async function* names(
+  repository: Repository,
+  path: string,
+  member: string,
+  scopes: string[],
+  signal?: AbortSignal,
+): AsyncGenerator<string> {
+  let count = 0;
+  let empty = 0;
+  for await (const { value } of pages(repository, path, scopes, signal)) {
+    const listed = value[member];
+    const found = Array.isArray(listed) ? listed.filter((entry: unknown) => typeof entry === "string") : [];
+    count += found.length;
+    empty = found.length === 0 ? empty + 1 : 0;
+    if (count > mostNames || empty > mostEmptyPages) throw endless(repository);
+    yield* found;
+  }
 }
 
-export async function* repositoriesOf(repository: Repository, signal?: AbortSignal): AsyncGenerator<string> {
-  for await (const { value } of pages(repository, `/v2/_catalog?n=${pageLength}`, ["registry:catalog:*"], signal))
-    yield* texts(value["repositories"]);
+export function tagsOf(repository: Repository, signal?: AbortSignal): AsyncGenerator<string> {
+  return names(repository, repository.path(`tags/list?n=${pageLength}`), "tags", repository.scopes("pull"), signal);
+}
+
+export function repositoriesOf(repository: Repository, signal?: AbortSignal): AsyncGenerator<string> {
+  return names(repository, `/v2/_catalog?n=${pageLength}`, "repositories", ["registry:catalog:*"], signal);
 }
 
 /** OCI distribution-spec, "Listing Referrers" and "Unavailable Referrers API". */

@@ -11,6 +11,7 @@ import { challengesOf } from "./challenges.ts";
 import { credentialsOf, credentialsOfHeader } from "./credentials.ts";
 import { inSubnet, proxyFor } from "./proxies.ts";
 import { type Behaviour, blobOf, certificates, refuse, rough, scratch, send } from "./rough-registry.ts";
+import { isOfSameSite } from "./same-site.ts";
 
 const blob = blobOf(5000);
 const config = blobOf(100, 7);
@@ -252,6 +253,53 @@ describe("authentication", () => {
     await assert.rejects(setting.remote(`${plain.host}/a`, password).manifest(), { message: /redirects/ });
     assert.equal(tokens.seen.length, 0);
     assert.equal(elsewhere.seen.length, 0);
+  });
+
+  test("a realm of another domain sees no credentials, unless the administrator names it", async () => {
+    await using tokens = await rough(tokenServer());
+    // Another name for the same machine, which is nobody the registry belongs to.
+    const realm = `http://127.0.0.1.nip.invalid:${tokens.port}/token`;
+    await using registry = await rough(guarded(realm, (_, response) => send(response, 200, type, text)));
+    await using setting = await scratch();
+    for (const credentials of [password, { kind: "identityToken", token: "refresh" } as const])
+      await assert.rejects(setting.remote(`${registry.host}/a`, credentials).manifest(), {
+        code: "Unauthorized",
+        message: new RegExp(
+          `asks for credentials to be sent to 127\\.0\\.0\\.1\\.nip\\.invalid:${tokens.port}, which is of another domain`,
+        ),
+      });
+    await assert.rejects(setting.client.checkCredentials(registry.host, password), { message: /of another domain/ });
+    // Without credentials it is asked as any other; here its name leads nowhere.
+    await assert.rejects(setting.remote(`${registry.host}/a`).manifest(), { message: /nip\.invalid/, code: "System" });
+    setting.client.configure({ tokenServers: ["127.0.0.1.nip.invalid"] });
+    await assert.rejects(setting.remote(`${registry.host}/a`, password).manifest(), { message: /nip\.invalid/, code: "System" });
+    assert.equal(tokens.seen.length, 0);
+  });
+
+  test("whose host a host is", () => {
+    for (const [one, other] of [
+      ["auth.docker.io", "registry-1.docker.io"],
+      ["gitlab.com", "registry.gitlab.com"],
+      ["sso.redhat.com", "registry.connect.redhat.com"],
+      ["localhost", "127.0.0.1"],
+      ["[::1]", "localhost"],
+      ["a.example.co.uk", "example.co.uk"],
+      ["registry", "registry"],
+      ["10.0.0.1", "10.0.0.1"],
+    ] as const)
+      assert.equal(isOfSameSite(one, other), true, `${one} ${other}`);
+    for (const [one, other] of [
+      ["evil.io", "docker.io"],
+      ["docker.io.evil.io", "docker.io"],
+      ["evildocker.io", "docker.io"],
+      ["a.co.uk", "b.co.uk"],
+      ["auth", "registry"],
+      ["10.0.0.1", "20.0.0.1"],
+      ["10.0.0.1", "10.0.0.2"],
+      ["[fe80::1]", "[fe80::2]"],
+      ["127.0.0.1.evil.io", "127.0.0.1"],
+    ] as const)
+      assert.equal(isOfSameSite(one, other), false, `${one} ${other}`);
   });
 
   test("credentials and tokens go to no other host, port or scheme that a redirect, an upload or a layer's urls lead to (CVE-2020-15157)", async () => {

@@ -77,8 +77,9 @@ export class Tokens {
 
   async #ask(request: TokenRequest): Promise<Token> {
     const realm = checkedRealm(request.realm, request.registry);
-    const tls = await this.#endpoints.tls(realm, { registry: request.registry.host, of: request.tls });
     const { credentials } = request;
+    if (credentials.kind !== "anonymous" && !this.#endpoints.mayAsk(realm, request.registry)) throw ofAnother(realm, request.registry);
+    const tls = await this.#endpoints.tls(realm, { registry: request.registry.host, of: request.tls });
     const sent = credentials.kind === "identityToken" ? refreshing(realm, request, credentials.token) : asking(realm, request);
     let answer: Answer;
     try {
@@ -110,7 +111,13 @@ function joinScopes(scopes: readonly string[]): string[] {
   return [...actions].map(([resource, set]) => `${resource}:${[...set].sort().join(",")}`).sort();
 }
 
-/** A realm may be on any host, as with Docker; but what came by HTTPS does not go on by HTTP. */
+/** Docker would send them to whatever host is named. */
+function ofAnother(realm: URL, registry: URL): RegistryError {
+  const why = `the registry ${registry.host} asks for credentials to be sent to ${realm.host}, which is of another domain`;
+  return new RegistryError(401, "unauthorized", `unauthorized: ${why}: not done unless "token-servers" of daemon.json names it`);
+}
+
+/** What came by HTTPS does not go on by HTTP. */
 function checkedRealm(text: string, registry: URL): URL {
   const refused = (why: string): RegistryError => new RegistryError(401, "unauthorized", `unauthorized: ${why}`);
   const realm = URL.canParse(text) ? new URL(text) : undefined;

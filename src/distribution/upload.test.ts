@@ -213,6 +213,23 @@ describe("lists", () => {
     assert.deepEqual(await Array.fromAsync(setting.client.catalog(registry.host)), ["r0", "r1", "r2"]);
   });
 
+  test("without end, by new pages, by pages that lead back, or with nothing on them: given up", async () => {
+    const endless: ((page: number) => [next: number, tags: string[]])[] = [
+      (page) => [page + 1, []],
+      (page) => [(page + 1) % 7, [`t${page}`]],
+      (page) => [page + 1, Array(200_000).fill("t")],
+    ];
+    for (const answer of endless) {
+      await using registry = await rough((request, response) => {
+        const [next, tags] = answer(Number(new URL(request.url ?? "", "http://x").searchParams.get("page") ?? 0));
+        send(response, 200, { link: `</v2/a/tags/list?page=${next}>; rel="next"` }, JSON.stringify({ tags }));
+      });
+      await using setting = await scratch();
+      await assert.rejects(Array.fromAsync(setting.remote(`${registry.host}/a`).tags()), { message: /lists without end$/ });
+      assert.ok(registry.seen.length < 110);
+    }
+  });
+
   test("referrers, by the interface for them and by the tag in its place", async () => {
     const entry = (artifactType: string): unknown => ({ mediaType: mediaTypes.ociManifest, digest: blob.digest, size: 1, artifactType });
     const index = JSON.stringify({ schemaVersion: 2, manifests: [entry("a"), entry("b"), { digest: "no" }] });

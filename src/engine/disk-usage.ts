@@ -3,10 +3,10 @@ import type { ContainerSummary, ImageSummary, SystemDataUsageResponse, Volume } 
 export type UsagePart = "container" | "image" | "volume" | "build-cache";
 
 export interface UsagePorts {
-  /** All but steps of other images, with SharedSize. */
+  /** All but steps of other images, with SharedSize; sizes are those on the disk. */
   readonly imagesWithSharedSize: () => Promise<ImageSummary[]>;
-  /** Bytes of all layers, each counted once. */
-  readonly layersSizeBytes: () => number;
+  /** Bytes of all layers as they lie on the disk, each counted once. */
+  readonly storedBytes: () => number;
   /** All containers, with their sizes if asked for. */
   readonly containers: (options: { size: boolean }) => Promise<ContainerSummary[]>;
   /** All volumes with their UsageData. */
@@ -22,7 +22,7 @@ export async function diskUsage(ports: UsagePorts, parts: ReadonlySet<UsagePart>
     parts.has("volume") ? ports.volumes() : [],
   ]);
   const usage = {
-    LayersSize: withImages ? ports.layersSizeBytes() : 0,
+    LayersSize: withImages ? ports.storedBytes() : 0,
     Images: withImages ? images.map((image) => ({ ...image, Containers: countOf(containers, image.Id) })) : null,
     Containers: withContainers ? containers : null,
     Volumes: parts.has("volume") ? volumes : null,

@@ -1,41 +1,55 @@
-/** Runs the collector of images now and then, for as long as the daemon lives. */
+/** Runs the collector of images now and then, for as long as the daemon lives and its policy asks for anything. */
 import { log, messageOf } from "../base/base.ts";
-import type { CollectPolicy, Images } from "../images/images.ts";
+import { asksForAnything, type CollectPolicy, type Images } from "../images/images.ts";
 
 export interface CollectorOptions {
   readonly policy: CollectPolicy;
   readonly intervalMs: number;
 }
 
+export interface ImageCollector extends AsyncDisposable {
+  /** Takes over another policy: the first collection by it comes a while after. */
+  configure(options: CollectorOptions): void;
+}
+
 /** After the start, when containers have been adopted and the first requests are through. */
 const firstRunMs = 60_000;
 
-/** @returns ends it; what it is at goes on to its end first */
-export function startImageCollector(images: Images, { policy, intervalMs }: CollectorOptions): AsyncDisposable {
-  let timer: NodeJS.Timeout;
+/** Disposing ends it; what it is at goes on to its end first. */
+export function startImageCollector(images: Images, first: CollectorOptions): ImageCollector {
+  let options = first;
+  let timer: NodeJS.Timeout | undefined;
   let running = Promise.resolve();
-  let ended = false;
   const run = async (): Promise<void> => {
     try {
-      const { Removed, SpaceReclaimed } = await images.collect(policy);
+      const { Removed, SpaceReclaimed } = await images.collect(options.policy);
       if (Removed.length > 0) log.info("images were collected", { images: Removed.length, bytes: SpaceReclaimed });
     } catch (error) {
       log.warn("collecting images failed", { error: messageOf(error) });
     }
   };
   const schedule = (delayMs: number): void => {
-    timer = setTimeout(() => {
+    const own = setTimeout(() => {
       running = run().then(() => {
-        if (!ended) schedule(intervalMs);
+        // Unless another policy has come meanwhile, or the end.
+        if (timer === own) schedule(options.intervalMs);
       });
     }, delayMs);
-    timer.unref();
+    own.unref();
+    timer = own;
   };
-  schedule(Math.min(firstRunMs, intervalMs));
+  const configure = (next: CollectorOptions): void => {
+    options = next;
+    clearTimeout(timer);
+    timer = undefined;
+    if (asksForAnything(next.policy)) schedule(Math.min(firstRunMs, next.intervalMs));
+  };
+  configure(first);
   return {
+    configure,
     async [Symbol.asyncDispose]() {
-      ended = true;
       clearTimeout(timer);
+      timer = undefined;
       await running;
     },
   };

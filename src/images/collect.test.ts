@@ -42,7 +42,7 @@ describe("the collector", () => {
       store.events.map(({ action }) => action),
       ["untag", "delete", "untag", "delete", "gc"],
     );
-    assert.equal(done.Stored, store.images.layersSizeBytes());
+    assert.equal(done.Stored, store.images.storedBytes());
     assert.equal((await store.traces()).filter((trace) => trace.endsWith("layer.tar")).length, 1);
   });
 
@@ -52,7 +52,7 @@ describe("the collector", () => {
     await made(store, "b", "b", 4000n);
     await made(store, undefined, "n", 3000n);
     await made(store, "c", "c", 2000n);
-    const keepStorageBytes = store.images.layersSizeBytes() / 2;
+    const keepStorageBytes = store.images.storedBytes() / 2;
     assert.deepEqual(names(await store.images.collect({ ...none, keepStorageBytes }, { dryRun: true })), [
       " keep-storage",
       "a:latest keep-storage",

@@ -102,6 +102,14 @@ export function parseConfiguration(data: Uint8Array | string): DockerConfigurati
   };
 }
 
+/** Docker's: what is deeper could be taken neither there nor by most others. */
+const mostLayers = 125;
+
+/** @throws InvalidParameter for an image of more layers than Docker takes */
+export function checkDepth(layers: readonly unknown[]): void {
+  if (layers.length > mostLayers) throw invalidParameter("max depth exceeded");
+}
+
 function withoutNulls(value: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== null));
 }

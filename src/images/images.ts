@@ -51,8 +51,8 @@ export interface Images {
   remove(reference: string, options: { force: boolean; noPrune: boolean; platform?: Platform }): Promise<ImageDeleteResponseItem[]>;
   /** Deletes images that no container stands on: `docker image prune`. */
   prune(filters: Filters): Promise<ImagePruneResponse>;
-  /** Bytes of all layers, each counted once. */
-  layersSizeBytes(): number;
+  /** Bytes of all layers, and of the compressed ones that are kept beside them; each counted once. */
+  storedBytes(): number;
   /** A tar of a root file system as a new image of one layer. @returns its id */
   import(source: Readable, options: ImportOptions): Promise<Digest>;
   /**

@@ -14,6 +14,8 @@ export interface ListOptions {
   readonly all: boolean;
   /** Compute SharedSize, else it is -1. */
   readonly sharedSize: boolean;
+  /** Sizes are what the image takes on the disk: with the compressed layers that are kept. Not what containers see, as `docker images` has it. */
+  readonly stored?: boolean;
   /** Tell each image's manifests. */
   readonly manifests?: boolean;
 }
@@ -36,6 +38,7 @@ export function listImages(store: ImageStore, filters: Filters, options: ListOpt
     const digests = names.filter((name) => name.includes("@"));
     const summary = summarise(image, tags, digests);
     if (options.sharedSize) summary.SharedSize = store.rows.sharedSizeOf(image.id);
+    if (options.stored === true) addKept(summary, store.rows.keptBytesOf(image.id));
     if (options.manifests === true) summary.Manifests = [summariseManifest(store, image)];
     summaries.push({ created: image.row.createdNanos, summary });
   }
@@ -56,6 +59,11 @@ function summarise(image: StoredImage, tags: string[], digests: string[]): Image
     SharedSize: -1,
     Size: image.sizeBytes,
   };
+}
+
+function addKept(summary: ImageSummary, kept: { all: number; shared: number }): void {
+  summary.Size += kept.all;
+  if (summary.SharedSize >= 0) summary.SharedSize += kept.shared;
 }
 
 /** All filters that look at the image alone. @throws InvalidParameter, NotFound */

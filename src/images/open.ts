@@ -108,8 +108,8 @@ class StoredImages implements Images {
     return pruneImages(this.#store, filters);
   }
 
-  layersSizeBytes(): number {
-    return this.#store.rows.layers().reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  storedBytes(): number {
+    return this.#store.rows.storedBytes();
   }
 
   async release(id: Digest): Promise<void> {

@@ -12,7 +12,7 @@ import type { ImageStore, StoredImage } from "./store.ts";
  */
 export async function pruneImages(store: ImageStore, filters: Filters): Promise<ImagePruneResponse> {
   const chosen = chosenImages(store, filters);
-  const before = store.rows.layers();
+  const before = store.rows.storedLayers();
   const deleted: ImageDeleteResponseItem[] = [];
   for (const image of chosen) for (const name of namesOf(image)) deleted.push(...(await removeUnused(store, name)));
   const left = new Set(store.rows.layers().map(({ diffId }) => diffId));

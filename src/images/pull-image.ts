@@ -4,7 +4,7 @@ import type { OnProgress, Remote, RemoteManifest } from "../distribution/distrib
 import { type Descriptor, type ImageManifest, mediaTypes, type Platform } from "../spec/spec.ts";
 import type { LayerBlobRow } from "../state/state.ts";
 import { choosePlatform } from "./choose-platform.ts";
-import { type DockerConfiguration, parseConfiguration } from "./configuration.ts";
+import { checkDepth, type DockerConfiguration, parseConfiguration } from "./configuration.ts";
 import type { Pins } from "./custody.ts";
 import { parseManifest } from "./manifest.ts";
 import type { LayerPulls, PulledLayer } from "./pull-layer.ts";
@@ -64,6 +64,7 @@ export async function pullImage(ports: PullPorts, reference: Reference, top: Rem
   const config = parseConfiguration(bytes);
   if (config.rootfs.diff_ids.length !== manifest.layers.length)
     throw invalidParameter("layers from manifest don't match image configuration");
+  checkDepth(manifest.layers);
   await using pulled = new AsyncDisposableStack();
   const { layers, blobs } = await pullLayers(ports, { manifest, config, isHere }, pins, pulled);
   const { domain, path } = reference;

@@ -6,7 +6,7 @@ import type { Remote } from "../distribution/distribution.ts";
 import type { Events } from "../events/events.ts";
 import type { Layers } from "../layers/layers.ts";
 import { type Database, type ImageRow, ImageRows, type LayerBlobRow, type LayerRow } from "../state/state.ts";
-import { createdNanosOf, type DockerConfiguration, parseConfiguration } from "./configuration.ts";
+import { checkDepth, createdNanosOf, type DockerConfiguration, parseConfiguration } from "./configuration.ts";
 import { Custody } from "./custody.ts";
 import type { Image } from "./images.ts";
 
@@ -92,6 +92,7 @@ export class ImageStore {
    */
   async add(images: readonly PreparedImage[]): Promise<{ id: Digest; displaced: { reference: string; from: Digest }[] }[]> {
     const prepared: { image: PreparedImage; layers: LayerRow[] }[] = [];
+    for (const { config } of images) checkDepth(config.rootfs.diff_ids);
     for (const image of images) prepared.push({ image, layers: await this.#layerRows(image.config.rootfs.diff_ids) });
     await using pins = this.custody.pins();
     for (const { image } of prepared) {

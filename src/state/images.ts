@@ -200,6 +200,13 @@ export class ImageRows {
     return this.#all("SELECT * FROM layers").map(toLayer);
   }
 
+  /** The same, with the bytes of the compressed forms that are kept of each. */
+  storedLayers(): LayerRow[] {
+    const kept =
+      "(SELECT COALESCE(SUM(size_bytes), 0) FROM layer_blobs AS blob WHERE blob.diff_id = layers.diff_id AND digest <> blob.diff_id)";
+    return this.#all(`SELECT diff_id, size_bytes + ${kept} AS size_bytes FROM layers`).map(toLayer);
+  }
+
   /** Every image row, the removed ones too. */
   ids(): { id: Digest; removed: boolean }[] {
     return this.#all("SELECT id, removed FROM images").map((row) => ({ id: row["id"] as Digest, removed: row["removed"] !== 0n }));
@@ -218,6 +225,15 @@ export class ImageRows {
       { id },
     );
     return Number(row?.["size"] ?? 0);
+  }
+
+  /** Bytes of the compressed forms that are kept of its layers: of all, and of those layers that another image has as well. */
+  keptBytesOf(id: Digest): { all: number; shared: number } {
+    const sql = `SELECT COALESCE(SUM(size_bytes), 0) AS bytes, COALESCE(SUM(size_bytes * (diff_id IN
+        (SELECT diff_id FROM image_layers JOIN images ON id = image_id WHERE image_id <> :id AND removed = 0))), 0) AS shared
+      FROM layer_blobs WHERE digest <> diff_id AND diff_id IN (SELECT diff_id FROM image_layers WHERE image_id = :id)`;
+    const row = this.#one(sql, { id });
+    return { all: Number(row?.["bytes"] ?? 0), shared: Number(row?.["shared"] ?? 0) };
   }
 
   /** Adds an image with its layers. One that is there already stays, and is no longer removed. */

@@ -3,11 +3,16 @@ import { readFile } from "node:fs/promises";
 import { errnoOf } from "../../base/errors.ts";
 import { parseReference, repositoryOf } from "../../base/reference.ts";
 import type { TrustInspect, TrustVerified } from "../../spec/spec.ts";
-import { type Command, ExitError } from "../command.ts";
+import { type Command, type Context, ExitError } from "../command.ts";
+import { registryAuth } from "../credentials/header.ts";
 import { escapeControls } from "../output/plain-text.ts";
 
 /** Where the API has what is known of a name's signatures. */
 const trustPath = (name: string): string => `/berth/trust/${name.split("/").map(encodeURIComponent).join("/")}`;
+
+/** Whom the daemon asks the registry as. */
+const authOf = (context: Context, name: string): Promise<Readonly<Record<string, string>>> =>
+  registryAuth(context.configuration(), parseReference(name));
 
 const shown = (value: unknown): string => `${escapeControls(JSON.stringify(value, undefined, 4)).replaceAll("\\u000a", "\n")}\n`;
 
@@ -26,7 +31,8 @@ export const inspect: Command = {
   flags: [],
   async run(context, _flags, names) {
     const found: TrustInspect[] = [];
-    for (const name of names) found.push(await context.client().json<TrustInspect>("GET", trustPath(name)));
+    for (const name of names)
+      found.push(await context.client().json<TrustInspect>("GET", trustPath(name), { headers: await authOf(context, name) }));
     context.out(shown(found));
     return 0;
   },
@@ -41,7 +47,8 @@ export const verify: Command = {
     const paths = flags.list("key");
     if (paths.length === 0) throw new ExitError(1, "--key is required");
     const Keys = await Promise.all(paths.map(readText));
-    context.out(shown(await context.client().json<TrustVerified>("POST", `${trustPath(name)}/verify`, { json: { Keys } })));
+    const headers = await authOf(context, name);
+    context.out(shown(await context.client().json<TrustVerified>("POST", `${trustPath(name)}/verify`, { json: { Keys }, headers })));
     return 0;
   },
 };
@@ -68,7 +75,8 @@ export const sign: Command = {
     const path = flags.string("key");
     if (path === "") throw new ExitError(1, "--key is required");
     const key = privateKey(await readText(path), path);
-    const { Digest } = await context.client().json<TrustInspect>("GET", trustPath(name));
+    const headers = await authOf(context, name);
+    const { Digest } = await context.client().json<TrustInspect>("GET", trustPath(name), { headers });
     const optional = Object.fromEntries(
       flags.list("annotation").map((text) => [text.slice(0, text.indexOf("=")), text.slice(text.indexOf("=") + 1)]),
     );
@@ -82,9 +90,8 @@ export const sign: Command = {
     });
     const data = Buffer.from(payload);
     const signature = signBytes(key.asymmetricKeyType === "ed25519" ? null : "sha256", data, key).toString("base64");
-    await context
-      .client()
-      .send("POST", `${trustPath(name)}/signatures`, { json: { Payload: data.toString("base64"), Signature: signature } });
+    const json = { Payload: data.toString("base64"), Signature: signature };
+    await context.client().send("POST", `${trustPath(name)}/signatures`, { json, headers });
     context.out(`Signed ${name}: ${Digest}\n`);
     return 0;
   },
