@@ -3,7 +3,7 @@
  *
  * `openDistribution` (open.ts) makes one for the daemon's life. `remote()` gives a repository, seen with somebody's credentials; it
  * costs nothing until it is asked for something. A pull asks for the manifest, then fetches the blobs, all at once: the limit of
- * parallel transfers is kept here, over all pulls, in turns. A blob that several want is transferred once.
+ * parallel transfers is kept here, for each registry, over all pulls, in turns. A blob that several want is transferred once.
  *
  * Bytes that arrive are kept in `<root>/<hex>.<registry>` until whoever fetched them says that they are stored elsewhere, so that a
  * transfer which ended half-way, with the connection or with the daemon, goes on where it was.
@@ -30,9 +30,9 @@ export interface DistributionSettings {
   readonly certificates?: string;
   /** Default: HTTP_PROXY, HTTPS_PROXY and NO_PROXY of the environment, in either case. */
   readonly proxies?: { readonly httpProxy?: string; readonly httpsProxy?: string; readonly noProxy?: string };
-  /** Default 3. */
+  /** From one registry at a time. Default 3. */
   readonly maxConcurrentDownloads?: number;
-  /** Default 5. */
+  /** To one registry at a time. Default 5. */
   readonly maxConcurrentUploads?: number;
   /** Default 5; attempts that brought something do not count. */
   readonly maxDownloadAttempts?: number;

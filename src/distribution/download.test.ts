@@ -283,4 +283,16 @@ describe("turns", () => {
     assert.equal(most, 2);
     assert.ok(progress.some(({ status }) => status === "Waiting"));
   });
+
+  test("a registry that stands still keeps nobody from another", async () => {
+    await using still = await rough((_, response) => response.writeHead(200, { "content-length": String(blob.size) }).flushHeaders());
+    await using registry = await rough((request, response) => serve(response, request.headers.range));
+    await using setting = await scratch({ maxConcurrentDownloads: 1, maxDownloadAttempts: 1, timings: { stallMs: 5000 } });
+    const leaving = new AbortController();
+    const stuck = setting.remote(`${still.host}/a`).fetchBlob(blob, { signal: leaving.signal });
+    while (still.seen.length === 0) await sleep(5);
+    assert.deepEqual(await take(setting.remote(`${registry.host}/a`)), blob.bytes);
+    leaving.abort(new Error("enough"));
+    await (await stuck)[Symbol.asyncDispose]();
+  });
 });

@@ -33,7 +33,8 @@ export interface DownloadPlan {
   readonly origin: BlobOrigin;
   /** Whose turn it takes. */
   readonly turn: unknown;
-  readonly gate: Gate;
+  /** The registry's. */
+  readonly gate: () => Gate;
   readonly attempts: number;
   readonly timings: Timings;
 }
@@ -164,11 +165,12 @@ export class Download implements Arriving {
   }
 
   async #transfer(): Promise<void> {
-    const { attempts, timings, gate, turn, origin } = this.#plan;
+    const { attempts, timings, turn, origin } = this.#plan;
     const { signal } = this.#stop;
     for (let failures = 0; ; ) {
       const before = this.#receivedBytes;
       try {
+        const gate = this.#plan.gate();
         if (gate.isFull) this.#say("Waiting");
         using _turn = await gate.enter(turn, signal);
         await this.#attempt();

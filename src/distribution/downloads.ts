@@ -5,14 +5,14 @@ import { join } from "node:path";
 import { hexOf } from "../base/base.ts";
 import type { BlobDescriptor, BlobFetch, Timings, TransferOptions } from "./distribution.ts";
 import { type BlobOrigin, Download } from "./download.ts";
-import { Gate } from "./gate.ts";
+import { Gates } from "./gate.ts";
 import { Reporter } from "./progress.ts";
 
 export class Downloads {
   readonly #root: string;
   readonly #timings: Timings;
   readonly #going = new Map<string, Download>();
-  readonly gate: Gate = new Gate(3);
+  readonly gates: Gates = new Gates(3);
   attempts = 5;
 
   /** Opens the directory; what has lain there for too long goes. */
@@ -49,7 +49,7 @@ export class Downloads {
         path: join(this.#root, name),
         origin,
         turn,
-        gate: this.gate,
+        gate: () => this.gates.of(domain),
         attempts: this.attempts,
         timings: this.#timings,
       });

@@ -18,6 +18,11 @@ export class Gate {
     return this.#inside >= this.#limit;
   }
 
+  /** Nobody is inside, nobody waits. */
+  get isEmpty(): boolean {
+    return this.#inside === 0 && this.#waiting.size === 0;
+  }
+
   /** @returns what lets the next one in. @throws the signal's reason */
   async enter(key: unknown, signal?: AbortSignal): Promise<Disposable> {
     signal?.throwIfAborted();
@@ -64,5 +69,29 @@ export class Gate {
       this.#inside += 1;
       next();
     }
+  }
+}
+
+/** A gate for each registry, all of one limit: what one of them holds up is no other's business. */
+export class Gates {
+  readonly #gates = new Map<string, Gate>();
+  #limit: number;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  set limit(limit: number) {
+    this.#limit = limit;
+    for (const gate of this.#gates.values()) gate.limit = limit;
+  }
+
+  of(registry: string): Gate {
+    let gate = this.#gates.get(registry);
+    if (gate !== undefined) return gate;
+    for (const [name, other] of this.#gates) if (other.isEmpty) this.#gates.delete(name);
+    gate = new Gate(this.#limit);
+    this.#gates.set(registry, gate);
+    return gate;
   }
 }

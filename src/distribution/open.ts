@@ -4,7 +4,7 @@ import { anonymous, type Credentials } from "./credentials.ts";
 import type { Distribution, DistributionOptions, DistributionSettings, Remote, SearchResult, Timings } from "./distribution.ts";
 import { Downloads } from "./downloads.ts";
 import { Endpoints } from "./endpoints.ts";
-import { Gate } from "./gate.ts";
+import { Gates } from "./gate.ts";
 import { repositoriesOf } from "./listing.ts";
 import { hostOf, logIn } from "./login.ts";
 import { proxiesOfEnvironment } from "./proxies.ts";
@@ -39,7 +39,7 @@ export async function openDistribution(options: DistributionOptions): Promise<Di
 class RegistryClient implements Distribution {
   readonly #services: Services;
   readonly #downloads: Downloads;
-  readonly #uploads: Gate = new Gate(5);
+  readonly #uploads: Gates = new Gates(5);
 
   constructor(services: Services, downloads: Downloads) {
     this.#services = services;
@@ -67,7 +67,7 @@ class RegistryClient implements Distribution {
   configure(settings: DistributionSettings): void {
     this.#services.endpoints.settings = settings;
     this.#services.transport.proxies = { ...proxiesOfEnvironment(), ...settings.proxies };
-    this.#downloads.gate.limit = settings.maxConcurrentDownloads ?? 3;
+    this.#downloads.gates.limit = settings.maxConcurrentDownloads ?? 3;
     this.#downloads.attempts = settings.maxDownloadAttempts ?? 5;
     this.#uploads.limit = settings.maxConcurrentUploads ?? 5;
   }

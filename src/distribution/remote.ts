@@ -3,7 +3,7 @@ import { type Digest, digestOf, invalidParameter, isDigest, type Reference, syst
 import { type Descriptor, mediaTypes } from "../spec/spec.ts";
 import type { BlobDescriptor, BlobFetch, BlobSource, PushOutcome, Remote, RemoteManifest, TransferOptions } from "./distribution.ts";
 import type { Downloads } from "./downloads.ts";
-import type { Gate } from "./gate.ts";
+import type { Gates } from "./gate.ts";
 import type { Capability } from "./hosts-file.ts";
 import { referrersOf, tagsOf } from "./listing.ts";
 import { acceptedTypes, longestManifest, readManifest } from "./manifest.ts";
@@ -20,7 +20,7 @@ const longestSmallBlob = 8 << 20;
 
 export interface Transfers {
   readonly downloads: Downloads;
-  readonly uploads: Gate;
+  readonly uploads: Gates;
 }
 
 export class RegistryRemote implements Remote {
@@ -156,8 +156,9 @@ export class RegistryRemote implements Remote {
     const repository = this.#repository;
     const reporter = new Reporter(labelOf(source), source.size ?? source.expectedBytes, repository.timings.progressMs, onProgress);
     reporter.say("Preparing");
-    if (uploads.isFull) reporter.say("Waiting");
-    using _turn = await uploads.enter(this, signal);
+    const gate = uploads.of(this.reference.domain);
+    if (gate.isFull) reporter.say("Waiting");
+    using _turn = await gate.enter(this, signal);
     try {
       return await upload({ repository, source, mountFrom, reporter, attempts: downloads.attempts, signal });
     } catch (error) {

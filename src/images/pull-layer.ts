@@ -129,6 +129,8 @@ class LayerPull {
       taken.resolve();
     } catch (error) {
       this.#hasFailed = true;
+      // Whole, and no layer: it would be none the next time either.
+      this.#isStored = isEngineError(error, "InvalidParameter");
       taken.reject(error);
     }
     await this.#allLeft.promise;

@@ -11,6 +11,10 @@ import type { FromWorker, ToWorker } from "./worker-messages.ts";
 
 const ringBytes = 4 << 20;
 const idleMs = 10_000;
+/** A thread that is fed less within this time, and waits for more, leaves its turn to another: a source may stand still for ever. */
+const lookMs = 500;
+const fewBytes = 64 << 10;
+const mostThreads = 12;
 /**
  * The tree of a layer all stays until its index is written: little of it is garbage, so it should not be copied
  * about. A hostile layer with too many files ends the worker, not the engine.
@@ -28,7 +32,12 @@ class LayerThread {
   #onSpace: (() => void) | undefined;
   #failure: EngineError | undefined;
   #idle: NodeJS.Timeout | undefined;
+  #isHungry = false;
+  #fedBytes = 0;
+  #fedBefore = 0;
   alive = true;
+  /** As it was when it was last looked at: it waits for its source more than it works. */
+  isStarved = false;
 
   constructor() {
     this.#worker = new Worker(entry, { name: "layers", execArgv: [], resourceLimits: limits });
@@ -71,6 +80,7 @@ class LayerThread {
     this.#worker.ref();
     this.#ring.reset();
     this.#failure = undefined;
+    this.isStarved = false;
     const finished = new Promise<TakenIn>((resolve, reject) => {
       this.#finish = { resolve, reject };
     });
@@ -105,12 +115,15 @@ class LayerThread {
     for (;;) {
       if (this.#failure !== undefined) throw this.#failure;
       // Not Promise.race: `finished` would keep a reaction for each chunk of the layer.
+      this.#isHungry = true;
       const next = await new Promise<IteratorResult<Buffer>>((resolve, reject) => {
         stop = reject;
         chunks.next().then(resolve, reject);
       });
       stop = undefined;
+      this.#isHungry = false;
       if (next.done === true) return;
+      this.#fedBytes += next.value.length;
       await this.#put(next.value);
     }
   }
@@ -127,6 +140,11 @@ class LayerThread {
         this.#onSpace = undefined;
       }
     }
+  }
+
+  look(): void {
+    this.isStarved = this.#isHungry && this.#fedBytes - this.#fedBefore < fewBytes;
+    this.#fedBefore = this.#fedBytes;
   }
 
   /** Lets the process end, and the thread after a while. */
@@ -155,7 +173,8 @@ export class WorkerPool {
   readonly #all = new Set<LayerThread>();
   readonly #waiting: (() => void)[] = [];
   readonly #max: number = Math.min(4, Math.max(1, availableParallelism()));
-  #busy = 0;
+  readonly #busy = new Set<LayerThread>();
+  #looking: NodeJS.Timeout | undefined;
 
   takeIn(directory: string, chunks: AsyncIterator<Buffer>): Promise<TakenIn> {
     return this.#withThread((thread) => thread.takeIn(directory, chunks));
@@ -166,16 +185,35 @@ export class WorkerPool {
     return this.#withThread((thread) => thread.read(directory));
   }
 
+  get #isFull(): boolean {
+    const working = [...this.#busy].filter((thread) => !thread.isStarved).length;
+    return working >= this.#max || this.#busy.size >= mostThreads;
+  }
+
+  #turn(): Promise<void> {
+    this.#looking ??= setInterval(() => this.#look(), lookMs);
+    return new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** As long as somebody waits. */
+  #look(): void {
+    for (const thread of this.#busy) thread.look();
+    if (!this.#isFull) this.#waiting.shift()?.();
+    if (this.#waiting.length > 0) return;
+    clearInterval(this.#looking);
+    this.#looking = undefined;
+  }
+
   async #withThread(work: (thread: LayerThread) => Promise<TakenIn>): Promise<TakenIn> {
-    while (this.#busy >= this.#max) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    this.#busy++;
+    while (this.#isFull) await this.#turn();
     this.#idle = this.#idle.filter((thread) => thread.alive);
     const thread = this.#idle.pop() ?? new LayerThread();
     this.#all.add(thread);
+    this.#busy.add(thread);
     try {
       return await work(thread);
     } finally {
-      this.#busy--;
+      this.#busy.delete(thread);
       for (const other of this.#all) if (!other.alive) this.#all.delete(other);
       if (thread.alive) {
         thread.rest();
@@ -186,6 +224,7 @@ export class WorkerPool {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#looking);
     await Promise.all([...this.#all].map((thread) => thread.close()));
   }
 }
