@@ -18,6 +18,12 @@ function signalled(): Promise<string> {
   });
 }
 
+/** For the log. Times are BigInts, which JSON has not. */
+function shown(settings: Settings): string {
+  const plain = (_key: string, value: unknown): unknown => (typeof value === "bigint" ? Number(value) : value);
+  return JSON.stringify({ ...settings, tls: undefined }, plain);
+}
+
 /** SIGHUP: the configuration file is read again. One that is wrong changes nothing. */
 function reloadOnHangUp(daemon: RunningDaemon, args: readonly string[], first: Settings): void {
   let settings = first;
@@ -31,7 +37,7 @@ function reloadOnHangUp(daemon: RunningDaemon, args: readonly string[], first: S
     }
     setLogLevel(settings.logLevel);
     daemon.reload(settings);
-    log.info(`Reloaded configuration: ${JSON.stringify({ ...settings, tls: undefined })}`);
+    log.info(`Reloaded configuration: ${shown(settings)}`);
   });
 }
 

@@ -178,7 +178,7 @@ export class Download implements Arriving {
       } catch (error) {
         if (signal.aborted) throw error;
         failures = this.#receivedBytes - before >= enoughBytes ? 1 : failures + 1;
-        const mayReturn = error instanceof NetworkError && (this.#receivedBytes > 0 || origin.isKnown);
+        const mayReturn = error instanceof NetworkError && error.kind !== "astray" && (this.#receivedBytes > 0 || origin.isKnown);
         if (failures >= attempts || !(mayReturn || isPassing(error, timings))) throw error;
         await pause(pauseBefore(failures, error, timings), (status) => this.#say(status), signal);
       }

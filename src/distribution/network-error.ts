@@ -2,8 +2,11 @@
 import { errnoOf, messageOf } from "../base/base.ts";
 
 export class NetworkError extends Error {
-  /** `unreachable`: nothing was sent, and nothing will change soon (no such host, refused, not trusted); `broken`: it may work again. */
-  readonly kind: "unreachable" | "broken";
+  /**
+   * `unreachable`: nothing was sent, and nothing will change soon (no such host, refused, not trusted); `astray`: a server has led to
+   * where nobody goes; `broken`: it may work again.
+   */
+  readonly kind: "unreachable" | "astray" | "broken";
 
   constructor(kind: NetworkError["kind"], message: string, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause });

@@ -98,12 +98,7 @@ export class Session {
       if (target === undefined || (method !== "GET" && method !== "HEAD")) return answer;
       await discard(answer);
       redirects += 1;
-      const next = URL.canParse(target, url) ? new URL(target, url) : undefined;
-      if (next === undefined || !/^https?:$/.test(next.protocol))
-        throw new NetworkError("unreachable", `${method} ${JSON.stringify(url.href)}: failed to parse Location header`);
-      if (redirects > mostRedirects)
-        throw new NetworkError("unreachable", `Get ${JSON.stringify(url.href)}: stopped after ${mostRedirects} redirects`);
-      url = withoutUserinfo(next);
+      url = followed(url, target, redirects);
     }
   }
 
@@ -163,6 +158,16 @@ export class Session {
     const request = { realm, service, scopes: [], credentials: this.#credentials, registry, tls, isOffline: true };
     return (await this.#services.tokens.get(request)).refreshToken;
   }
+}
+
+/** @throws NetworkError in Go's words */
+function followed(url: URL, target: string, redirects: number): URL {
+  const astray = (at: URL, why: string): NetworkError => ofRequest("GET", at, new NetworkError("astray", why));
+  const next = URL.canParse(target, url) ? new URL(target, url) : undefined;
+  if (next === undefined) throw astray(url, `failed to parse Location header ${JSON.stringify(target)}`);
+  if (!/^https?:$/.test(next.protocol)) throw astray(next, `unsupported protocol scheme ${JSON.stringify(next.protocol.slice(0, -1))}`);
+  if (redirects > mostRedirects) throw astray(next, `stopped after ${mostRedirects} redirects`);
+  return withoutUserinfo(next);
 }
 
 /** Node would make an Authorization of it. */

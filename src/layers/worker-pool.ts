@@ -14,7 +14,7 @@ const idleMs = 10_000;
 /** A thread that is fed less within this time, and waits for more, leaves its turn to another: a source may stand still for ever. */
 const lookMs = 500;
 const fewBytes = 64 << 10;
-const mostThreads = 12;
+const mostStarved = 4;
 /**
  * The tree of a layer all stays until its index is written: little of it is garbage, so it should not be copied
  * about. A hostile layer with too many files ends the worker, not the engine.
@@ -187,7 +187,7 @@ export class WorkerPool {
 
   get #isFull(): boolean {
     const working = [...this.#busy].filter((thread) => !thread.isStarved).length;
-    return working >= this.#max || this.#busy.size >= mostThreads;
+    return working >= this.#max || this.#busy.size >= this.#max + mostStarved;
   }
 
   #turn(): Promise<void> {

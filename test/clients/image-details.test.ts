@@ -1,13 +1,13 @@
 /** Images through docker, berth and the API: platforms, manifests, layers, differences, the collector, signatures. */
 import assert from "node:assert/strict";
 import { generateKeyPairSync, type KeyObject } from "node:crypto";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { type SampleEntry, sampleTar } from "../../src/layers/sample-tar.ts";
 import { ScratchRegistry } from "../../src/registry/scratch-registry.ts";
 import { ask } from "../ask.ts";
-import { type CommandOptions, command, Daemon, importBusybox, projectRoot, type Result } from "../daemon.ts";
+import { type CommandOptions, command, Daemon, eventually, importBusybox, projectRoot, type Result } from "../daemon.ts";
 
 describe("images in detail", () => {
   const folder = mkdtempSync("/var/tmp/berth-test-image-details-");
@@ -178,5 +178,50 @@ describe("images in detail", () => {
     assert.equal(seen?.Signatures.length, 1);
     assert.match(await daemon.ok("pull", `${host}/signed/app`), /Status: Downloaded newer image/);
     await daemon.ok("rmi", `${host}/signed/app`, `${host}/free/app`);
+  });
+
+  test("the policy holds for what docker run pulls; signatures in a registry that wants a password", async () => {
+    writeFileSync(join(folder, "users"), "sailor:$2b$04$abcdefghijklmnopqrstuuSMffXuQG3uO/6Y4rItKWVIUNEP6McsC\n"); // berth
+    await using closed = await ScratchRegistry.open({ access: { kind: "htpasswd", file: join(folder, "users"), realm: "sea" } });
+    const host = `127.0.0.1:${closed.port}`;
+    const name = `${host}/signed/app`;
+    const configuration = JSON.parse(readFileSync(join(folder, "daemon.json"), "utf8")) as object;
+    const rule = { [`${host}/signed`]: { signedBy: [join(folder, "signer.pub")] } };
+    const reload = async (content: object): Promise<void> => {
+      const since = Math.floor(Date.now() / 1000);
+      writeFileSync(join(folder, "daemon.json"), JSON.stringify({ ...configuration, ...content }));
+      process.kill(daemon.pid, "SIGHUP");
+      await eventually("the reload", async () => {
+        const events = await daemon.ok("events", "--since", `${since}`, "--until", "0s", "-f", "event=reload");
+        return events === "" ? undefined : true;
+      });
+    };
+    await reload({ "image-policy": rule });
+    const env = { DOCKER_CONFIG: join(folder, "sailor") };
+    const login = await run(["login", "-u", "sailor", "--password-stdin", host], { env, input: "berth" });
+    assert.equal(login.status, 0, login.stderr);
+    await daemon.ok("tag", "busybox", name);
+    const pushed = await daemon.docker(["push", name], { env });
+    assert.equal(pushed.status, 0, pushed.stderr);
+    await daemon.ok("rmi", name);
+    const unsigned = await daemon.docker(["run", "--rm", name, "true"], { env });
+    assert.equal(unsigned.status, 125);
+    assert.match(unsigned.stderr, /image policy "[^"]*\/signed" refuses .*: it has no signatures/);
+    const sign = ["trust", "sign", "--key", join(folder, "signer.key"), name];
+    assert.match(await refusal(...sign), /unauthorized|authentication required/);
+    for (const args of [sign, ["trust", "verify", "--key", join(folder, "signer.pub"), name], ["trust", "inspect", name]]) {
+      const { status, stderr } = await run(args, { env });
+      assert.equal(status, 0, `${args.join(" ")}: ${stderr}`);
+    }
+    const signed = await daemon.docker(["run", "--rm", name, "echo", "signed"], { env });
+    assert.equal(signed.stdout, "signed\n", signed.stderr);
+    await daemon.ok("rmi", name);
+    await daemon.docker(["import", "-", "unpinned"], { input: sampleTar({ name: "f", data: "x" }) });
+    assert.doesNotMatch(await berth("image", "gc", "--recent", "0s", "--dry-run"), /^would go/m);
+    await reload({ "image-gc": { "unused-for": "0s" } });
+    assert.match(await berth("image", "gc", "--recent", "0s", "--dry-run"), /^would go +unused-for .*unpinned:latest/m);
+    await reload({ "image-gc": {} });
+    assert.match(await refusal("image", "gc"), /there is no policy for images/);
+    await daemon.ok("rmi", "unpinned");
   });
 });
