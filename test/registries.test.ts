@@ -180,7 +180,7 @@ describe("Docker's registry, guarded", { skip: debianRegistryMissing }, () => {
     assert.equal(await remote.hasBlob(layer.digest), true);
     await assert.rejects(scratchFolder.remote(`${registry.host}/a`).manifest(), {
       code: "Unauthorized",
-      message: /^unauthorized: authentication required/,
+      message: /^Head "https:.*\/v2\/a\/manifests\/latest": no basic auth credentials$/,
     });
   });
 });

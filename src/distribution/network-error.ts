@@ -1,4 +1,5 @@
 /** Failures of connections, in the words of Go's net, crypto/tls and net/http, which users of Docker know and search for. */
+import { isIP } from "node:net";
 import { errnoOf, messageOf } from "../base/base.ts";
 
 export class NetworkError extends Error {
@@ -86,9 +87,14 @@ function untrusted(why: string, cause: unknown): NetworkError {
   return new NetworkError("unreachable", `tls: failed to verify certificate: x509: ${why}`, cause);
 }
 
-function otherName({ cert, host }: SystemError): string {
-  const names = (cert?.subjectaltname ?? "").split(", ").map((name) => name.replace(/^(DNS|IP Address):/, ""));
-  return `certificate is valid for ${names.join(", ")}, not ${host}`;
+/** As Go's x509.HostnameError: names are told to who asked by name, addresses to who asked by address. */
+function otherName({ cert, host = "" }: SystemError): string {
+  const address = isIP(host) !== 0;
+  const kind = address ? "IP Address:" : "DNS:";
+  const names = (cert?.subjectaltname ?? "").split(", ").flatMap((name) => (name.startsWith(kind) ? [name.slice(kind.length)] : []));
+  if (names.length > 0) return `certificate is valid for ${names.join(", ")}, not ${host}`;
+  if (address) return `cannot validate certificate for ${host} because it doesn't contain any IP SANs`;
+  return `certificate is not valid for any names, but wanted to match ${host}`;
 }
 
 /** As Go's url.Error: `Get "https://…": dial tcp …`. */

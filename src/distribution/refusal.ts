@@ -45,6 +45,19 @@ const meanings: Readonly<Record<string, string>> = {
   unknown: "unknown error",
 };
 
+const noCredentials = "no basic auth credentials";
+
+/** The registry wants a name and a password, and there are none. */
+export function noBasicCredentials(): RegistryError {
+  return new RegistryError(401, noCredentials, noCredentials);
+}
+
+/** Of a manifest, Docker tells with which request it met that: of one under a tag it first asks whether it is there. */
+export function ofManifest(error: unknown, url: URL, byDigest: boolean): unknown {
+  if (!(error instanceof RegistryError) || error.code !== noCredentials) return error;
+  return new RegistryError(error.status, error.code, `${byDigest ? "Get" : "Head"} ${JSON.stringify(url.href)}: ${error.message}`);
+}
+
 /** Reads the answer's body, and gives what to throw. */
 export async function refusalOf(answer: Answer, withinMs: number): Promise<RegistryError> {
   const { status } = answer;

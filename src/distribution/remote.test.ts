@@ -172,7 +172,11 @@ describe("authentication", () => {
     await setting.remote(`${registry.host}/a`, password).manifest();
     await assert.rejects(setting.remote(`${registry.host}/a`).manifest(), {
       code: "Unauthorized",
-      message: "unauthorized: authentication required",
+      message: `Head "http://${registry.host}/v2/a/manifests/latest": no basic auth credentials`,
+    });
+    await assert.rejects(setting.remote(`${registry.host}/a`).hasBlob(digestOf(text)), {
+      code: "Unauthorized",
+      message: "no basic auth credentials",
     });
     await assert.rejects(setting.remote(`${registry.host}/a`, { ...password, password: "no" }).manifest(), { code: "Unauthorized" });
     assert.deepEqual(await setting.client.checkCredentials(registry.host, password), {});

@@ -9,7 +9,7 @@ import { referrersOf, tagsOf } from "./listing.ts";
 import { acceptedTypes, longestManifest, readManifest } from "./manifest.ts";
 import { Reporter } from "./progress.ts";
 import { listWith, referrerOf } from "./referrers.ts";
-import { engineErrorOf } from "./refusal.ts";
+import { engineErrorOf, ofManifest } from "./refusal.ts";
 import type { Repository } from "./repository.ts";
 import { retrying } from "./retries.ts";
 import { discard, readAll, TooLong } from "./transport.ts";
@@ -44,7 +44,8 @@ export class RegistryRemote implements Remote {
           const { answer, bytes } = await session.read(wanted, longestManifest);
           return readManifest(bytes, answer.headers["content-type"], this.#named(which), isDigest(which) ? which : undefined);
         } catch (error) {
-          throw error instanceof TooLong ? invalidParameter(`manifest of ${which}: more than ${longestManifest} bytes`, error) : error;
+          if (error instanceof TooLong) throw invalidParameter(`manifest of ${which}: more than ${longestManifest} bytes`, error);
+          throw ofManifest(error, session.url(at), isDigest(which));
         }
       },
       capabilityFor(which),

@@ -123,8 +123,8 @@ export function refuse(
   send(response, status, { "content-type": "application/json", ...headers }, JSON.stringify({ errors: [{ code, message }] }));
 }
 
-/** An authority and a certificate by it, for 127.0.0.1 and localhost. */
-export async function certificates(): Promise<{ ca: string; cert: string; key: string }> {
+/** An authority and a certificate by it, for 127.0.0.1 and localhost, and perhaps one more address. */
+export async function certificates(address = "127.0.0.2"): Promise<{ ca: string; cert: string; key: string }> {
   const folder = await mkdtemp(join(tmpdir(), "berth-test-certificates-"));
   const run = promisify(execFile);
   const openssl = (...args: string[]): Promise<unknown> => run("openssl", args, { cwd: folder });
@@ -132,7 +132,7 @@ export async function certificates(): Promise<{ ca: string; cert: string; key: s
     const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
     await openssl("req", "-x509", ...key, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=test authority", "-days", "2");
     await openssl("req", ...key, "-keyout", "key.pem", "-out", "request.pem", "-subj", "/CN=registry");
-    await writeFile(join(folder, "names"), "subjectAltName=DNS:localhost,DNS:registry.test,IP:127.0.0.1,IP:127.0.0.2\n");
+    await writeFile(join(folder, "names"), `subjectAltName=DNS:localhost,DNS:registry.test,IP:127.0.0.1,IP:${address}\n`);
     const by = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "names", "-days", "2"];
     await openssl("x509", "-req", "-in", "request.pem", "-out", "cert.pem", ...by);
     const pem = (name: string): Promise<string> => readFile(join(folder, name), "utf8");

@@ -2,6 +2,7 @@
 import { invalidParameter, systemError } from "../base/base.ts";
 import type { Credentials } from "./credentials.ts";
 import type { SearchResult } from "./distribution.ts";
+import type { Endpoint } from "./endpoints.ts";
 import { NetworkError } from "./network-error.ts";
 import { engineErrorOf, printable, RegistryError } from "./refusal.ts";
 import { type Services, Session } from "./session.ts";
@@ -26,6 +27,7 @@ export async function search(term: string, services: Services, options: SearchOp
       ? [{ base: "https://index.docker.io", origin: "https://index.docker.io", isMirror: false }]
       : await services.endpoints.own(host);
   let failure: unknown;
+  const attempts: string[] = [];
   for (const endpoint of endpoints) {
     const session = new Session(endpoint, credentials, services);
     try {
@@ -38,9 +40,17 @@ export async function search(term: string, services: Services, options: SearchOp
     } catch (error) {
       failure = error instanceof RegistryError ? systemError(`Unexpected status code ${error.status}`, error) : error;
       if (!(error instanceof NetworkError) || session.hasAnswered) break;
+      attempts.push(attemptAt(endpoint, error));
     }
   }
+  // Docker pings a registry that may speak HTTP by both, and tells of both.
+  if (attempts.length === 2) failure = invalidParameter(`invalid registry endpoint "http://${host}/v1/". ${attempts.join(". ")}`, failure);
   throw engineErrorOf(failure, undefined);
+}
+
+function attemptAt({ base }: Endpoint, error: NetworkError): string {
+  const why = error.cause instanceof NetworkError ? error.cause.message : error.message;
+  return `${base.startsWith("https:") ? "HTTPS" : "HTTP"} attempt: Get "${base}/v1/_ping": ${why}`;
 }
 
 /** `host/words` where what is before the slash can only be a host. */

@@ -8,7 +8,7 @@ import type { Credentials } from "./credentials.ts";
 import type { Timings } from "./distribution.ts";
 import type { Endpoint, Endpoints } from "./endpoints.ts";
 import { NetworkError, ofRequest } from "./network-error.ts";
-import { refusalOf } from "./refusal.ts";
+import { noBasicCredentials, refusalOf } from "./refusal.ts";
 import { basic, type Tokens } from "./tokens.ts";
 import { type Answer, discard, readAll, type Transport } from "./transport.ts";
 
@@ -94,6 +94,10 @@ export class Session {
         continue;
       }
       if (isOwn) this.hasAnswered = true;
+      if (answer.status === 401 && isOwn && authorization === undefined && this.#challenge?.scheme === "basic") {
+        await discard(answer);
+        throw noBasicCredentials();
+      }
       const target = answer.status >= 301 && answer.status <= 308 ? answer.headers.location : undefined;
       if (target === undefined || (method !== "GET" && method !== "HEAD")) return answer;
       await discard(answer);

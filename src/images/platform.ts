@@ -21,8 +21,12 @@ export const hostPlatform: Platform = { os: "linux", architecture: architectures
  */
 export function parsePlatform(text: string): Platform {
   const parts = text.toLowerCase().split("/");
-  if (parts.length > 3 || parts.some((part) => !/^[a-z0-9_.-]+$/.test(part)))
-    throw invalidParameter(`"${text}" is an invalid platform: expected os/arch[/variant]`);
+  if (parts.length > 3) throw invalidParameter(`${JSON.stringify(text)}: cannot parse platform specifier: invalid argument`);
+  const wrong = parts.find((part) => !/^[a-z0-9_-]+$/.test(part));
+  if (wrong !== undefined) {
+    const shape = 'platform specifier component must match "^[A-Za-z0-9_-]+$": invalid argument';
+    throw invalidParameter(`${JSON.stringify(wrong)} is an invalid component of ${JSON.stringify(text)}: ${shape}`);
+  }
   const [first = "", second, variant] = parts;
   const lone = second === undefined && first !== "linux" && isArchitecture(first);
   const os = lone ? "linux" : first;

@@ -41,6 +41,9 @@ const configurationTypes: readonly string[] = [
   "",
 ];
 
+/** What layers and configurations of images are called, in Docker's words or OCI's. */
+const imageParts = /^application\/vnd\.(oci\.image|docker)\./;
+
 interface FoundManifest {
   readonly manifest: ImageManifest;
   /** Itself, and the indexes that led there. */
@@ -55,7 +58,7 @@ interface FoundManifest {
 export async function pullImage(ports: PullPorts, reference: Reference, top: RemoteManifest): Promise<PulledImage> {
   const { store } = ports;
   const { manifest, kept } = await findManifest(ports, top, deepest);
-  checkConfigurationType(manifest.config.mediaType);
+  checkTypes(manifest);
   await using pins = store.custody.pins();
   const id = manifest.config.digest;
   await pins.blob(id);
@@ -97,10 +100,16 @@ async function knownManifest({ store }: PullPorts, entry: Descriptor): Promise<F
   return { manifest: document.manifest, kept: [{ kind: "image", mediaType: entry.mediaType, bytes }] };
 }
 
-function checkConfigurationType(mediaType: string): void {
-  if (configurationTypes.includes(mediaType)) return;
-  const kind = mediaType === "application/vnd.docker.plugin.v1+json" ? "plugin" : "unknown";
-  throw invalidParameter(`Encountered remote ${JSON.stringify(mediaType)}(${kind}) when fetching`);
+/** An artifact is no image, and neither is a plugin. */
+function checkTypes({ mediaType, config, layers }: ImageManifest): void {
+  const isKnown = configurationTypes.includes(config.mediaType);
+  if (!isKnown && mediaType === mediaTypes.dockerManifest) {
+    const kind = config.mediaType === "application/vnd.docker.plugin.v1+json" ? "plugin" : "unknown";
+    throw invalidParameter(`Encountered remote ${JSON.stringify(config.mediaType)}(${kind}) when fetching`);
+  }
+  for (const part of [...(isKnown ? [] : [config]), ...layers])
+    if (!configurationTypes.includes(part.mediaType) && !imageParts.test(part.mediaType))
+      throw invalidParameter(`unsupported media type ${part.mediaType}`);
 }
 
 interface Described {

@@ -128,15 +128,20 @@ describe("pull", () => {
     });
   });
 
-  test("an image of one platform is taken whatever was asked for, and that is told", async () => {
+  test("an image of one platform is taken whatever was asked for, and then refused", async () => {
     await using bench = await Bench.open();
     const shelf = new Shelf();
     shelf.image(tars, amd64, "1");
     await using registry = await shelf.serve();
     const name = `${registry.host}/x/y:1`;
-    const messages = await bench.pull(name, "linux/arm64/v8");
-    const warning = `WARNING: image with reference ${name} was found but its platform (linux/amd64) does not match the specified platform (linux/arm64/v8)`;
-    assert.ok(statuses(messages).includes(warning), String(statuses(messages)));
+    await assert.rejects(bench.pull(name, "linux/arm64/v8"), {
+      code: "NotFound",
+      message: `image with reference ${name} was found but its platform (linux/amd64) does not match the specified platform (linux/arm64/v8)`,
+    });
+    assert.ok(
+      (await bench.pull(name)).some(({ status }) => status === `Status: Image is up to date for ${name}`),
+      "it is here",
+    );
   });
 
   test("by digest; all tags", async () => {
@@ -256,10 +261,28 @@ describe("a pull that fails leaves nothing but what can be gone on with", () => 
     },
     {
       name: "an artifact that is no image",
-      message: /^Encountered remote "application\/vnd.x"\(unknown\) when fetching$/,
+      message: /^unsupported media type application\/vnd.x$/,
       arrange(shelf) {
         const described = shelf.blob(Buffer.from("{}"), "application/vnd.x");
         shelf.manifest({ schemaVersion: 2, mediaType: mediaTypes.ociManifest, config: described, layers: [] }, mediaTypes.ociManifest, "1");
+        return undefined;
+      },
+    },
+    {
+      name: "a layer that is none",
+      message: /^unsupported media type text\/plain$/,
+      arrange(shelf) {
+        shelf.imageOf(config, [shelf.blob(first, "text/plain")], "1");
+        return undefined;
+      },
+    },
+    {
+      name: "a plugin of Docker's",
+      message: /^Encountered remote "application\/vnd.docker.plugin.v1\+json"\(plugin\) when fetching$/,
+      arrange(shelf) {
+        const described = shelf.blob(Buffer.from("{}"), "application/vnd.docker.plugin.v1+json");
+        const { dockerManifest: mediaType } = mediaTypes;
+        shelf.manifest({ schemaVersion: 2, mediaType, config: described, layers: [] }, mediaType, "1");
         return undefined;
       },
     },

@@ -5,6 +5,7 @@ import {
   familiarString,
   isEngineError,
   messageOf,
+  notFound,
   type Reference,
   repositoryOf,
   systemError,
@@ -67,17 +68,27 @@ function messageOfProgress({ id, status, current, total }: Progress): Message {
 
 async function pullAll(ports: PullPorts, tell: (message: Message) => void): Promise<void> {
   const { reference } = ports.remote;
-  let isNew = false;
+  const references: Reference[] = [];
   if (reference.tag === undefined && reference.digest === undefined) {
     const tags: string[] = [];
     for await (const tag of ports.remote.tags(ports.signal)) tags.push(tag);
-    for (const tag of tags) isNew = (await pullOne(ports, { ...reference, tag }, tell)) || isNew;
-  } else isNew = await pullOne(ports, reference, tell);
+    for (const tag of tags) references.push({ ...reference, tag });
+  } else references.push(reference);
+  const pulled: Pulled[] = [];
+  for (const one of references) pulled.push(await pullOne(ports, one, tell));
+  const isNew = pulled.some((one) => one.isNew);
   tell({ status: `Status: ${isNew ? "Downloaded newer image" : "Image is up to date"} for ${familiarString(reference)}` });
+  for (const { mismatch } of pulled) if (mismatch !== undefined) throw mismatch;
 }
 
-/** @returns whether anything changed */
-async function pullOne(ports: PullPorts, reference: Reference, tell: (message: Message) => void): Promise<boolean> {
+interface Pulled {
+  /** Something has changed. */
+  readonly isNew: boolean;
+  /** It is for another platform than the one that was asked for: told when all is here. */
+  readonly mismatch: Error | undefined;
+}
+
+async function pullOne(ports: PullPorts, reference: Reference, tell: (message: Message) => void): Promise<Pulled> {
   const { remote, store, platform } = ports;
   const which = reference.digest ?? reference.tag;
   const top = await remote.manifest(which, ports.signal);
@@ -86,17 +97,17 @@ async function pullOne(ports: PullPorts, reference: Reference, tell: (message: M
   tell({ status: `Pulling from ${reference.path}`, id });
   const pulled = await pullImage(ports, reference, top);
   tell({ status: `Digest: ${top.digest}` });
-  if (platform !== undefined) warnOfPlatform(pulled, reference, platform, tell);
   const labels = pulled.config.config?.Labels;
   store.ports.events.publish("image", "pull", familiarString(reference), { ...labels, name: familiarName(reference) });
-  return pulled.isNew;
+  const isChosen = platform === undefined || top.content.kind === "index";
+  return { isNew: pulled.isNew, mismatch: isChosen ? undefined : mismatchOf(pulled, reference, platform) };
 }
 
-/** An image of one platform only is taken whatever was asked for. */
-function warnOfPlatform(pulled: PulledImage, reference: Reference, wanted: Platform, tell: (message: Message) => void): void {
+/** An image of one platform only is taken whatever was asked for, and then refused, as with Docker. */
+function mismatchOf(pulled: PulledImage, reference: Reference, wanted: Platform): Error | undefined {
   const { os, architecture, variant } = pulled.config;
   const own = { os, architecture, ...(variant === undefined ? {} : { variant }) };
-  if (isPlatform(own, wanted)) return;
+  if (isPlatform(own, wanted)) return undefined;
   const which = `image with reference ${familiarString(reference)} was found but its platform (${platformText(own)})`;
-  tell({ status: `WARNING: ${which} does not match the specified platform (${platformText(wanted)})` });
+  return notFound(`${which} does not match the specified platform (${platformText(wanted)})`);
 }

@@ -1,5 +1,6 @@
 /** Where Berth does not answer as Docker 26.1 does, and why. An entry that is no longer needed fails the test. */
 import { allowedOfNetworks } from "./allowed-networks.ts";
+import { allowedOfRegistries } from "./allowed-registries.ts";
 import type { AllowedDifference } from "./compare.ts";
 
 const lines = (text: string, mark = ">"): string[] =>
@@ -209,4 +210,5 @@ export const allowed: readonly AllowedDifference[] = [
     reason: "no container has the empty name: such a container would never start",
   },
   ...allowedOfNetworks,
+  ...allowedOfRegistries,
 ];

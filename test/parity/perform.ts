@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { busyboxRootfs, command, type Result } from "../daemon.ts";
 import { type Folders, Normaliser } from "./normalise.ts";
+import { openRegistries } from "./registries.ts";
 import type { Group } from "./script.ts";
 import type { StepResult } from "./transcript.ts";
 
@@ -11,6 +12,8 @@ export interface Engine {
   readonly folders: Folders;
   /** A folder with another program called `docker`, to be found first. */
   readonly client?: string;
+  /** More variables for the script. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** Both engines are asked in the words of the API that the reference speaks: what was added later is no difference. */
@@ -19,7 +22,8 @@ const apiVersion = "1.45";
 function environment(engine: Engine): Record<string, string> {
   const { PATH = "" } = process.env;
   const path = engine.client === undefined ? PATH : `${engine.client}:${PATH}`;
-  return { PATH: path, DOCKER_HOST: engine.host, DOCKER_API_VERSION: apiVersion, DOCKER_CLI_HINTS: "false", LC_ALL: "C", TZ: "UTC" };
+  const own = { PATH: path, DOCKER_HOST: engine.host, DOCKER_API_VERSION: apiVersion, DOCKER_CLI_HINTS: "false", LC_ALL: "C", TZ: "UTC" };
+  return { ...own, ...engine.environment };
 }
 
 function shell(engine: Engine, line: string, cwd = "/", input: string | Uint8Array = ""): Promise<Result> {
@@ -42,6 +46,13 @@ const image = "docker images -aq | sort -u | xargs -r docker rmi -f";
 
 /** @returns what each step printed, and what the group left behind although it should clear up after itself. */
 export async function perform(engine: Engine, group: Group): Promise<{ steps: StepResult[]; left: string }> {
+  if (group.name !== "registries") return await performSteps(engine, group);
+  await using registries = await openRegistries();
+  const { environment, folders } = registries;
+  return await performSteps({ ...engine, environment, folders: [...engine.folders, ...folders] }, group);
+}
+
+async function performSteps(engine: Engine, group: Group): Promise<{ steps: StepResult[]; left: string }> {
   await prepare(engine);
   mkdirSync("/var/tmp/berth-parity", { recursive: true });
   const work = mkdtempSync("/var/tmp/berth-parity/run-");
