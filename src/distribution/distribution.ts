@@ -44,6 +44,8 @@ export interface DistributionOptions extends DistributionSettings {
   /** Shown to registries: `docker/28.0.0 …`. */
   readonly userAgent?: string;
   readonly timings?: Partial<Timings>;
+  /** Asked at the start of each blob that an earlier life has left: the bytes are safe elsewhere, and need not be kept. */
+  readonly isStored?: (digest: Digest) => boolean;
 }
 
 /** All in ms. */

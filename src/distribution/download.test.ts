@@ -238,6 +238,23 @@ describe("a blob that is wrong", () => {
     assert.equal(await setting.client.prune(), 100);
     assert.deepEqual(await readdir(setting.root), []);
   });
+
+  test("what was stored before a kill could be told so is not kept; the rest is", async () => {
+    const other = blobOf(500, 9);
+    await using registry = await rough((request, response) => {
+      const { bytes } = request.url?.endsWith(other.digest) ? other : blob;
+      response.writeHead(200, { "content-length": String(bytes.length) });
+      response.write(bytes.subarray(0, 100), () => setTimeout(() => response.destroy(), 10));
+    });
+    await using setting = await scratch({ maxDownloadAttempts: 1, isStored: (digest) => digest === blob.digest });
+    for (const each of [blob, other]) await assert.rejects(take(setting.remote(`${registry.host}/a`), each), /connection reset by peer/);
+    assert.equal((await readdir(setting.root)).length, 2);
+    await setting.restart();
+    assert.deepEqual(
+      (await readdir(setting.root)).map((name) => name.slice(0, 64)),
+      [other.digest.slice("sha256:".length)],
+    );
+  });
 });
 
 describe("turns", () => {

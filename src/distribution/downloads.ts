@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { hexOf } from "../base/base.ts";
+import { type Digest, hexOf, isDigest } from "../base/base.ts";
 import type { BlobDescriptor, BlobFetch, Timings, TransferOptions } from "./distribution.ts";
 import { type BlobOrigin, Download } from "./download.ts";
 import { Gates } from "./gate.ts";
@@ -15,11 +15,15 @@ export class Downloads {
   readonly gates: Gates = new Gates(3);
   attempts = 5;
 
-  /** Opens the directory; what has lain there for too long goes. */
-  static async open(root: string, timings: Timings): Promise<Downloads> {
+  /** Opens the directory; what has lain there for too long goes, and what was stored before somebody could say so. */
+  static async open(root: string, timings: Timings, isStored: (digest: Digest) => boolean): Promise<Downloads> {
     await mkdir(root, { recursive: true, mode: 0o700 });
     const downloads = new Downloads(root, timings);
     await downloads.#remove(timings.keepMs);
+    for (const name of await readdir(root)) {
+      const digest = `sha256:${name.slice(0, name.indexOf("."))}`;
+      if (isDigest(digest) && isStored(digest)) await rm(join(root, name), { force: true });
+    }
     return downloads;
   }
 

@@ -31,7 +31,8 @@ export async function openDistribution(options: DistributionOptions): Promise<Di
   const endpoints = new Endpoints(options);
   const transport = new Transport(timings, options.userAgent ?? "docker/28.0.0", proxiesOfEnvironment());
   const tokens = new Tokens(transport, endpoints, timings);
-  const client = new RegistryClient({ transport, endpoints, tokens, timings }, await Downloads.open(options.root, timings));
+  const downloads = await Downloads.open(options.root, timings, options.isStored ?? (() => false));
+  const client = new RegistryClient({ transport, endpoints, tokens, timings }, downloads);
   client.configure(options);
   return client;
 }
