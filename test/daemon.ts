@@ -8,6 +8,7 @@ import assert from "node:assert/strict";
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { request } from "node:http";
 import { join, relative, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ApiRelay, type Driven } from "./api-relay.ts";
@@ -48,6 +49,17 @@ export function command(file: string, args: readonly string[], options: CommandO
     child.on("error", fail);
     child.on("close", (status) => done({ status, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() }));
     child.stdin.end(options.input ?? "");
+  });
+}
+
+/** Does a daemon listen there, and know what it is asked? */
+function answers(host: string): Promise<boolean> {
+  return new Promise((done) => {
+    const asked = request({ socketPath: host.slice("unix://".length), path: "/_ping", agent: false }, (answer) => {
+      answer.resume();
+      answer.on("error", () => done(false)).on("end", () => done(answer.statusCode === 200));
+    });
+    asked.on("error", () => done(false)).end();
   });
 }
 
@@ -191,11 +203,8 @@ export class Daemon {
     this.#child = child;
     child.stdout.on("data", (chunk) => (this.#log += chunk));
     child.stderr.on("data", (chunk) => (this.#log += chunk));
-    for (let tries = 0; tries < 300; tries++) {
-      if (child.exitCode !== null) break;
-      if ((await command("docker", ["version"], { env: { DOCKER_HOST: this.host } })).status === 0) return;
-      await sleep(50);
-    }
+    for (const deadline = Date.now() + 60_000; child.exitCode === null && Date.now() < deadline; await sleep(20))
+      if (await answers(this.host)) return;
     throw new Error(`the daemon did not start:\n${this.#log}`);
   }
 
