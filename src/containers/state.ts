@@ -35,7 +35,8 @@ interface Run {
 export type ContainerState =
   | ({ readonly status: "created" } & Ending)
   | ({ readonly status: "running" } & Run)
-  | ({ readonly status: "paused" } & Run)
+  /** `passing`: the daemon itself has paused it and lets it go on in a moment; so does the one that finds it after a kill. */
+  | ({ readonly status: "paused"; readonly passing?: true } & Run)
   | ({ readonly status: "restarting" } & Ending)
   | ({ readonly status: "removing" } & Ending)
   | ({ readonly status: "exited" } & Ending)
@@ -74,12 +75,12 @@ export function started(state: ContainerState, pid: number, startedAt: string): 
 
 type Active = Extract<ContainerState, Run>;
 
-export function paused(state: Active): ContainerState {
-  return { ...state, status: "paused" };
+export function paused(state: Active, passing = false): ContainerState {
+  return { ...state, status: "paused", ...(passing ? { passing } : {}) };
 }
 
-export function resumed(state: Active): ContainerState {
-  return { ...state, status: "running" };
+export function resumed({ pid, startedAt, finishedAt }: Active): ContainerState {
+  return { status: "running", pid, startedAt, finishedAt };
 }
 
 /** A start that failed: the container stays what it was, and says why. */

@@ -1,6 +1,6 @@
 import { type ContainerId, log } from "../base/base.ts";
 import { type ContainerRecord, isActive, paused, resumed } from "../containers/containers.ts";
-import { type Cgroups, isFrozen } from "../kernel/freezer.ts";
+import { type Cgroups, isFrozen, thaw } from "../kernel/freezer.ts";
 import { applyExit, autoRemove, followRun, lostExit } from "./container-exit.ts";
 import { ContainerLog, logPlanOf, resumeLog } from "./container-log.ts";
 import type { EngineContext } from "./context.ts";
@@ -54,6 +54,7 @@ async function settleNetworks(
 async function settlePause(context: EngineContext, live: LiveContainer, cgroups: Cgroups): Promise<void> {
   const { state } = live.record.status;
   if (!isActive(state)) return;
+  if (state.status === "paused" && state.passing === true) await thaw(cgroups);
   const frozen = await isFrozen(cgroups);
   if (frozen !== (state.status === "paused")) context.store.update(live.record, { state: frozen ? paused(state) : resumed(state) });
 }

@@ -90,7 +90,7 @@ async function standingStill<T>(context: EngineContext, live: LiveContainer, pau
   const { state } = live.record.status;
   if (!isActive(state)) return await live.lock.run(work);
   if (!pause || state.status === "paused") return await work();
-  await pauseContainer(context, live.id).catch(unlessEnded);
+  await pauseContainer(context, live.id, true).catch(unlessEnded);
   try {
     return await work();
   } finally {

@@ -6,30 +6,44 @@ import { resumeHealthChecks, suspendHealthChecks } from "./health-checks.ts";
 import type { LiveContainer, Run } from "./live-container.ts";
 import { hasEnded } from "./stop-container.ts";
 
-/** `POST /containers/x/pause`. @throws Conflict when it does not run, or is paused already */
-export async function pauseContainer(context: EngineContext, reference: string): Promise<void> {
+/**
+ * `POST /containers/x/pause`.
+ * @param passing it is not to stay so when the daemon dies: that is written down first
+ * @throws Conflict when it does not run, or is paused already
+ */
+export async function pauseContainer(context: EngineContext, reference: string, passing = false): Promise<void> {
   const live = context.find(reference);
   await live.lock.run(async () => {
     const run = runToPause(live);
     const { cgroups } = run.running;
+    const { state: before } = live.record.status;
+    if (passing && isActive(before)) context.store.update(live.record, { state: paused(before, true) });
     try {
       await freeze(cgroups);
     } catch (error) {
+      unrecord(context, live);
       if (errnoOf(error) !== undefined && (await hasEnded(live, run))) throw conflict(`container ${live.id} is not running`);
       throw asSystem(`cannot pause container ${live.id}`, error);
     }
     const { state } = live.record.status;
     try {
       // It may have ended before it could be stopped, or be about to.
-      if (state.status !== "running" || run.killed) throw conflict(`container ${live.id} is not running`);
-      context.store.update(live.record, { state: paused(state) });
+      if (!isActive(state) || run.killed) throw conflict(`container ${live.id} is not running`);
+      if (!passing) context.store.update(live.record, { state: paused(state) });
     } catch (error) {
       await thaw(cgroups);
+      unrecord(context, live);
       throw error;
     }
     suspendHealthChecks(context, live);
     context.publish(live, "pause");
   });
+}
+
+/** What was to be paused in passing was not. */
+function unrecord(context: EngineContext, live: LiveContainer): void {
+  const { state } = live.record.status;
+  if (state.status === "paused" && state.passing === true) context.store.update(live.record, { state: resumed(state) });
 }
 
 function runToPause(live: LiveContainer): Run {

@@ -1,14 +1,11 @@
 /** Kills in the middle of an operation, at a moment that chance chooses, and looks at what is left; again and again. */
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
-import { inspect } from "node:util";
 import { Chance } from "./chance.ts";
 import type { Stand, Victims } from "./stand.ts";
 
 export interface Scenario {
   readonly name: string;
-  /** Of the registry of its stand. */
-  readonly registryArgs?: readonly string[];
   readonly victims: readonly Victims[];
   /** After all rounds. */
   end?(stand: Stand): Promise<void>;
@@ -41,24 +38,14 @@ export function note(what: string): void {
   current?.seen.set(what, (current.seen.get(what) ?? 0) + 1);
 }
 
+/** How long an operation is taken to last before one was seen to its end. */
+const firstGuessMs = 300;
+
 /** @param times how many kills are to hit the operation */
-export async function killMany(scenario: Scenario, open: (chance: Chance) => Promise<Stand>, times: number, seed: number): Promise<Tally> {
+export async function killMany(scenario: Scenario, stand: Stand, times: number, seed: number): Promise<Tally> {
   const tally: Tally = { name: scenario.name, kills: 0, late: 0, seen: new Map() };
   current = tally;
-  await using stand = await open(new Chance(seed));
-  try {
-    await rounds(scenario, stand, tally, times, seed);
-    await scenario.end?.(stand);
-  } catch (error) {
-    // What its end says may hide this.
-    process.stderr.write(`${inspect(error)}\n`);
-    throw error;
-  }
-  return tally;
-}
-
-async function rounds(scenario: Scenario, stand: Stand, tally: Tally, times: number, seed: number): Promise<void> {
-  let usualMs = await uninterrupted(scenario, stand);
+  let usualMs = firstGuessMs;
   for (let number = 0; tally.kills < times; number++) {
     assert.ok(tally.late <= 2 * times + 10, `${scenario.name}: the kills come too late`);
     // Each round has chances of its own: what one takes does not change the next.
@@ -94,14 +81,6 @@ async function rounds(scenario: Scenario, stand: Stand, tally: Tally, times: num
       throw new Error(`${where}\n${stand.daemon.log.slice(-3000)}`, { cause: error });
     }
   }
-}
-
-/** Once as it should be. @returns how long it takes, in milliseconds */
-async function uninterrupted(scenario: Scenario, stand: Stand): Promise<number> {
-  const { begin, after } = await scenario.round(stand, new Chance(1), -1);
-  const started = performance.now();
-  await begin();
-  const tookMs = performance.now() - started;
-  await after(true);
-  return tookMs;
+  await scenario.end?.(stand);
+  return tally;
 }

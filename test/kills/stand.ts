@@ -10,7 +10,10 @@ import { KnownImages } from "./known-images.ts";
 import { RegistryProcess } from "./registry-process.ts";
 import { SlowRelay } from "./slow-relay.ts";
 
-export interface Said {
+/** How long the registry leaves alone what nothing uses yet. */
+export const graceMs = 3000;
+
+interface Said {
   readonly status: number;
   readonly body: Buffer;
 }
@@ -23,30 +26,28 @@ export class Stand implements AsyncDisposable {
   readonly registry: RegistryProcess;
   readonly relay: SlowRelay;
   readonly known: KnownImages;
-  readonly chance: Chance;
   /** Entries of the data root as a daemon without anything has them. */
   readonly #entries: readonly string[];
 
-  private constructor(daemon: Daemon, registry: RegistryProcess, relay: SlowRelay, known: KnownImages, chance: Chance) {
+  private constructor(daemon: Daemon, registry: RegistryProcess, relay: SlowRelay, known: KnownImages) {
     this.daemon = daemon;
     this.registry = registry;
     this.relay = relay;
     this.known = known;
-    this.chance = chance;
     this.#entries = readdirSync(daemon.dataRoot);
   }
 
   /** With the known images in the registry as `x/y:<tag>`. */
-  static async open(chance: Chance, registryArgs: readonly string[] = []): Promise<Stand> {
+  static async open(chance: Chance): Promise<Stand> {
     await using stack = new AsyncDisposableStack();
     const daemon = await Daemon.start();
     stack.defer(() => daemon.close());
-    const registry = stack.use(await RegistryProcess.start(registryArgs));
+    const registry = stack.use(await RegistryProcess.start(["--gc-grace", `${graceMs}ms`]));
     const known = await KnownImages.make(chance);
     await known.shelf.pushTo(`http://127.0.0.1:${registry.port}`);
     const relay = stack.use(await SlowRelay.open(registry.port));
     stack.move();
-    return new Stand(daemon, registry, relay, known, chance);
+    return new Stand(daemon, registry, relay, known);
   }
 
   /** Of an image in the registry, as the daemon asks for it. */
