@@ -102,10 +102,8 @@ async function openRooms(
   const layers = stack.use(await openLayers({ root: join(dataRoot, "layers"), kernel, ...driver }));
   const content = await openContent(join(dataRoot, "content"));
   // Of the same file system as `content`, which takes over what has arrived there.
-  const root = join(dataRoot, "downloads");
-  const rows = new ImageRows(database);
-  const isStored = (digest: Digest): boolean => rows.wantsBlob(digest);
-  const distribution = stack.use(await openDistribution({ root, isStored, ...distributionSettings(settings) }));
+  const partial = { root: join(dataRoot, "downloads"), isStored: (digest: Digest) => new ImageRows(database).wantsBlob(digest) };
+  const distribution = stack.use(await openDistribution({ ...partial, ...distributionSettings(settings) }));
   const store = new ContainerStore(database);
   let { imagePolicy, imageCollection } = settings;
   const trust = openTrust(() => imagePolicy);

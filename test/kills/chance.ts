@@ -20,9 +20,8 @@ export class Chance {
   }
 
   one<T>(of: readonly T[]): T {
-    const chosen = of[this.below(of.length)];
-    if (chosen === undefined) throw new RangeError("nothing to choose from");
-    return chosen;
+    if (of.length === 0) throw new RangeError("nothing to choose from");
+    return of[this.below(of.length)] as T;
   }
 
   /** True so often: 0.5 is every other time. */
