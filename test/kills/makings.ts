@@ -20,6 +20,13 @@ async function makeContainer(stand: Stand, isRunning: boolean): Promise<string> 
   }
 }
 
+/** A tar's end is blocks of zeros, however many. */
+function withoutEnd(tar: Buffer): Buffer {
+  let blocks = tar.length / 512;
+  while (blocks > 0 && tar.subarray((blocks - 1) * 512, blocks * 512).every((byte) => byte === 0)) blocks--;
+  return tar.subarray(0, blocks * 512);
+}
+
 export const makings: Scenario = {
   name: "commit and import",
   victims: ["daemon", "daemon", "all of Berth"],
@@ -27,8 +34,8 @@ export const makings: Scenario = {
     await stand.load(dockerArchive([stand.known.get("c")], false));
     const kind = chance.one(["running", "stopped", "import"] as const);
     const sum = kind === "import" ? undefined : await makeContainer(stand, kind === "running");
-    const [busybox] = stand.known.get("a").tars;
-    const tar = Buffer.concat([(busybox ?? Buffer.alloc(0)).subarray(0, -1024), stand.known.get("a").tars[1] ?? Buffer.alloc(0)]);
+    const [busybox = Buffer.alloc(0), shared = Buffer.alloc(0)] = stand.known.get("a").tars;
+    const tar = Buffer.concat([withoutEnd(busybox), shared]);
     const make = (): Promise<Buffer> =>
       kind === "import"
         ? stand.ok("POST", "/images/create?fromSrc=-&repo=made&tag=1", Readable.from([tar], { objectMode: false }))
