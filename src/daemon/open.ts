@@ -7,6 +7,7 @@ import { type Digest, log, messageOf, version } from "../base/base.ts";
 import { failpointVariable } from "../base/failpoint.ts";
 import { ContainerStore } from "../containers/containers.ts";
 import { openContent } from "../content/open.ts";
+import type { Distribution } from "../distribution/distribution.ts";
 import { openDistribution } from "../distribution/open.ts";
 import { type Engine, openEngine } from "../engine/engine.ts";
 import { openImageBackend } from "../engine/image-backend.ts";
@@ -22,7 +23,7 @@ import { openLayers } from "../layers/open.ts";
 import { readLog } from "../logs/read.ts";
 import { openNetworks } from "../networks/open.ts";
 import { openRuntime } from "../runtime/open.ts";
-import { ImageRows, openDatabase } from "../state/state.ts";
+import { type Database, ImageRows, openDatabase } from "../state/state.ts";
 import { openTrust } from "../trust/trust.ts";
 import { openVolumes } from "../volumes/open.ts";
 import { engineId } from "./engine-id.ts";
@@ -85,6 +86,13 @@ interface Rooms extends Omit<OpenedSystem, "system"> {
   readonly engine: Engine;
 }
 
+/** Its folder is of the same file system as `content`, which takes over what has arrived there. */
+function openDownloading(dataRoot: string, database: Database, settings: Settings): Promise<Distribution> {
+  const rows = new ImageRows(database);
+  const isStored = (digest: Digest): boolean => rows.wantsBlob(digest);
+  return openDistribution({ root: join(dataRoot, "downloads"), isStored, ...distributionSettings(settings) });
+}
+
 /** Opens every room in the order of the tiers; each is closed by `stack` in the reverse one. */
 async function openRooms(
   settings: Settings,
@@ -101,9 +109,7 @@ async function openRooms(
   const driver = settings.storageDriver === undefined ? {} : { driver: settings.storageDriver };
   const layers = stack.use(await openLayers({ root: join(dataRoot, "layers"), kernel, ...driver }));
   const content = await openContent(join(dataRoot, "content"));
-  // Of the same file system as `content`, which takes over what has arrived there.
-  const partial = { root: join(dataRoot, "downloads"), isStored: (digest: Digest) => new ImageRows(database).wantsBlob(digest) };
-  const distribution = stack.use(await openDistribution({ ...partial, ...distributionSettings(settings) }));
+  const distribution = stack.use(await openDownloading(dataRoot, database, settings));
   const store = new ContainerStore(database);
   let { imagePolicy, imageCollection } = settings;
   const trust = openTrust(() => imagePolicy);
