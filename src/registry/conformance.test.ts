@@ -146,6 +146,7 @@ describe("push", () => {
     assert.deepEqual([first.status, first.headers.range], [202, "0-5"]);
     const state = await registry.ask("GET", location);
     assert.deepEqual([state.status, state.headers.range, typeof state.headers.location], [204, "0-5", "string"]);
+    assert.equal((await registry.ask("HEAD", location)).headers.range, "0-5", "as docker-registry has it");
     for (const range of ["7-11", "0-4", "5-9"]) {
       const wrong = await chunk("world", range);
       assert.deepEqual([wrong.status, wrong.headers.range], [416, "0-5"], range);

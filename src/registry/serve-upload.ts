@@ -41,6 +41,7 @@ export async function serveUpload(registry: Registry, exchange: Exchange, reposi
   const { uploads } = registry;
   switch (exchange.method) {
     case "GET":
+    case "HEAD":
       return status(exchange, repository, id, await uploads.offset(id, repository));
     case "PATCH": {
       const range = chunkRange(exchange);
@@ -59,7 +60,7 @@ export async function serveUpload(registry: Registry, exchange: Exchange, reposi
       await uploads.cancel(id, repository);
       return exchange.send(204, {});
     default:
-      throw new RegistryError("UNSUPPORTED", { headers: { Allow: "GET, PATCH, PUT, DELETE" } });
+      throw new RegistryError("UNSUPPORTED", { headers: { Allow: "GET, HEAD, PATCH, PUT, DELETE" } });
   }
 }
 
