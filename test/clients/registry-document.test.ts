@@ -1,13 +1,11 @@
 /** The examples of docs/registry.md, word by word but for hosts and folders, under the stock docker CLI. */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
-import { generateKeyPairSync, sign } from "node:crypto";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { command, Daemon, eventually, importBusybox, projectRoot } from "../daemon.ts";
+import { type TokenService, tokenService } from "../token-service.ts";
 
 interface Example {
   readonly line: string;
@@ -70,39 +68,12 @@ class Served {
   }
 }
 
-/** Gives tokens to sailor, and to others none; for team/box only to pull. */
-async function tokenService(publicKeyFile: string): Promise<{ readonly server: Server; readonly asked: string[] }> {
-  const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-  writeFileSync(publicKeyFile, publicKey.export({ type: "spki", format: "pem" }));
-  const asked: string[] = [];
-  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url");
-  const server = createServer((request, response) => {
-    const url = new URL(request.url ?? "/", "http://x");
-    const scopes = url.searchParams.getAll("scope").flatMap((scope) => scope.split(" "));
-    asked.push(...scopes);
-    if (request.headers.authorization !== `Basic ${Buffer.from("sailor:secret").toString("base64")}`)
-      return void response.writeHead(401, { "Content-Type": "application/json" }).end('{"details":"incorrect username or password"}');
-    const access = scopes.map((scope) => {
-      const [type = "", name = "", actions = ""] = scope.split(":");
-      return { type, name, actions: name === "team/box" ? actions.split(",").filter((action) => action === "pull") : [] };
-    });
-    const now = Math.floor(Date.now() / 1000);
-    const claims = { iss: "auth.example.com", aud: url.searchParams.get("service"), sub: "sailor", nbf: now, exp: now + 300, access };
-    const data = `${part({ typ: "JWT", alg: "ES256" })}.${part(claims)}`;
-    const signature = sign("sha256", Buffer.from(data), { key: privateKey, dsaEncoding: "ieee-p1363" }).toString("base64url");
-    response.writeHead(200, { "Content-Type": "application/json" });
-    response.end(JSON.stringify({ token: `${data}.${signature}`, expires_in: 300 }));
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return { server, asked };
-}
-
 describe("docs/registry.md", { timeout: 180_000 }, () => {
   const folder = mkdtempSync("/var/tmp/berth-test-document-");
   const served = new Served();
   const upstream = new Served();
   let daemon: Daemon;
-  let tokens: Awaited<ReturnType<typeof tokenService>>;
+  let tokens: TokenService;
   const env = (): Record<string, string> => ({
     DOCKER_HOST: daemon.host,
     DOCKER_CONFIG: join(folder, "docker"),
@@ -114,7 +85,7 @@ describe("docs/registry.md", { timeout: 180_000 }, () => {
       .replaceAll(/\/(srv|etc\/berth)\//g, `${folder}/$1/`)
       .replaceAll("/opt/berth:/opt/berth:ro", `${projectRoot}:/opt/berth:ro`)
       .replaceAll(/https:\/\/(registry-1\.docker\.io|quay\.io)/g, "http://127.0.0.1:5002")
-      .replaceAll("https://auth.example.com", `http://127.0.0.1:${(tokens.server.address() as AddressInfo).port}`);
+      .replaceAll("https://auth.example.com/token", tokens.url);
 
   const sh = async (line: string): Promise<string> => {
     const { status, stdout, stderr } = await command("sh", ["-c", line], { env: env() });
@@ -126,7 +97,9 @@ describe("docs/registry.md", { timeout: 180_000 }, () => {
     for (const name of ["srv", "etc/berth", "docker"]) mkdirSync(join(folder, name), { recursive: true });
     daemon = await Daemon.start();
     await importBusybox(daemon);
-    tokens = await tokenService(join(folder, "etc/berth/token.pub"));
+    tokens = await tokenService(join(folder, "etc/berth/token.pub"), (user, name) =>
+      user === "sailor" && name === "team/box" ? ["pull"] : [],
+    );
     // What Node needs to run, of this machine: the image of the example has it as well.
     const node = (await sh(`echo ${projectRoot}/node_modules/node-linux-*/bin/node`)).trim();
     const libraries = `$(ldd ${node} | grep -o '/[^ ]*')`;
@@ -147,7 +120,7 @@ describe("docs/registry.md", { timeout: 180_000 }, () => {
   after(async () => {
     await served.stop();
     await upstream.stop();
-    tokens.server.close();
+    await tokens[Symbol.asyncDispose]();
     await daemon.ok("volume", "rm", "-f", "registry");
     await daemon.close();
     rmSync(folder, { recursive: true, force: true });
