@@ -1,14 +1,14 @@
 /**
- * 127.0.0.11:53 beside a server of the container's own that has port 53 of all addresses. A socket of ours there would be
- * in its way, so ours has another port, and two rules of the container's network put one number for the other. They look
- * at addresses and ports alone: no connection is tracked for it.
+ * 127.0.0.11:53 in a container that may have a name server of its own, at port 53 of all addresses. A socket of ours there
+ * would be in its way, so ours has another port, and rules of the container's network put one number for the other. They
+ * look at addresses and ports alone: no connection is tracked for it.
  */
 import { encodeTransaction } from "./nfnetlink.ts";
 import { addChain, addRule, addTable, type TableName } from "./nftables.ts";
 import { type Expression, equals, loadField, loadMeta } from "./nftables-expressions.ts";
 
 /** Ours, on 127.0.0.11. Reserved, so that nobody else's server is there. */
-export const besidePort = 1011;
+export const dnsPort = 1011;
 
 const table: TableName = { family: "ip", name: "berth-names" };
 const nameServer = [127, 0, 0, 11];
@@ -59,8 +59,15 @@ function setPort(port: number, offset: number, checksumAt: number): readonly [Ex
   return [load, store];
 }
 
+let redirect: Uint8Array | undefined;
+
 /** The transaction that makes the rules, to be sent inside the container's network namespace. */
 export function dnsRedirect(): Uint8Array {
+  redirect ??= encodeRedirect();
+  return redirect;
+}
+
+function encodeRedirect(): Uint8Array {
   const rules = transports.flatMap(({ number, checksumAt }) => [
     addRule(
       table,
@@ -71,7 +78,7 @@ export function dnsRedirect(): Uint8Array {
       equals([number]),
       loadPort(destinationPortAt),
       equals(portBytes(53)),
-      ...setPort(besidePort, destinationPortAt, checksumAt),
+      ...setPort(dnsPort, destinationPortAt, checksumAt),
     ),
     addRule(
       table,
@@ -81,7 +88,7 @@ export function dnsRedirect(): Uint8Array {
       loadMeta("protocol"),
       equals([number]),
       loadPort(sourcePortAt),
-      equals(portBytes(besidePort)),
+      equals(portBytes(dnsPort)),
       ...setPort(53, sourcePortAt, checksumAt),
     ),
   ]);

@@ -287,12 +287,12 @@ print(many[-1].recv(1), 9 < time.time() - begun < 17)
 
   test("beside a server of the container's own, which has port 53 of all addresses", async () => {
     for (const early of [true, false]) {
-      const monitor = await bench.kernel.launch({ ...plan(false), dns: early ? "beside" : false });
+      const monitor = await bench.kernel.launch({ ...plan(false), dns: early });
       monitor.onDnsQuery((query) => echo(query, monitor));
       const { pid } = await monitor.launched;
       await monitor.go();
       const change = { prepare: [], hostNetwork: [], containerNetwork: [], release: [], networkCleanup: [] };
-      await monitor.changeNetwork({ ...change, dns: "beside" });
+      await monitor.changeNetwork({ ...change, dns: true });
       const printed = await ask(
         pid,
         `

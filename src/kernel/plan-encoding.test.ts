@@ -105,7 +105,7 @@ const networkChange: NetworkChangePlan = {
   prepare: hostOps,
   hostNetwork: [netlink],
   containerNetwork: [netlink, { op: "sysctl", key: "net.ipv4.ip_forward", value: "1" }],
-  dns: "beside",
+  dns: true,
   release: [
     { protocol: "tcp", address: "0.0.0.0", port: 80 },
     { protocol: "sctp", address: "::1", port: 65_535 },

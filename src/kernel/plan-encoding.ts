@@ -1,7 +1,7 @@
 /** Writes plans and requests as the bytes that native/protocol.h describes. */
-import { besidePort, dnsRedirect } from "./dns-redirect.ts";
+import { dnsPort, dnsRedirect } from "./dns-redirect.ts";
 import type { FileMeta, FileOp } from "./kernel.ts";
-import type { DnsPlan, ExecPlan, HostOp, InitOp, LaunchPlan, NetlinkOp, NetworkChangePlan, ProcessOp } from "./plan.ts";
+import type { ExecPlan, HostOp, InitOp, LaunchPlan, NetlinkOp, NetworkChangePlan, ProcessOp } from "./plan.ts";
 
 const utf8 = new TextEncoder();
 const shortText = 64;
@@ -324,12 +324,10 @@ function encodeAll<Op>(to: ByteWriter, ops: readonly Op[], encode: (to: ByteWrit
   for (const op of ops) encode(to, op);
 }
 
-function encodeDns(to: ByteWriter, dns: DnsPlan): void {
-  if (dns === "beside") to.u16(besidePort).blob(dnsRedirect());
-  else
-    to.u16(dns ? 53 : 0)
-      .u32(0)
-      .u8(0);
+const noRules = new Uint8Array();
+
+function encodeDns(to: ByteWriter, dns: boolean): void {
+  to.u16(dns ? dnsPort : 0).blob(dns ? dnsRedirect() : noRules);
 }
 
 export function encodeHostOps(ops: readonly HostOp[]): Buffer {

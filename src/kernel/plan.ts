@@ -23,8 +23,8 @@ export interface LaunchPlan {
   readonly prepare: readonly HostOp[];
   readonly clone: ClonePlan;
   readonly hostNetwork: readonly NetlinkOp[];
-  /** Open UDP and TCP 127.0.0.11:53 in the container's network namespace, after `hostNetwork`: see `Monitor.onDnsQuery`. */
-  readonly dns: DnsPlan;
+  /** Answer at UDP and TCP 127.0.0.11:53 in the container's network namespace, after `hostNetwork`: see `Monitor.onDnsQuery`. */
+  readonly dns: boolean;
   readonly init: readonly InitOp[];
   readonly cleanup: readonly HostOp[];
   /** Also run at the end, before `cleanup`; a {@link NetworkChangePlan} puts another list in its place. */
@@ -41,8 +41,8 @@ export interface NetworkChangePlan {
   readonly hostNetwork: readonly NetlinkOp[];
   /** In the container's network namespace. */
   readonly containerNetwork: readonly (NetlinkOp | Extract<InitOp, { op: "sysctl" }>)[];
-  /** Open 127.0.0.11:53 if it is not open. */
-  readonly dns: DnsPlan;
+  /** Answer at 127.0.0.11:53 if that is not so yet. */
+  readonly dns: boolean;
   readonly networkCleanup: readonly HostOp[];
 }
 
@@ -51,9 +51,6 @@ export interface HostPort {
   readonly address: string;
   readonly port: number;
 }
-
-/** `beside`: so that a server of the container's own can have port 53 of all addresses, at the price of rules in its network. */
-export type DnsPlan = boolean | "beside";
 
 /** A question that a container's resolver has asked 127.0.0.11, or the message of a TCP connection without its length. */
 export interface DnsQuery {

@@ -1,5 +1,5 @@
 /** What makes an endpoint's interface, by the driver of its network. */
-import type { DnsPlan, NetlinkOp } from "../kernel/kernel.ts";
+import type { NetlinkOp } from "../kernel/kernel.ts";
 import { bridgePort, type InsideOp, type Interface, interfaceSettings, removeBridgePort, removeLink, setUpInterface } from "./endpoint.ts";
 import type { Place } from "./gateways.ts";
 import type { Ground } from "./ground.ts";
@@ -12,11 +12,6 @@ import { readVlanOptions } from "./vlan-options.ts";
 export interface InterfacePlan {
   readonly hostNetwork: readonly NetlinkOp[];
   readonly containerNetwork: readonly InsideOp[];
-}
-
-/** Names at 127.0.0.11, where they are `wanted`. A container that exposes port 53 has a name server of its own, which is to find it free. */
-export function dnsPlan(exposedPorts: readonly string[], wanted: boolean): DnsPlan {
-  return wanted && exposedPorts.some((port) => /^53(\/|$)/.test(port)) ? "beside" : wanted;
 }
 
 /** Makes the interface and gives it its addresses. Routes are chosen over all interfaces of a container: see `gateways.ts`. */

@@ -2,7 +2,7 @@
 import { type ContainerId, newId } from "../base/base.ts";
 import { addressNumber, macFor, numberAddress } from "./addresses.ts";
 import { type Arrangement, arrange } from "./arrange.ts";
-import { dnsPlan, makeInterface } from "./attach-plan.ts";
+import { makeInterface } from "./attach-plan.ts";
 import { isBuiltIn } from "./catalogue.ts";
 import { filesOf } from "./container-files.ts";
 import { closePorts, defaultRoutes, loopbackUp, openPorts } from "./endpoint.ts";
@@ -150,10 +150,7 @@ function plan(
   const { table } = ground.host;
   return {
     namespace: "private",
-    dns: dnsPlan(
-      request.exposedPorts,
-      places.some(({ open }) => open.zone !== undefined),
-    ),
+    dns: places.some(({ open }) => open.zone !== undefined),
     prepare: holdPorts(ports),
     hostNetwork: [
       ...interfaces.flatMap(({ hostNetwork }) => hostNetwork),

@@ -4,7 +4,7 @@
  */
 import { type EngineError, forbidden, invalidParameter, newId } from "../base/base.ts";
 import { type Arrangement, arrange } from "./arrange.ts";
-import { dnsPlan, type InterfacePlan, makeInterface, removeInterface } from "./attach-plan.ts";
+import { type InterfacePlan, makeInterface, removeInterface } from "./attach-plan.ts";
 import { newEndpoint, releaseEndpoint, resolverFor } from "./attaching.ts";
 import { fileChanges } from "./container-files.ts";
 import { closePorts, defaultRoutes, openPorts } from "./endpoint.ts";
@@ -221,7 +221,7 @@ export class LiveChanges {
           ...openPorts(table, change.added),
         ],
         containerNetwork: [...step.forth.containerNetwork, ...changedRoutes(routesBefore, routesAfter)],
-        dns: dnsPlan(request.exposedPorts, hasNames && !hadNames),
+        dns: hasNames && !hadNames,
         networkCleanup: [...closePorts(table, portsOf(after)), ...closeLinks(table, linksOf(after))],
       },
       undo: {

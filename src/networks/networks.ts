@@ -8,7 +8,7 @@
  * `detach` releases what was allocated; the plan's own `cleanup` has removed the kernel's part already.
  */
 import type { ContainerId } from "../base/base.ts";
-import type { DnsPlan, DnsQuery, HostOp, InitOp, NetlinkOp, NetworkChangePlan } from "../kernel/kernel.ts";
+import type { DnsQuery, HostOp, InitOp, NetlinkOp, NetworkChangePlan } from "../kernel/kernel.ts";
 import type {
   EndpointSettings,
   NetworkCreateRequest,
@@ -123,8 +123,8 @@ export interface AttachRequest {
 export interface Attachment {
   /** `private`: a new network namespace; `host`: none; `container`: join that of the named container. */
   readonly namespace: "private" | "host" | "container";
-  /** Open 127.0.0.11:53 in the container's namespace: see {@link Networks.answer}. */
-  readonly dns: DnsPlan;
+  /** Answer at 127.0.0.11:53 in the container's namespace: see {@link Networks.answer}. */
+  readonly dns: boolean;
   /** For the launch plan, each in order. */
   readonly prepare: readonly HostOp[];
   readonly hostNetwork: readonly NetlinkOp[];

@@ -8,7 +8,6 @@
  */
 import type { ContainerId } from "../base/base.ts";
 import type {
-  DnsPlan,
   ExecSession,
   ExitRecord,
   HostOp,
@@ -131,8 +130,8 @@ export interface NetworkPlan {
   readonly hostNetwork: readonly NetlinkOp[];
   /** For init, in order, when /proc is mounted: netlink messages and sysctls of the interface. */
   readonly containerNetwork: readonly InitOp[];
-  /** Open 127.0.0.11:53 in the namespace. */
-  readonly dns: DnsPlan;
+  /** Answer at 127.0.0.11:53 in the namespace. */
+  readonly dns: boolean;
   readonly cleanup: readonly HostOp[];
 }
 

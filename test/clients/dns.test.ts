@@ -6,6 +6,7 @@ import { ask, readReply } from "../../src/dns/sample-message.ts";
 import { answerTo, SampleServer } from "../../src/dns/sample-server.ts";
 import { Daemon, eventually, importBusybox } from "../daemon.ts";
 import { DnsAsker } from "../dns-asker.ts";
+import { importProbe, Probes } from "../net-probe.ts";
 
 /** Where servers of the host listen that containers are told of. */
 const upstreams = Array.from({ length: 10 }, (_, index) => `127.0.53.${index + 1}`);
@@ -63,19 +64,20 @@ describe("names", () => {
     );
   });
 
-  test("a container that exposes port 53 has it of all addresses, and finds names itself", async () => {
-    const serve = ["nc", "-ll", "-p", "53", "-e", "echo", "served"];
-    await daemon.ok("run", "-d", "--name", "server", "--network", "front", "--expose", "53/tcp", "busybox", ...serve);
+  test("a container's own name server has port 53 of all addresses, exposed or not, and finds names itself", async () => {
+    await importProbe(daemon);
+    const probes = new Probes(daemon);
+    await probes.serve("server", ["--network", "front"], "53");
+    await daemon.ok("run", "-d", "--name", "asker", "--network", "front", "probe", "sleep", "1000");
     const address = await addressOf("server", "front");
-    await eventually("an answer of the server", async () => {
-      const { stdout } = await daemon.docker(["exec", "web", "nc", "-w", "2", address, "53"]);
-      return stdout.includes("served") || undefined;
-    });
+    for (const protocol of ["udp", "tcp"] as const)
+      assert.match((await probes.ask("asker", protocol, address, 53)) ?? "", /^server /, protocol);
     const web = await addressOf("web", "front");
     assert.match(await daemon.ok("exec", "server", "nslookup", "-type=a", "web"), new RegExp(`Address: ${web}`));
     assert.match(await daemon.ok("exec", "server", "ping", "-c", "1", "-W", "2", "web"), /1 packets received/);
     assert.match(await daemon.ok("exec", "web", "nslookup", "-type=a", "server"), new RegExp(`Address: ${address}`));
-    await daemon.ok("rm", "-f", "server");
+    await daemon.ok("rm", "-f", "server", "asker");
+    await daemon.ok("rmi", "probe");
   });
 
   test("busybox finds names, aliases, ids and host names; and who an address is", async () => {
