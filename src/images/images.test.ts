@@ -57,7 +57,7 @@ describe("import and names", () => {
       [{ changes: ["RUN x"] }, "RUN is not a valid change command"],
       [{ changes: ["EXPOSE 99999"] }, "invalid containerPort: 99999"],
       [{ platform: "windows/amd64" }, "operating system is not supported"],
-      [{ platform: "a/b/c/d" }, /invalid platform/],
+      [{ platform: "a/b/c/d" }, /cannot parse platform specifier/],
     ] as const)
       await assert.rejects(store.images.import(streamOf(rootfs("x")), { message: "", changes: [], ...options }), {
         code: "InvalidParameter",

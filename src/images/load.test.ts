@@ -201,6 +201,7 @@ describe("load", () => {
     assert.deepEqual(progress.at(-1), {
       status: "Loading layer",
       progressDetail: { current: size, total: size },
+      progress: `[${"=".repeat(50)}>]  2.048kB/2.048kB`,
       id: sha256(Buffer.from("0")).slice(0, 12),
     });
     assert.deepEqual(messages.at(-1), { stream: "Loaded image: x:1\n" });

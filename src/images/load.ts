@@ -13,6 +13,7 @@ import { isPlatform, platformText } from "./choose-platform.ts";
 import { fromDockerArchive } from "./load-docker-archive.ts";
 import { fromOciLayout } from "./load-oci-layout.ts";
 import { MessageQueue } from "./message-queue.ts";
+import { progressMessage } from "./progress-message.ts";
 import { familiarOf } from "./resolve.ts";
 import type { ImageStore, PreparedImage } from "./store.ts";
 
@@ -96,6 +97,6 @@ function progressTo(tell: (message: Message) => void): OnProgress {
     const now = performance.now();
     if (current < total && now - last < progressIntervalMs) return;
     last = now;
-    tell({ status: "Loading layer", progressDetail: { current, total }, id });
+    tell(progressMessage({ id, status: "Loading layer", current, total }));
   };
 }

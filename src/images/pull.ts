@@ -15,6 +15,7 @@ import type { Platform } from "../spec/spec.ts";
 import { isPlatform, platformText } from "./choose-platform.ts";
 import { MessageQueue } from "./message-queue.ts";
 import { parsePlatform } from "./platform.ts";
+import { progressMessage } from "./progress-message.ts";
 import { type PulledImage, type PullPorts, pullImage } from "./pull-image.ts";
 import type { LayerPulls } from "./pull-layer.ts";
 import type { ImageStore } from "./store.ts";
@@ -38,7 +39,7 @@ export async function* pullImages(
   const signal = options.signal === undefined ? left.signal : AbortSignal.any([options.signal, left.signal]);
   const messages = new MessageQueue<Message>();
   const tell = (message: Message): void => messages.push(message);
-  const onProgress = (progress: Progress): void => tell(messageOfProgress(progress));
+  const onProgress = (progress: Progress): void => tell(progressMessage(progress));
   const work = pullAll({ store, layerPulls, remote, platform, signal, onProgress }, tell)
     .catch((error: unknown) => {
       throw ofPull(error);
@@ -60,10 +61,6 @@ export async function* pullImages(
 function ofPull(error: unknown): unknown {
   const codes = ["Unauthorized", "Forbidden", "Unavailable"] as const;
   return codes.some((code) => isEngineError(error, code)) ? systemError(messageOf(error), error) : error;
-}
-
-function messageOfProgress({ id, status, current, total }: Progress): Message {
-  return { status, progressDetail: current === undefined ? {} : { current, total }, id };
 }
 
 async function pullAll(ports: PullPorts, tell: (message: Message) => void): Promise<void> {

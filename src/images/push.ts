@@ -15,6 +15,7 @@ import {
 import type { Progress, Remote } from "../distribution/distribution.ts";
 import { MessageQueue } from "./message-queue.ts";
 import { type Outgoing, type OutgoingBlob, openOutgoing } from "./outgoing.ts";
+import { progressMessage } from "./progress-message.ts";
 import { pushLayer } from "./push-layer.ts";
 import type { ImageStore } from "./store.ts";
 
@@ -110,12 +111,13 @@ async function pushConfig({ id, config }: Outgoing, remote: Remote, signal: Abor
 /** Drops what has been said of a layer already, and bytes that follow closely. */
 function onceEach(tell: (message: Message) => void): (progress: Progress) => void {
   const last = new Map<string, { status: string; at: number }>();
-  return ({ id, status, current, total }) => {
+  return (progress) => {
+    const { id, status, current, total } = progress;
     const before = last.get(id);
     const now = performance.now();
     if (before?.status === status && (current === undefined || (now - before.at < everyMs && current !== total))) return;
     last.set(id, { status, at: now });
-    tell({ status, progressDetail: current === undefined ? {} : { current, total }, id });
+    tell(progressMessage(progress));
   };
 }
 

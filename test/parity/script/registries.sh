@@ -29,6 +29,12 @@ docker create --name aa $OPEN/x/y:two true 2>&1 | sed 's/^[0-9a-f]\{12\}: /layer
 docker create --name bb --pull never $OPEN/x/y:nope true
 docker create --name bb --pull always $OPEN/x/y:one true
 docker rm aa bb
+docker rmi -f $(docker images -q $OPEN/x/y | sort -u) >/dev/null
+# The stream itself, as SDKs read it.
+S=${DOCKER_HOST#unix://}; curl -s --unix-socket $S -X POST "http://d/v1.45/images/create?fromImage=$OPEN/x/y&tag=one" | sed 's/"id":"[0-9a-f]\{12\}"/"id":"layer"/' | sort -u
+S=${DOCKER_HOST#unix://}; curl -s --unix-socket $S -X POST "http://d/v1.45/images/create?fromImage=$OPEN/x/y&tag=one"
+S=${DOCKER_HOST#unix://}; curl -s --unix-socket $S -X POST "http://d/v1.45/images/create?fromImage=$OPEN/x/y&tag=nope"
+S=${DOCKER_HOST#unix://}; curl -s --unix-socket $S -X POST "http://d/v1.45/images/create?fromImage=$ODD/x/y&tag=layers"
 docker pull $ODD/x/y:old
 docker pull $ODD/x/y:both
 docker pull $ODD/x/y:artifact
@@ -50,6 +56,10 @@ docker push $OPEN/a/c:nope
 docker push $OPEN/a/nope
 docker push $OPEN/A/c
 docker push $OPEN/a/c@sha256:0000000000000000000000000000000000000000000000000000000000000000
+S=${DOCKER_HOST#unix://}; docker tag busybox $OPEN/stream:1; curl -s --unix-socket $S -X POST -H "X-Registry-Auth: e30=" "http://d/v1.45/images/$OPEN/stream/push?tag=1" | sed 's/"id":"[0-9a-f]\{12\}"/"id":"layer"/' | sort -u
+S=${DOCKER_HOST#unix://}; curl -s --unix-socket $S -X POST -H "X-Registry-Auth: e30=" "http://d/v1.45/images/$OPEN/stream/push?tag=nope"
+S=${DOCKER_HOST#unix://}; docker tag busybox $GUARDED/stream:1; curl -s --unix-socket $S -X POST -H "X-Registry-Auth: e30=" "http://d/v1.45/images/$GUARDED/stream/push?tag=1" | sed 's/"id":"[0-9a-f]\{12\}"/"id":"layer"/' | sort -u
+docker pull -q $OPEN/x/y:two
 docker tag $OPEN/x/y:two $OPEN/again:1
 docker push $OPEN/again:1 | sed 's/^[0-9a-f]\{12\}: /layer: /' | sort
 docker pull $GUARDED/x/y:one
