@@ -1,5 +1,5 @@
 /** A repository's sessions: with mirrors to read, with the registry itself to write; the next one is asked when one fails. */
-import { type Digest, type Reference, systemError } from "../base/base.ts";
+import { type Digest, log, messageOf, type Reference, systemError } from "../base/base.ts";
 import type { Credentials } from "./credentials.ts";
 import type { BlobDescriptor, Timings } from "./distribution.ts";
 import type { Purpose } from "./endpoints.ts";
@@ -85,6 +85,7 @@ export class Repository {
         failure = error;
         this.isKnown ||= session.hasAnswered;
         if (goesOn(error, session)) {
+          log.info("a registry's next address is asked", { failed: session.endpoint.base, error: messageOf(error) });
           failed.push(session);
           continue;
         }

@@ -248,7 +248,10 @@ class Sending {
       },
     });
     const opened = await source.open(offset);
-    opened.once("error", failed);
+    // What happens to it when the connection has broken is no failure of its own.
+    opened.once("error", (error: Error) => {
+      if (!counter.destroyed) failed(error);
+    });
     pipeline(opened, counter, () => undefined);
     return counter;
   }
