@@ -8,12 +8,21 @@ import type { Engine } from "./engines.ts";
 
 const projectRoot = resolve(import.meta.dirname, "..");
 
-/** @returns its host; disposed of with all that was pushed */
-async function registryBeside(engine: Engine, port: number): Promise<AsyncDisposable & { readonly host: string }> {
-  const root = mkdtempSync("/var/tmp/bench-registry-");
+/**
+ * @param engine undefined: in the network namespace of this process
+ * @param kept what it serves, and stays; without, it is disposed of with all that was pushed
+ * @returns its host
+ */
+export async function registryBeside(
+  engine: Engine | undefined,
+  port: number,
+  kept?: string,
+): Promise<AsyncDisposable & { readonly host: string }> {
+  const root = kept ?? mkdtempSync("/var/tmp/bench-registry-");
   const host = `127.0.0.1:${port}`;
   const serve = [`${projectRoot}/berth`, "registry", "serve", "--root", root, "--addr", host];
-  const child = spawn("nsenter", [`--net=/proc/${engine.pid}/ns/net`, ...serve], { stdio: ["ignore", "ignore", "pipe"] });
+  const place = engine?.pid ?? process.pid;
+  const child = spawn("nsenter", [`--net=/proc/${place}/ns/net`, ...serve], { stdio: ["ignore", "ignore", "pipe"] });
   const ended = once(child, "exit");
   let log = "";
   await new Promise<void>((done, fail) => {
@@ -28,7 +37,7 @@ async function registryBeside(engine: Engine, port: number): Promise<AsyncDispos
     async [Symbol.asyncDispose]() {
       child.kill("SIGTERM");
       await ended;
-      rmSync(root, { recursive: true, force: true });
+      if (kept === undefined) rmSync(root, { recursive: true, force: true });
     },
   };
 }

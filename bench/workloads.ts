@@ -94,7 +94,7 @@ function largeFile(): string {
 
 let tarOfMany: string | undefined;
 /** One layer as an npm or apt install makes it: 20,000 small files, 215 MB. */
-function manyFiles(): string {
+export function manyFiles(): string {
   if (tarOfMany !== undefined && existsSync(tarOfMany)) return tarOfMany;
   const dir = mkdtempSync("/var/tmp/bench-many-");
   for (let i = 0; i < 20_000; i++) {

@@ -115,12 +115,13 @@ export interface RemoteManifest {
 export type BlobDescriptor = Pick<Descriptor, "digest" | "size" | "urls">;
 
 /**
- * A blob that arrives. The stream's bytes are as sent, and are proved to be the digest's when it ends: an error in place of the end
- * means that none of them may be used. Not disposed of with `stored()` before, what has arrived stays for the next time.
+ * A blob that arrives in a file. Its bytes are as sent, and are proved to be the digest's when `arrival` ends: an error in place of the
+ * end means that none of them may be used. Not disposed of with `stored()` before, what has arrived stays for the next time.
  */
 export interface BlobFetch extends AsyncDisposable {
-  readonly stream: Readable;
-  /** The file that they are in: whole when the stream has ended, and there until this is disposed of. */
+  /** How many bytes the file has, from its beginning on, whenever there are more. To be read by one. */
+  readonly arrival: AsyncIterable<number>;
+  /** There from the arrival of the first bytes until this is disposed of; whoever needs it longer gives it a name of his own. */
   readonly path: string;
   /** The bytes are safe elsewhere. */
   stored(): void;

@@ -1,9 +1,9 @@
-/** One blob on its way to disk: hashed as it arrives, tried again where it broke off, read meanwhile by all who want it. */
+/** One blob on its way to disk: hashed as it arrives, tried again where it broke off; all who want it read the file meanwhile. */
 import { createHash } from "node:crypto";
 import { type FileHandle, open, rm } from "node:fs/promises";
 import { type Digest, invalidParameter, systemError, systemFailureOf } from "../base/base.ts";
-import { passedThrough } from "../base/free-buffers.ts";
-import { type Arriving, BlobReader } from "./blob-reader.ts";
+import { release } from "../base/free-buffers.ts";
+import { type Arriving, BlobArrival } from "./blob-arrival.ts";
 import type { Timings } from "./distribution.ts";
 import type { Gate } from "./gate.ts";
 import { NetworkError, networkError } from "./network-error.ts";
@@ -12,7 +12,8 @@ import { engineErrorOf } from "./refusal.ts";
 import { isPassing, pause, pauseBefore } from "./retries.ts";
 import type { Answer } from "./transport.ts";
 
-const mostUnwrittenBytes = 4 << 20;
+/** With more than this the registry is made to wait for the disk. */
+const mostUnwrittenBytes = 2 << 20;
 const piecesAWrite = 512;
 const pieceBytes = 1 << 20;
 /** An attempt that brought this much was worth it, and does not count. */
@@ -43,7 +44,7 @@ export interface DownloadPlan {
 class WrongBytes extends Error {}
 
 interface Follower {
-  readonly reader: BlobReader;
+  readonly arrival: BlobArrival;
   readonly reporter: Reporter;
 }
 
@@ -70,36 +71,30 @@ export class Download implements Arriving {
     this.closed = this.#live();
   }
 
-  get file(): FileHandle {
-    if (this.#file === undefined) throw systemError("the blob's file is not open");
-    return this.#file;
-  }
-
   /** False when it has failed, or all have left: whoever comes now begins anew, after `closed`. */
   get isOpen(): boolean {
     return this.#failure === undefined && !this.#stop.signal.aborted;
   }
 
-  follow(reporter: Reporter): { reader: BlobReader; leave(isStored: boolean): void } {
+  follow(reporter: Reporter): { arrival: BlobArrival; leave(isStored: boolean): void } {
     reporter.say("Pulling fs layer");
-    const reader = new BlobReader(this);
-    const follower = { reader, reporter };
+    const arrival = new BlobArrival(this);
+    const follower = { arrival, reporter };
     this.#followers.add(follower);
     if (this.isComplete) reporter.say("Download complete");
     const leave = (isStored: boolean): void => {
       if (!this.#followers.delete(follower)) return;
-      reader.destroy();
       this.#isStored ||= isStored;
       if (this.#followers.size > 0) return;
       this.#stop.abort(new Error("nobody wants the blob any more"));
       this.#left();
     };
-    return { reader, leave };
+    return { arrival, leave };
   }
 
   /** For all who follow. What has come stays. */
   stop(): void {
-    for (const { reader } of this.#followers) reader.destroy(systemError("the daemon is shutting down"));
+    for (const { arrival } of this.#followers) arrival.fail(systemError("the daemon is shutting down"));
     this.#followers.clear();
     this.#stop.abort(new Error("the daemon is shutting down"));
     this.#left();
@@ -111,17 +106,16 @@ export class Download implements Arriving {
     this.#left = resolve;
     let isWorthless = false;
     try {
-      this.#file = await open(this.#plan.path, "r+").catch(() => open(this.#plan.path, "wx+", 0o600));
-      await this.#arrive();
+      await this.#arrive(await this.#open());
       this.isComplete = true;
       this.#say("Download complete");
-      for (const { reader } of this.#followers) reader.written();
+      for (const { arrival } of this.#followers) arrival.changed();
     } catch (error) {
       this.#failure = { error };
       // What broke off goes on another time; what is wrong, or refused, does not.
       isWorthless = !(error instanceof NetworkError || this.#stop.signal.aborted);
       const told = this.#told(error);
-      for (const { reader } of this.#followers) reader.destroy(told);
+      for (const { arrival } of this.#followers) arrival.fail(told);
     }
     if (this.#failure === undefined) await allLeft;
     await this.#writing?.catch(() => undefined);
@@ -136,35 +130,43 @@ export class Download implements Arriving {
     return told instanceof Error ? told : systemError(String(told));
   }
 
-  async #arrive(): Promise<void> {
+  async #open(): Promise<FileHandle> {
+    const { path, size } = this.#plan;
+    const there = await open(path, "r+").catch(() => undefined);
+    this.#file = there;
+    if (there !== undefined && (await there.stat()).size <= size) return there;
+    // Of one that cannot be right the file may have got another name: it is not touched.
+    await there?.close();
+    await rm(path, { force: true });
+    this.#file = await open(path, "wx+", 0o600);
+    return this.#file;
+  }
+
+  async #arrive(file: FileHandle): Promise<void> {
     const { digest, size } = this.#plan;
-    await this.#rehash();
-    if (this.#receivedBytes < size) await this.#transfer();
+    await this.#rehash(file);
+    if (this.#receivedBytes < size) await this.#transfer(file);
     this.#say("Verifying Checksum");
     if (`sha256:${this.#hash.digest("hex")}` !== digest) throw new WrongBytes(`filesystem layer verification failed for digest ${digest}`);
     await this.#flush();
   }
 
   /** Reads once what an earlier transfer has left. */
-  async #rehash(): Promise<void> {
-    const { size: there } = await this.file.stat();
-    if (there > this.#plan.size) {
-      await this.file.truncate(0);
-      return;
-    }
+  async #rehash(file: FileHandle): Promise<void> {
+    const { size: there } = await file.stat();
     const piece = Buffer.allocUnsafe(Math.min(there, pieceBytes));
     while (this.#receivedBytes < there) {
       this.#stop.signal.throwIfAborted();
-      const { bytesRead } = await this.file.read(piece, 0, piece.length, this.#receivedBytes);
+      const { bytesRead } = await file.read(piece, 0, piece.length, this.#receivedBytes);
       if (bytesRead === 0) break;
       this.#hash.update(piece.subarray(0, bytesRead));
       this.#receivedBytes += bytesRead;
     }
     this.writtenBytes = this.#receivedBytes;
-    for (const { reader } of this.#followers) reader.written();
+    for (const { arrival } of this.#followers) arrival.changed();
   }
 
-  async #transfer(): Promise<void> {
+  async #transfer(file: FileHandle): Promise<void> {
     const { attempts, timings, turn, origin } = this.#plan;
     const { signal } = this.#stop;
     for (let failures = 0; ; ) {
@@ -173,7 +175,7 @@ export class Download implements Arriving {
         const gate = this.#plan.gate();
         if (gate.isFull) this.#say("Waiting");
         using _turn = await gate.enter(turn, signal);
-        await this.#attempt();
+        await this.#attempt(file);
         return;
       } catch (error) {
         if (signal.aborted) throw error;
@@ -185,7 +187,7 @@ export class Download implements Arriving {
     }
   }
 
-  async #attempt(): Promise<void> {
+  async #attempt(file: FileHandle): Promise<void> {
     const { digest, size, origin, timings } = this.#plan;
     const { answer, offset } = await origin.open(this.#receivedBytes, this.#stop.signal);
     const { body } = answer;
@@ -201,7 +203,7 @@ export class Download implements Arriving {
         skipped += known;
         const piece = known === 0 ? chunk : chunk.subarray(known);
         if (piece.length === 0) continue;
-        this.#receive(piece);
+        this.#receive(file, piece);
         skipped = this.#receivedBytes;
         if (this.#unwrittenBytes > mostUnwrittenBytes) await this.#writing;
         if (this.#writeFailure !== undefined) throw this.#writeFailure;
@@ -217,34 +219,29 @@ export class Download implements Arriving {
     if (this.#receivedBytes < size) throw new WrongBytes(`blob ${digest}: ${this.#receivedBytes} bytes instead of ${size}`);
   }
 
-  #receive(piece: Uint8Array): void {
+  #receive(file: FileHandle, piece: Uint8Array): void {
     const { digest, size } = this.#plan;
-    const offset = this.#receivedBytes;
-    if (offset + piece.length > size) throw new WrongBytes(`blob ${digest}: more than the ${size} bytes that it should have`);
+    if (this.#receivedBytes + piece.length > size) throw new WrongBytes(`blob ${digest}: more than the ${size} bytes that it should have`);
     this.#hash.update(piece);
     this.#receivedBytes += piece.length;
     this.#unwritten.push(piece);
     this.#unwrittenBytes += piece.length;
-    passedThrough(piece.length);
-    this.#writing ??= this.#write();
-    for (const { reader, reporter } of this.#followers) {
-      reporter.bytes("Downloading", this.#receivedBytes);
-      reader.arrived(piece, offset);
-    }
+    this.#writing ??= this.#write(file);
+    for (const { reporter } of this.#followers) reporter.bytes("Downloading", this.#receivedBytes);
   }
 
   /** Writes what has come until nothing is left, several pieces at once. Never rejects. */
-  async #write(): Promise<void> {
+  async #write(file: FileHandle): Promise<void> {
     try {
       while (this.#unwritten.length > 0) {
         let batch = this.#unwritten.splice(0, piecesAWrite);
         while (batch.length > 0) {
-          const { bytesWritten } = await this.file.writev(batch, this.writtenBytes);
+          const { bytesWritten } = await file.writev(batch, this.writtenBytes);
           this.writtenBytes += bytesWritten;
           this.#unwrittenBytes -= bytesWritten;
           batch = remaining(batch, bytesWritten);
         }
-        for (const { reader } of this.#followers) reader.written();
+        for (const { arrival } of this.#followers) arrival.changed();
       }
     } catch (error) {
       this.#writeFailure = error;
@@ -263,11 +260,14 @@ export class Download implements Arriving {
   }
 }
 
+/** Frees what is written. */
 function remaining(pieces: readonly Uint8Array[], written: number): Uint8Array[] {
   let left = written;
   return pieces.flatMap((piece) => {
     const done = Math.min(left, piece.byteLength);
     left -= done;
-    return done === piece.byteLength ? [] : [piece.subarray(done)];
+    if (done < piece.byteLength) return [piece.subarray(done)];
+    release(piece);
+    return [];
   });
 }

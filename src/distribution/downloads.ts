@@ -65,14 +65,14 @@ export class Downloads {
     }
     const followed = download;
     const reporter = new Reporter(hexOf(digest).slice(0, 12), size, this.#timings.progressMs, onProgress);
-    const { reader, leave } = followed.follow(reporter);
+    const { arrival, leave } = followed.follow(reporter);
     const onAbort = (): void => {
-      reader.destroy(signal?.reason instanceof Error ? signal.reason : new Error("context canceled"));
+      arrival.fail(signal?.reason instanceof Error ? signal.reason : new Error("context canceled"));
     };
     signal?.addEventListener("abort", onAbort, { once: true });
     let isStored = false;
     return {
-      stream: reader,
+      arrival,
       path: join(this.#root, name),
       stored: () => {
         isStored = true;

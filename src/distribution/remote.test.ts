@@ -223,7 +223,7 @@ describe("authentication", () => {
     await assert.rejects(setting.remote(`${registry.host}/a`).manifest("1", leaving), { name: "TimeoutError" });
     {
       await using fetch = await setting.remote(`${registry.host}/a`).fetchBlob(blob, { signal: AbortSignal.timeout(100) });
-      await assert.rejects(fetch.stream.toArray(), { name: "TimeoutError" });
+      await assert.rejects(Array.fromAsync(fetch.arrival), { name: "TimeoutError" });
     }
     assert.ok(performance.now() - started < 1500);
   });

@@ -138,15 +138,27 @@ class LayerPull {
     await fetched?.[Symbol.asyncDispose]();
   }
 
-  async #takeIn({ stream, path }: BlobFetch, { blob, diffId }: WantedLayer): Promise<void> {
+  async #takeIn(fetched: BlobFetch, { blob, diffId }: WantedLayer): Promise<void> {
     const id = blob.digest.slice("sha256:".length).slice(0, 12);
-    stream.once("end", () => this.#tell({ id, status: "Extracting", current: blob.size, total: blob.size }));
-    try {
-      await this.#ports.layers.ingest(stream, diffId);
-    } catch (error) {
-      throw stream.errored ?? registering(error);
+    const { path } = fetched;
+    let failure: unknown;
+    const tell = (progress: Progress): void => this.#tell(progress);
+    async function* arriving(): AsyncGenerator<number> {
+      try {
+        yield* fetched.arrival;
+      } catch (error) {
+        failure = error;
+        throw error;
+      }
+      tell({ id, status: "Extracting", current: blob.size, total: blob.size });
     }
-    if (blob.digest !== diffId) await this.#ports.content.adopt(path, blob.digest);
+    const file = { path, sizeBytes: blob.size, isTar: blob.digest === diffId, arrival: arriving() };
+    try {
+      await this.#ports.layers.ingestArriving(file, diffId);
+    } catch (error) {
+      throw failure ?? registering(error);
+    }
+    if (!file.isTar) await this.#ports.content.adopt(path, blob.digest);
     this.#tell({ id, status: "Pull complete" });
   }
 

@@ -2,11 +2,20 @@
 import type { Transform } from "node:stream";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { invalidParameter } from "../base/base.ts";
+import { release } from "../base/free-buffers.ts";
 
 /** So many bytes tell all formats apart. */
 export const magicBytes = 6;
 
 const outputBytes = 256 * 1024;
+
+/**
+ * Frees what a decompressor has given. To be called with each chunk in turn, when nobody looks at it or at those before it any more.
+ * Several chunks may be parts of one buffer, which is the decompressor's until it has filled it.
+ */
+export function releaseDecoded({ buffer, byteOffset, length }: Buffer): void {
+  if (byteOffset + length === buffer.byteLength && buffer.byteLength === outputBytes) release(new Uint8Array(buffer));
+}
 
 function startsWith(data: Buffer, hex: string): boolean {
   return data.subarray(0, hex.length / 2).toString("hex") === hex;

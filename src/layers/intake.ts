@@ -7,8 +7,7 @@ import { type FileHandle, open, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import type { Transform } from "node:stream";
 import { EngineError, errnoOf, invalidParameter, messageOf, systemError } from "../base/base.ts";
-import { passedThrough } from "../base/free-buffers.ts";
-import { decompressorFor, magicBytes } from "./compression.ts";
+import { decompressorFor, magicBytes, releaseDecoded } from "./compression.ts";
 import type { ErofsIndex } from "./erofs-write.ts";
 import { writeErofs } from "./erofs-write.ts";
 import { LayerTree } from "./layer-tree.ts";
@@ -16,9 +15,6 @@ import { TarScanner } from "./tar-scanner.ts";
 
 export const tarName = "layer.tar";
 export const indexName = "layer.erofs";
-
-/** Of a tar that is read from the disk. */
-const readBytes = 1 << 20;
 
 /** 2³² blocks of 512 bytes, the last of which means a hole. */
 const maxTarBytes = 512 * (2 ** 32 - 1);
@@ -36,7 +32,7 @@ export class LayerIntake {
   readonly #directory: string;
   readonly #tar: FileHandle;
   /** The tar is there already: what is pushed comes from it. */
-  readonly #written: boolean;
+  readonly #isWritten: boolean;
   readonly #hash: Hash = createHash("sha256");
   readonly #tree: LayerTree = new LayerTree();
   readonly #scanner: TarScanner = new TarScanner((entry) => this.#tree.add(entry));
@@ -49,33 +45,18 @@ export class LayerIntake {
   /** Called when the decoder has ended or failed. */
   #onDecoded: (() => void) | undefined;
 
-  private constructor(directory: string, tar: FileHandle, written: boolean) {
+  private constructor(directory: string, tar: FileHandle, isWritten: boolean) {
     this.#directory = directory;
     this.#tar = tar;
-    this.#written = written;
+    this.#isWritten = isWritten;
   }
 
-  /** @param directory where `layer.tar` and `layer.erofs` are made */
-  static async open(directory: string): Promise<LayerIntake> {
-    return new LayerIntake(directory, await open(join(directory, tarName), "wx+", 0o600), false);
-  }
-
-  /** Takes in the `layer.tar` that is in the directory already, plain. */
-  static async read(directory: string): Promise<TakenIn> {
-    const tar = await open(join(directory, tarName), "r+");
-    await using intake = new LayerIntake(directory, tar, true);
-    const buffers = [Buffer.allocUnsafeSlow(readBytes), Buffer.allocUnsafeSlow(readBytes)] as const;
-    // One piece is read while the one before is hashed.
-    let reading = tar.read(buffers[0], 0, readBytes, 0);
-    for (let position = 0, turn = 0; ; turn ^= 1) {
-      const { bytesRead, buffer } = await reading;
-      if (bytesRead === 0) return await intake.finish();
-      position += bytesRead;
-      reading = tar.read(buffers[turn === 0 ? 1 : 0], 0, readBytes, position);
-      // When the piece is refused, nobody waits for the next one.
-      reading.catch(() => undefined);
-      await intake.push(buffer.subarray(0, bytesRead));
-    }
+  /**
+   * @param directory where `layer.tar` and `layer.erofs` are made
+   * @param isWritten the tar is there already, or is being written: what is pushed comes from it
+   */
+  static async open(directory: string, { isWritten }: { isWritten: boolean } = { isWritten: false }): Promise<LayerIntake> {
+    return new LayerIntake(directory, await open(join(directory, tarName), isWritten ? "r+" : "wx+", 0o600), isWritten);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -114,7 +95,7 @@ export class LayerIntake {
   async #takeDecoded(decoder: Transform): Promise<void> {
     for await (const chunk of decoder) {
       await this.#take(chunk);
-      passedThrough(chunk.length);
+      releaseDecoded(chunk);
     }
   }
 
@@ -137,7 +118,7 @@ export class LayerIntake {
   async #take(chunk: Buffer): Promise<void> {
     if (this.#position + chunk.length > maxTarBytes) throw invalidParameter("the layer is larger than 2 TiB");
     if (this.#position >= this.#spaceCheckAt) await this.#checkSpace();
-    const written = this.#written ? undefined : this.#write(chunk, this.#position);
+    const written = this.#isWritten ? undefined : this.#write(chunk, this.#position);
     this.#position += chunk.length;
     try {
       this.#scanner.push(chunk);

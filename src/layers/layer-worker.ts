@@ -1,14 +1,19 @@
 /** Entry of the worker thread that takes layers in, one at a time. The build bundles it as a file of its own. */
+import { readSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { join } from "node:path";
 import { parentPort } from "node:worker_threads";
-import { EngineError, messageOf } from "../base/base.ts";
+import { EngineError, messageOf, systemError } from "../base/base.ts";
 import { ByteRing } from "./byte-ring.ts";
-import { LayerIntake, type TakenIn } from "./intake.ts";
-import type { FromWorker, ToWorker } from "./worker-messages.ts";
+import { FileProgress } from "./file-progress.ts";
+import { LayerIntake, type TakenIn, tarName } from "./intake.ts";
+import type { FromWorker, ToWorker, Work } from "./worker-messages.ts";
 
 /** Larger pieces gain nothing; smaller ones cost a system call each. */
 const pieceBytes = 1 << 20;
+const piece = Buffer.allocUnsafeSlow(pieceBytes);
 
-type Message = Exclude<ToWorker, { type: "begin" | "read" }>["type"];
+type Message = Exclude<ToWorker, Work>["type"];
 
 /** The messages of the stream being taken in. */
 class Inbox {
@@ -53,13 +58,33 @@ async function takeIn(directory: string, ring: ByteRing, messages: Inbox): Promi
   }
 }
 
+async function follow(directory: string, path: string | undefined, progress: FileProgress, messages: Inbox): Promise<TakenIn> {
+  await using intake = await LayerIntake.open(directory, { isWritten: path === undefined });
+  await using file = await open(path ?? join(directory, tarName), "r");
+  for (let position = 0; ; ) {
+    if (messages.aborted) throw new EngineError("Cancelled", "aborted");
+    const isLast = messages.ended;
+    const there = progress.bytes - position;
+    if (there > 0) {
+      const bytesRead = readSync(file.fd, piece, 0, Math.min(there, pieceBytes), position);
+      if (bytesRead === 0) throw systemError("a layer's file has become shorter");
+      await intake.push(piece.subarray(0, bytesRead));
+      position += bytesRead;
+    } else if (isLast) return await intake.finish();
+    else if (progress.readerSleeps(position)) await messages.next();
+  }
+}
+
 port.on("message", (message: ToWorker) => {
-  if (message.type !== "begin" && message.type !== "read") {
+  if (message.type !== "begin" && message.type !== "follow") {
     inbox.receive(message.type);
     return;
   }
   inbox = new Inbox();
-  const work = message.type === "read" ? LayerIntake.read(message.directory) : takeIn(message.directory, new ByteRing(message.ring), inbox);
+  const work =
+    message.type === "begin"
+      ? takeIn(message.directory, new ByteRing(message.ring), inbox)
+      : follow(message.directory, message.file, new FileProgress(message.progress), inbox);
   work.then(
     (taken) => send({ type: "done", taken }),
     (error: unknown) => send({ type: "failed", code: error instanceof EngineError ? error.code : "System", message: messageOf(error) }),

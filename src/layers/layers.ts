@@ -24,6 +24,12 @@ export interface Layers {
    */
   ingest(source: Readable, expected?: Digest, claim?: (diffId: Digest) => Promise<void>): Promise<IngestedLayer>;
   /**
+   * The same from a file that is still growing, which is read where it lies. One that is not compressed becomes the layer's tar
+   * itself, under a second name: it must be in the same file system, and is not changed any more when its arrival has ended.
+   * @throws as {@link Layers.ingest}; what the arrival throws
+   */
+  ingestArriving(file: ArrivingFile, expected: Digest): Promise<IngestedLayer>;
+  /**
    * Takes in a plain tar that `write` puts into a file of ours, for a writer that does so itself. The caller sees to it
    * that no layer is removed meanwhile.
    * @throws as {@link Layers.ingest}
@@ -58,6 +64,16 @@ export interface Layers {
   remove(diffId: Digest): Promise<void>;
   /** Removes layers that `keep` does not have, unfinished ingests, and mounts of what is gone. */
   sweep(keep: ReadonlySet<Digest>): Promise<void>;
+}
+
+export interface ArrivingFile {
+  readonly path: string;
+  /** Of all of it. */
+  readonly sizeBytes: number;
+  /** It is the layer's tar, as somebody says; it is looked at all the same. */
+  readonly isTar: boolean;
+  /** How many bytes are there, from the beginning on, whenever there are more; ends when all are. */
+  readonly arrival: AsyncIterable<number>;
 }
 
 export interface IngestedLayer {

@@ -1,5 +1,5 @@
 /** Opens the layers of a data root. */
-import { open, stat } from "node:fs/promises";
+import { link, open, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { type Digest, invalidParameter, unavailable } from "../base/base.ts";
@@ -11,7 +11,7 @@ import type { LayerDriver } from "./driver.ts";
 import { ErofsDriver } from "./erofs-driver.ts";
 import { LayerIntake, type TakenIn, tarName } from "./intake.ts";
 import { surveyLayers } from "./layer-report.ts";
-import type { IngestedLayer, LayerChange, LayerReport, Layers, PathDifference } from "./layers.ts";
+import type { ArrivingFile, IngestedLayer, LayerChange, LayerReport, Layers, PathDifference } from "./layers.ts";
 import { Overlay2Driver } from "./overlay2-driver.ts";
 import { LayerStore } from "./store.ts";
 import { WorkerPool } from "./worker-pool.ts";
@@ -39,6 +39,15 @@ function driverFor(options: LayersOptions, store: LayerStore): LayerDriver {
 async function* buffers(source: Readable): AsyncGenerator<Buffer> {
   // The stream stays its owner's: when a layer is refused, the request that it came in is still to be answered.
   for await (const chunk of source.iterator({ destroyOnReturn: false })) yield Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk);
+}
+
+async function* onlyOnce<T>(value: T): AsyncGenerator<T> {
+  yield value;
+}
+
+/** What was taken already, then the others. */
+async function* from<T>(first: IteratorResult<T>, rest: AsyncIterator<T>): AsyncGenerator<T> {
+  for (let next = first; next.done !== true; next = await rest.next()) yield next.value;
 }
 
 /** The first chunks again, then the others. */
@@ -85,9 +94,36 @@ class OpenLayers implements Layers, AsyncDisposable {
     } finally {
       await tar.close();
     }
-    const small = (await stat(path)).size <= smallBytes;
-    const taken = small ? await LayerIntake.read(unfinished.path) : await this.#workers.read(unfinished.path);
+    const { size } = await stat(path);
+    return await this.#keep(unfinished, await this.#follow(unfinished.path, undefined, size, onlyOnce(size)));
+  }
+
+  async ingestArriving({ path, sizeBytes, isTar, arrival }: ArrivingFile, expected: Digest): Promise<IngestedLayer> {
+    const arriving = arrival[Symbol.asyncIterator]();
+    if (await this.has(expected)) {
+      while ((await arriving.next()).done !== true);
+      return { diffId: expected, sizeBytes: await this.sizeOf(expected), existed: true };
+    }
+    if (sizeBytes > smallBytes) this.#workers.warm();
+    await using unfinished = await this.#store.unfinished();
+    // Before that there may be no file.
+    const first = await arriving.next();
+    const file = isTar && first.done !== true ? undefined : path;
+    if (file === undefined) await link(path, join(unfinished.path, tarName));
+    const taken = await this.#follow(unfinished.path, file, sizeBytes, from(first, arriving));
+    const diffId = `sha256:${taken.hex}` as Digest;
+    if (diffId !== expected) throw invalidParameter(`invalid diffID: expected "${expected}", got "${diffId}"`);
     return await this.#keep(unfinished, taken);
+  }
+
+  /** @param file undefined: the tar that is in the directory */
+  async #follow(directory: string, file: string | undefined, sizeBytes: number, arrival: AsyncIterator<number>): Promise<TakenIn> {
+    if (sizeBytes > smallBytes) return await this.#workers.follow(directory, file, arrival);
+    let there = 0;
+    for (let next = await arrival.next(); next.done !== true; next = await arrival.next()) there = next.value;
+    await using intake = await LayerIntake.open(directory, { isWritten: file === undefined });
+    if (there > 0) await intake.push(await readFile(file ?? join(directory, tarName)));
+    return await intake.finish();
   }
 
   async #keep(unfinished: Awaited<ReturnType<LayerStore["unfinished"]>>, taken: TakenIn): Promise<IngestedLayer> {

@@ -3,11 +3,13 @@
  * been idle for a while: an engine that runs containers only does not pay for them.
  */
 import { availableParallelism, totalmem } from "node:os";
+import { setFlagsFromString } from "node:v8";
 import { Worker } from "node:worker_threads";
 import { EngineError, errnoOf, invalidParameter, messageOf, systemError } from "../base/base.ts";
 import { ByteRing } from "./byte-ring.ts";
+import { FileProgress } from "./file-progress.ts";
 import type { TakenIn } from "./intake.ts";
-import type { FromWorker, ToWorker } from "./worker-messages.ts";
+import type { FromWorker, ToWorker, Work } from "./worker-messages.ts";
 
 const ringBytes = 4 << 20;
 const idleMs = 10_000;
@@ -15,11 +17,13 @@ const idleMs = 10_000;
 const lookMs = 500;
 const fewBytes = 64 << 10;
 const mostStarved = 4;
+/** A hostile layer with too many files ends the worker, not the engine. */
+const limits = { maxOldGenerationSizeMb: Math.min(4096, Math.floor(totalmem() / 2 ** 21)) };
 /**
- * The tree of a layer all stays until its index is written: little of it is garbage, so it should not be copied
- * about. A hostile layer with too many files ends the worker, not the engine.
+ * The tree of a layer all stays until its index is written: little of it is garbage, so it should not be copied about. The daemon's own
+ * nursery, which is there by now, keeps the size that it has; the flag goes before a worker's own limit.
  */
-const limits = { maxOldGenerationSizeMb: Math.min(4096, Math.floor(totalmem() / 2 ** 21)), maxYoungGenerationSizeMb: 64 };
+const nursery = "--max-semi-space-size=8";
 
 /** Beside this module: its source in development, its own bundle when built. */
 const entry = new URL(import.meta.url.endsWith(".ts") ? "./layer-worker.ts" : "./layer-worker.js", import.meta.url);
@@ -27,7 +31,8 @@ const entry = new URL(import.meta.url.endsWith(".ts") ? "./layer-worker.ts" : ".
 /** One worker and what it is doing. */
 class LayerThread {
   readonly #worker: Worker;
-  readonly #ring: ByteRing = new ByteRing({ capacity: ringBytes });
+  /** Made when it is needed first. */
+  #ring: ByteRing | undefined;
   #finish: { resolve: (taken: TakenIn) => void; reject: (error: Error) => void } | undefined;
   #onSpace: (() => void) | undefined;
   #failure: EngineError | undefined;
@@ -40,6 +45,7 @@ class LayerThread {
   isStarved = false;
 
   constructor() {
+    setFlagsFromString(nursery);
     this.#worker = new Worker(entry, { name: "layers", execArgv: [], resourceLimits: limits });
     this.#worker.on("message", (message: FromWorker) => this.#onMessage(message));
     this.#worker.on("error", (error: unknown) => this.#fail(failureOf(error)));
@@ -78,7 +84,6 @@ class LayerThread {
   #begin(): Promise<TakenIn> {
     clearTimeout(this.#idle);
     this.#worker.ref();
-    this.#ring.reset();
     this.#failure = undefined;
     this.isStarved = false;
     const finished = new Promise<TakenIn>((resolve, reject) => {
@@ -88,18 +93,32 @@ class LayerThread {
     return finished;
   }
 
-  async read(directory: string): Promise<TakenIn> {
-    const finished = this.#begin();
-    this.#send({ type: "read", directory });
-    return await finished;
+  /** @param chunks is not ended early when the worker fails: what then becomes of the stream is its owner's business */
+  takeIn(directory: string, chunks: AsyncIterator<Buffer>): Promise<TakenIn> {
+    this.#ring ??= new ByteRing({ capacity: ringBytes });
+    const ring = this.#ring;
+    ring.reset();
+    return this.#work({ type: "begin", directory, ring: ring.shared }, chunks, async (chunk) => {
+      await this.#put(ring, chunk);
+      return chunk.length;
+    });
   }
 
-  /** @param chunks is not ended early when the worker fails: what then becomes of the stream is its owner's business */
-  async takeIn(directory: string, chunks: AsyncIterator<Buffer>): Promise<TakenIn> {
+  follow(directory: string, file: string | undefined, arrival: AsyncIterator<number>): Promise<TakenIn> {
+    const progress = new FileProgress();
+    return this.#work({ type: "follow", directory, file, progress: progress.shared }, arrival, (bytes) => {
+      const more = bytes - progress.bytes;
+      if (progress.advance(bytes)) this.#send({ type: "more" });
+      return more;
+    });
+  }
+
+  /** @param put hands a value on, and says how many bytes more that were */
+  async #work<T>(work: Work, source: AsyncIterator<T>, put: (value: T) => Promise<number> | number): Promise<TakenIn> {
     const finished = this.#begin();
-    this.#send({ type: "begin", directory, ring: this.#ring.shared });
+    this.#send(work);
     try {
-      await this.#feed(chunks, finished);
+      await this.#feed(source, put, finished);
     } catch (error) {
       this.#send({ type: "abort" });
       await finished.catch(() => undefined);
@@ -109,31 +128,30 @@ class LayerThread {
     return await finished;
   }
 
-  async #feed(chunks: AsyncIterator<Buffer>, finished: Promise<TakenIn>): Promise<void> {
+  async #feed<T>(source: AsyncIterator<T>, put: (value: T) => Promise<number> | number, finished: Promise<TakenIn>): Promise<void> {
     let stop: ((error: Error) => void) | undefined;
     finished.catch((error: Error) => stop?.(error));
     for (;;) {
       if (this.#failure !== undefined) throw this.#failure;
       // Not Promise.race: `finished` would keep a reaction for each chunk of the layer.
       this.#isHungry = true;
-      const next = await new Promise<IteratorResult<Buffer>>((resolve, reject) => {
+      const next = await new Promise<IteratorResult<T>>((resolve, reject) => {
         stop = reject;
-        chunks.next().then(resolve, reject);
+        source.next().then(resolve, reject);
       });
       stop = undefined;
       this.#isHungry = false;
       if (next.done === true) return;
-      this.#fedBytes += next.value.length;
-      await this.#put(next.value);
+      this.#fedBytes += await put(next.value);
     }
   }
 
-  async #put(chunk: Buffer): Promise<void> {
+  async #put(ring: ByteRing, chunk: Buffer): Promise<void> {
     for (let done = 0; done < chunk.length; ) {
-      done += this.#ring.write(chunk.subarray(done));
-      if (this.#ring.mustWakeReader()) this.#send({ type: "more" });
+      done += ring.write(chunk.subarray(done));
+      if (ring.mustWakeReader()) this.#send({ type: "more" });
       if (this.#failure !== undefined) throw this.#failure;
-      if (done < chunk.length && this.#ring.writerSleeps()) {
+      if (done < chunk.length && ring.writerSleeps()) {
         await new Promise<void>((resolve) => {
           this.#onSpace = resolve;
         });
@@ -172,17 +190,31 @@ export class WorkerPool {
   #idle: LayerThread[] = [];
   readonly #all = new Set<LayerThread>();
   readonly #waiting: (() => void)[] = [];
-  readonly #max: number = Math.min(4, Math.max(1, availableParallelism()));
+  /** Each takes some 30 MB, and as many layers as are fetched at a time keep no more busy. */
+  readonly #max: number = Math.min(3, Math.max(1, availableParallelism()));
   readonly #busy = new Set<LayerThread>();
   #looking: NodeJS.Timeout | undefined;
+
+  /** There will be work soon: a thread takes as long to start as many a layer takes to be taken in. */
+  warm(): void {
+    if (this.#idle.some((thread) => thread.alive) || this.#isFull) return;
+    const thread = new LayerThread();
+    this.#all.add(thread);
+    this.#idle.push(thread);
+    thread.rest();
+  }
 
   takeIn(directory: string, chunks: AsyncIterator<Buffer>): Promise<TakenIn> {
     return this.#withThread((thread) => thread.takeIn(directory, chunks));
   }
 
-  /** Takes in the tar that is in the directory already. */
-  read(directory: string): Promise<TakenIn> {
-    return this.#withThread((thread) => thread.read(directory));
+  /**
+   * Reads a file as it grows.
+   * @param file undefined: the tar that is in the directory
+   * @param arrival how many bytes are there; not ended early either
+   */
+  follow(directory: string, file: string | undefined, arrival: AsyncIterator<number>): Promise<TakenIn> {
+    return this.#withThread((thread) => thread.follow(directory, file, arrival));
   }
 
   get #isFull(): boolean {
