@@ -152,10 +152,14 @@ class LayerPull {
       }
       tell({ id, status: "Extracting", current: blob.size, total: blob.size });
     }
-    const file = { path, sizeBytes: blob.size, isTar: blob.digest === diffId, arrival: arriving() };
+    const arrival = arriving();
+    const file = { path, sizeBytes: blob.size, isTar: blob.digest === diffId, arrival };
     try {
       await this.#ports.layers.ingestArriving(file, diffId);
     } catch (error) {
+      // Bytes that make no layer may be others than the digest's: that is known with the last one, and the better answer.
+      const isOver = failure !== undefined || !isEngineError(error, "InvalidParameter");
+      if (!isOver) await Array.fromAsync(arrival).catch(() => undefined);
       throw failure ?? registering(error);
     }
     if (!file.isTar) await this.#ports.content.adopt(path, blob.digest);
