@@ -357,8 +357,12 @@ describe("after an interruption", () => {
     const left = new AbortController();
     const remote = bench.distribution.remote(parseReference(name));
     const pull = (async () => {
-      for await (const message of bench.store.images.pull(remote, { signal: left.signal }))
-        if (Number(Object(message["progressDetail"])["current"] ?? 0) >= 200_000) left.abort(new Error("killed"));
+      let [isWhole, isPart] = [false, false];
+      for await (const message of bench.store.images.pull(remote, { signal: left.signal })) {
+        isWhole ||= message["status"] === "Download complete";
+        isPart ||= Number(Object(message["progressDetail"])["current"] ?? 0) >= 200_000;
+        if (isWhole && isPart) left.abort(new Error("killed"));
+      }
     })();
     await assert.rejects(pull, /killed/);
     assert.equal((await bench.downloads()).length, 2);
