@@ -1,7 +1,7 @@
 /** Runs the script's groups against an engine. */
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { busyboxRootfs, command, type Result } from "../daemon.ts";
+import { busyboxRootfs, command, projectRoot, type Result } from "../daemon.ts";
 import { type Folders, Normaliser } from "./normalise.ts";
 import { openRegistries } from "./registries.ts";
 import type { Group } from "./script.ts";
@@ -22,7 +22,16 @@ const apiVersion = "1.45";
 function environment(engine: Engine): Record<string, string> {
   const { PATH = "" } = process.env;
   const path = engine.client === undefined ? PATH : `${engine.client}:${PATH}`;
-  const own = { PATH: path, DOCKER_HOST: engine.host, DOCKER_API_VERSION: apiVersion, DOCKER_CLI_HINTS: "false", LC_ALL: "C", TZ: "UTC" };
+  const BERTH = join(projectRoot, "berth");
+  const own = {
+    BERTH,
+    PATH: path,
+    DOCKER_HOST: engine.host,
+    DOCKER_API_VERSION: apiVersion,
+    DOCKER_CLI_HINTS: "false",
+    LC_ALL: "C",
+    TZ: "UTC",
+  };
   return { ...own, ...engine.environment };
 }
 
