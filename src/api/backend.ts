@@ -204,10 +204,11 @@ export interface ImageBackend {
     words: { "keep-storage"?: string; "min-free"?: string; "unused-for"?: string; recent?: string },
     options: { dryRun: boolean },
   ): Promise<ImageCollection>;
-  /** `POST /images/create` with fromSrc: progress messages, then the id as a status. */
+  /** `POST /images/create` with fromSrc, bytes or an address: progress messages, then the id as a status. */
   import(
-    source: Readable,
+    source: Readable | string,
     options: { repository: string; tag: string; message: string; changes: string[]; platform?: string },
+    signal: AbortSignal,
   ): AsyncIterable<Record<string, unknown>>;
   /** `POST /images/create` with fromImage; without tag and digest, all tags. `auth`: X-Registry-Auth as it came. */
   pull(reference: string, options: { platform?: string; auth?: string; signal?: AbortSignal }): AsyncIterable<Record<string, unknown>>;

@@ -25,19 +25,20 @@ async function all(messages: AsyncIterable<Record<string, unknown>>): Promise<Re
   return Array.fromAsync(messages);
 }
 
+const { signal } = new AbortController();
 const nothing = { repository: "", tag: "", message: "", changes: [] };
 
 describe("image backend", () => {
   test("import tells the id as its only status; the message has a default", async () => {
     await using store = await openScratchStore();
     const backend = backendOf(store);
-    const [message, ...more] = await all(backend.import(streamOf(tarOf({ a: "b" })), { ...nothing, repository: "x/y" }));
+    const [message, ...more] = await all(backend.import(streamOf(tarOf({ a: "b" })), { ...nothing, repository: "x/y" }, signal));
     assert.deepEqual(more, []);
     assert.match(String(message?.["status"]), /^sha256:[0-9a-f]{64}$/);
     const inspect = await backend.inspect("x/y:latest");
     assert.equal(inspect.Id, message?.["status"]);
     assert.equal(inspect.Comment, "Imported from -");
-    await assert.rejects(all(backend.import(streamOf(tarOf({ a: "b" })), { ...nothing, repository: "UPPER" })), {
+    await assert.rejects(all(backend.import(streamOf(tarOf({ a: "b" })), { ...nothing, repository: "UPPER" }, signal)), {
       code: "InvalidParameter",
     });
     await assert.rejects(backend.tag("x/y", { repository: "a b", tag: "" }), { code: "InvalidParameter" });

@@ -26,6 +26,7 @@ import type {
   ImageSummary,
   Platform,
 } from "../spec/spec.ts";
+import { Counted, download } from "./download.ts";
 import { type EmbeddedImage, installEmbedded } from "./embedded-image.ts";
 import { checkPlatform } from "./platform-check.ts";
 
@@ -102,17 +103,31 @@ export class ImageBackend {
     return { ...pruned, SpaceReclaimed: (pruned.SpaceReclaimed ?? 0) + (await this.#ports.distribution.prune()) };
   }
 
+  /** @param source bytes, or the address of a server that has them */
   async *import(
-    source: Readable,
+    source: Readable | string,
     options: { repository: string; tag: string; message: string; changes: string[]; platform?: string },
+    signal: AbortSignal,
   ): AsyncGenerator<Message> {
-    const id = await this.#ports.images.import(source, {
-      ...(options.repository === "" ? {} : { reference: withDefaultTag(targetOf(options.repository, options.tag)) }),
-      message: options.message === "" ? "Imported from -" : options.message,
-      changes: options.changes,
-      ...(options.platform === undefined ? {} : { platform: options.platform }),
-    });
-    yield { status: id };
+    const { repository, tag, message, changes, platform } = options;
+    const asked = {
+      ...(repository === "" ? {} : { reference: withDefaultTag(targetOf(repository, tag)) }),
+      message: message === "" ? `Imported from ${typeof source === "string" ? source : "-"}` : message,
+      changes,
+      ...(platform === undefined ? {} : { platform }),
+    };
+    if (typeof source !== "string") return yield { status: await this.#ports.images.import(source, asked) };
+    const found = await download(source, signal);
+    yield { status: `Downloading from ${found.url.href}` };
+    const bytes = new Counted(found);
+    try {
+      const work = this.#ports.images.import(bytes.stream, asked);
+      yield* bytes.progress(work);
+      yield { status: await work };
+    } finally {
+      // What is refused before it is read, or left by who asked for it.
+      found.bytes.destroy();
+    }
   }
 
   /** Without tag and digest: all tags. */

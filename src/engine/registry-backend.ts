@@ -25,7 +25,8 @@ export class RegistryBackend {
     const automated = booleanFilter("is-automated", filters.get("is-automated"));
     const official = booleanFilter("is-official", filters.get("is-official"));
     const stars = (filters.get("stars") ?? []).map((text) => {
-      if (!/^\d{1,15}$/.test(text)) throw invalidParameter(`invalid filter 'stars=${text}'`);
+      if (!/^\d{1,15}$/.test(text))
+        throw invalidParameter(`invalid filter 'stars=${text}': strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`);
       return Number(text);
     });
     const asked = { credentials: credentialsOfHeader(auth), signal, ...(limit === undefined ? {} : { limit }) };

@@ -118,6 +118,7 @@ async function* decoded(
     for await (const chunk of decoder) yield chunk as Uint8Array;
   } catch (error) {
     if (error instanceof EngineError || !/^(Z_|ZSTD|ERR_)/.test(errnoOf(error) ?? "")) throw error;
-    throw invalidParameter(`invalid ${compression} stream: ${messageOf(error)}`, error);
+    const why = messageOf(error);
+    throw invalidParameter(why === "unexpected end of file" ? "unexpected EOF" : `invalid ${compression} stream: ${why}`, error);
   }
 }

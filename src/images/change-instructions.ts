@@ -22,7 +22,9 @@ type Instruction = (draft: Draft, text: string, keyword: string) => void;
  */
 export function applyChanges(config: ExecutionConfig, changes: readonly string[]): ExecutionConfig {
   const draft: Draft = { config: structuredClone(config), commandSet: false };
-  for (const line of logicalLines(changes.join("\n"))) {
+  const lines = logicalLines(changes.join("\n"));
+  if (lines.length === 0 && changes.length > 0) throw invalidParameter("file with no instructions");
+  for (const line of lines) {
     const [, keyword = "", text = ""] = /^(\S+)\s*(.*)$/s.exec(line) ?? [];
     const instruction = instructions[keyword.toUpperCase()];
     if (instruction === undefined) throw invalidParameter(`${keyword} is not a valid change command`);
@@ -77,12 +79,6 @@ const instructions: Readonly<Record<string, Instruction>> = {
     if (trigger === "ONBUILD") throw invalidParameter("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed");
     if (trigger === "FROM" || trigger === "MAINTAINER") throw invalidParameter(`${trigger} isn't allowed as an ONBUILD trigger`);
     draft.config.OnBuild = [...(draft.config.OnBuild ?? []), text];
-  },
-  SHELL(draft, text) {
-    const shell = jsonWords(text);
-    if (shell === undefined) throw invalidParameter("SHELL requires the arguments to be in JSON form");
-    if (shell.length === 0) throw invalidParameter("SHELL requires at least one argument");
-    draft.config.Shell = shell;
   },
   STOPSIGNAL(draft, text, keyword) {
     const signal = oneWord(draft, text, keyword);

@@ -47,7 +47,14 @@ function setOption(check: Healthcheck, name: string, value: string): void {
   const member = Object.hasOwn(durations, name) ? durations[name] : undefined;
   if (member === undefined) throw invalidParameter(`unknown flag: --${name}`);
   const nanos = parseDuration(value);
-  if (nanos === undefined) throw invalidParameter(`time: invalid duration ${JSON.stringify(value)}`);
+  if (nanos === undefined) throw invalidParameter(`time: ${whyNoDuration(value)} ${JSON.stringify(value)}`);
   if (nanos !== 0 && nanos < 1_000_000) throw invalidParameter(`Interval ${JSON.stringify(name)} cannot be less than 1ms`);
   check[member] = nanos;
+}
+
+/** In Go's words. */
+function whyNoDuration(text: string): string {
+  const [, unit] = /^[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))*(?:\d+\.?\d*|\.\d+)([^\d.]*)/.exec(text) ?? [];
+  if (unit === undefined) return "invalid duration";
+  return unit === "" ? "missing unit in duration" : `unknown unit ${JSON.stringify(unit)} in duration`;
 }

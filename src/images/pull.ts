@@ -75,12 +75,16 @@ async function pullAll(ports: PullPorts, tell: (message: Message) => void): Prom
   for (const one of references) pulled.push(await pullOne(ports, one, tell));
   const isNew = pulled.some((one) => one.isNew);
   tell({ status: `Status: ${isNew ? "Downloaded newer image" : "Image is up to date"} for ${familiarString(reference)}` });
+  // Of all tags together one, as with Docker.
+  const labels = references.includes(reference) ? pulled[0]?.labels : {};
+  ports.store.ports.events.publish("image", "pull", familiarString(reference), { ...labels, name: familiarName(reference) });
   for (const { mismatch } of pulled) if (mismatch !== undefined) throw mismatch;
 }
 
 interface Pulled {
   /** Something has changed. */
   readonly isNew: boolean;
+  readonly labels: Readonly<Record<string, string>>;
   /** It is for another platform than the one that was asked for: told when all is here. */
   readonly mismatch: Error | undefined;
 }
@@ -94,10 +98,9 @@ async function pullOne(ports: PullPorts, reference: Reference, tell: (message: M
   tell({ status: `Pulling from ${reference.path}`, id });
   const pulled = await pullImage(ports, reference, top);
   tell({ status: `Digest: ${top.digest}` });
-  const labels = pulled.config.config?.Labels;
-  store.ports.events.publish("image", "pull", familiarString(reference), { ...labels, name: familiarName(reference) });
   const isChosen = platform === undefined || top.content.kind === "index";
-  return { isNew: pulled.isNew, mismatch: isChosen ? undefined : mismatchOf(pulled, reference, platform) };
+  const labels = pulled.config.config?.Labels ?? {};
+  return { isNew: pulled.isNew, labels, mismatch: isChosen ? undefined : mismatchOf(pulled, reference, platform) };
 }
 
 /** An image of one platform only is taken whatever was asked for, and then refused, as with Docker. */

@@ -56,8 +56,8 @@ async function pushAll(push: Push): Promise<void> {
   const [first] = chosen;
   if (first === undefined) throw notFound(`tag does not exist: ${familiarString(reference)}`);
   for (const { tag, id } of chosen) await pushOne(push, id, tag);
-  const name = familiarName(reference);
-  store.publish("push", first.id, name, store.get(first.id));
+  const labels = reference.tag === undefined ? {} : store.get(first.id)?.config.config?.Labels;
+  store.ports.events.publish("image", "push", familiarString(reference), { ...labels, name: familiarName(reference) });
 }
 
 /** The tags of a repository with their images, sorted. */

@@ -1,5 +1,4 @@
-import { Readable } from "node:stream";
-import { invalidParameter, systemError } from "../../base/base.ts";
+import { invalidParameter } from "../../base/base.ts";
 import type { ImageBackend } from "../backend.ts";
 import type { Call } from "../call.ts";
 import { platformParameter, platformsParameter } from "../platform-parameter.ts";
@@ -15,18 +14,6 @@ function pullReference(given: string, tag: string): string {
   return tag.includes(":") ? `${image}@${tag}` : `${image}:${tag}`;
 }
 
-/** `fromSrc`: the request's body, or what lies at an address. */
-async function importSource(call: Call, from: string): Promise<Readable> {
-  if (from === "-") return call.upload();
-  const url = from.includes("://") ? from : `http://${from}`;
-  if (!URL.canParse(url)) throw invalidParameter(`parse ${JSON.stringify(url)}: no Host in request URL`);
-  const answer = await fetch(url, { signal: call.signal }).catch((error: unknown) => {
-    throw systemError(`Get ${JSON.stringify(url)}: ${error instanceof Error ? error.message : String(error)}`, error);
-  });
-  if (!answer.ok || answer.body === null) throw systemError(`Got HTTP status code >= 400: ${answer.status} ${answer.statusText}`);
-  return Readable.fromWeb(answer.body);
-}
-
 async function create(images: ImageBackend, call: Call): Promise<void> {
   const { query } = call;
   const platform = query.option("platform", "platform");
@@ -35,6 +22,7 @@ async function create(images: ImageBackend, call: Call): Promise<void> {
     const options = { ...platform, ...authOf(call), signal: call.signal };
     return await sendProgress(call, images.pull(pullReference(image, query.text("tag")), options));
   }
+  const from = query.text("fromSrc");
   const options = {
     repository: query.text("repo"),
     tag: query.text("tag"),
@@ -42,7 +30,7 @@ async function create(images: ImageBackend, call: Call): Promise<void> {
     changes: query.all("changes"),
     ...platform,
   };
-  await sendProgress(call, images.import(await importSource(call, query.text("fromSrc")), options));
+  await sendProgress(call, images.import(from === "-" ? call.upload() : from, options, call.signal));
 }
 
 async function push(images: ImageBackend, call: Call): Promise<void> {
