@@ -185,6 +185,19 @@ describe("blobs on their way", () => {
     }
   });
 
+  test("a client waits as long as its upstream takes", async () => {
+    const upstreams = new Map([["up", new URL(front.url)]]);
+    await using mirror = await ScratchRegistry.open({ idleMs: 100, mirror: { upstreams, idleMs: 5000 } });
+    front.behaviour = (_request, response) => {
+      setTimeout(() => {
+        response.writeHead(200, { "Content-Length": data.length });
+        response.write(data.subarray(0, 1_000_000));
+        setTimeout(() => response.end(data.subarray(1_000_000)), 500);
+      }, 500);
+    };
+    assert.ok((await mirror.ask("GET", path)).body.equals(data));
+  });
+
   test("an upstream that stalls is left, in the end with an error", async () => {
     await using mirror = await openMirror({ idleMs: 100 });
     let asked = 0;

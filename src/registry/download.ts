@@ -151,7 +151,7 @@ export class Download {
    * @returns false when it has to be waited for first, because its size is not known
    */
   async sendTo(exchange: Exchange): Promise<boolean> {
-    await this.begun;
+    await exchange.patiently(this.begun);
     const total = this.#total;
     if (total === undefined || total === 0 || this.#isVerified) return false;
     const { response } = exchange;
@@ -174,7 +174,7 @@ export class Download {
       const limit = this.#isVerified ? total : Math.min(this.#written, total - 1);
       if (sent >= limit) {
         const next = this.#progress.promise;
-        await Promise.race([next, this.done.then(() => undefined), closed]);
+        await exchange.patiently(Promise.race([next, this.done.then(() => undefined), closed]));
         if (response.destroyed) return true;
         continue;
       }

@@ -193,7 +193,7 @@ export class Mirror implements AsyncDisposable {
   }
 
   async #head(source: Source, exchange: Exchange, digest: BlobDigest): Promise<void> {
-    const answer = await source.upstream.ask("HEAD", source.name, `blobs/${digest}`);
+    const answer = await exchange.patiently(source.upstream.ask("HEAD", source.name, `blobs/${digest}`));
     answer.resume();
     const length = answer.headers["content-length"];
     exchange.response.writeHead(200, {

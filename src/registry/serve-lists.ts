@@ -19,7 +19,7 @@ export async function serveTags(registry: Registry, exchange: Exchange, reposito
   onlyRead(exchange);
   const limit = limitOf(exchange.query, mostTags);
   const last = exchange.query.get("last") ?? "";
-  const upstream = await registry.mirror?.tags(repository, exchange.query);
+  const upstream = registry.mirror && (await exchange.patiently(registry.mirror.tags(repository, exchange.query)));
   const known = registry.catalogue.repository(repository) !== undefined;
   if (upstream === undefined && !known) throw new RegistryError("NAME_UNKNOWN", { detail: { name: repository } });
   const { shown, hasMore } = upstream ?? page(limit, (count) => registry.catalogue.tags(repository, count, last));
@@ -33,7 +33,7 @@ export async function serveReferrers(registry: Registry, exchange: Exchange, rep
   const last = exchange.query.get("last") ?? "";
   const limit = Math.max(1, limitOf(exchange.query, mostReferrers));
   const find = (count: number) => registry.catalogue.referrers(repository, digest, count, last, artifactType);
-  const upstream = await registry.mirror?.referrers(repository, digest, artifactType);
+  const upstream = registry.mirror && (await exchange.patiently(registry.mirror.referrers(repository, digest, artifactType)));
   const { shown, hasMore } = upstream === undefined ? page(limit, find) : { shown: upstream, hasMore: false };
   const next = { n: String(limit), last: String((shown.at(-1) as { digest?: string } | undefined)?.digest ?? "") };
   const filter = artifactType === undefined ? {} : { artifactType };

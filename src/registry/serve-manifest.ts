@@ -31,7 +31,7 @@ async function readFor(registry: Registry, exchange: Exchange, repository: strin
   const { catalogue, mirror } = registry;
   const isHead = exchange.method === "HEAD";
   const stored = mirror?.owns(repository)
-    ? await mirror.manifest(repository, reference)
+    ? await exchange.patiently(mirror.manifest(repository, reference))
     : catalogue.manifest(repository, reference, isHead);
   if (stored === undefined) {
     if (catalogue.repository(repository) === undefined && mirror?.owns(repository) !== true)

@@ -131,8 +131,8 @@ export class Uploads {
         throw said;
       } finally {
         session.source = undefined;
+        this.#parts.catalogue.touchUpload(id);
       }
-      this.#parts.catalogue.touchUpload(id);
       return session.offset;
     });
   }
