@@ -6,6 +6,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isEngineError, systemError } from "../../base/errors.ts";
+import { setLogLevel } from "../../base/log.ts";
 import { type Reference, repositoryOf } from "../../base/reference.ts";
 import { version } from "../../base/version.ts";
 import { credentialsOf } from "../../distribution/credentials.ts";
@@ -30,6 +31,8 @@ export class Registries implements AsyncDisposable {
   /** @param insecure registries whose certificates are not looked at, and that may speak HTTP */
   static async open(context: Context, insecure: readonly Reference[]): Promise<Registries> {
     const folder = await mkdtemp(join(tmpdir(), "berth-manifest-"));
+    // What the registry client tells of its ways is for a daemon's log.
+    setLogLevel("error");
     try {
       const insecureRegistries = insecure.map(({ domain }) => domain);
       const options = { root: folder, insecureRegistries, userAgent: `Berth-Client/${version.version}` };
