@@ -251,12 +251,12 @@ describe("lists", () => {
       },
     };
     const context = {
-      image: (reference: string) =>
+      images: (reference: string) =>
         ({
-          busybox: { id: digestOf("image"), layers: [digestOf("one")] },
-          base: { id: digestOf("base"), layers: [] },
-          same: { id: digestOf("same"), layers: [digestOf("one")] },
-        })[reference],
+          busybox: [{ id: digestOf("image"), layers: [digestOf("one")] }],
+          base: [{ id: digestOf("base"), layers: [] }],
+          same: [{ id: digestOf("same"), layers: [digestOf("one")] }],
+        })[reference] ?? [],
       find: (reference: string) => records.find((one) => one.name === reference) ?? assert.fail(),
     };
     const names = (filters: Record<string, string[]>): string =>

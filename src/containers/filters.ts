@@ -5,8 +5,8 @@ import { endingOf, isActive, isStopped, type Status } from "./state.ts";
 import { portList } from "./summary.ts";
 
 export interface FilterContext {
-  /** An image by any reference; undefined: there is none. Layers are base first. */
-  image(reference: string): { readonly id: string; readonly layers: readonly string[] } | undefined;
+  /** The images that a reference stands for. Layers are base first. */
+  images(reference: string): readonly { readonly id: string; readonly layers: readonly string[] }[];
   /** By full id or name. @throws NotFound */
   find(reference: string): ContainerRecord;
 }
@@ -85,7 +85,7 @@ function bound(values: readonly string[], context: FilterContext): ContainerReco
 
 const makers: Readonly<Record<string, Make>> = {
   ancestor: (values, context) => {
-    const images = values.map((value) => context.image(value)).filter((image) => image !== undefined);
+    const images = values.flatMap((value) => context.images(value));
     return ({ settings }) =>
       images.some(
         ({ id, layers }) =>

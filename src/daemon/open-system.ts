@@ -75,7 +75,7 @@ export function openSystem({ settings, warnings, closing, rooms }: SystemParts):
     imageCount: () => images.list(new Map()).length,
     events,
     usage: {
-      imagesWithSharedSize: async () => images.list(new Map(), { all: false, sharedSize: true, stored: true }),
+      imagesWithSharedSize: async () => images.list(new Map(), { all: false, sharedSize: true, stored: true, containers: true }),
       storedBytes: () => images.storedBytes(),
       containers: ({ size }) => engine.containers.list({ all: true, limit: 0, size, filters: new Map() }),
       volumes: () => volumes.usage(),

@@ -16,6 +16,7 @@ import {
 import { failpoint } from "../base/failpoint.ts";
 import { type ContainerRecord, checkName, completeHostConfig, generateName, mergeConfig, newState } from "../containers/containers.ts";
 import type { Image } from "../images/images.ts";
+import { parsePlatform } from "../images/platform.ts";
 import { parseSignal } from "../kernel/signals.ts";
 import { checkLogConfig } from "../logs/driver.ts";
 import type { AttachRequest } from "../networks/networks.ts";
@@ -37,13 +38,15 @@ import { askedOf, nameOf, networkRequest } from "./network-request.ts";
 import { checkPlatform } from "./platform-check.ts";
 
 /** The image that a container is made of. @throws NotFound in the words that make the CLI pull it */
-function resolveImage(context: EngineContext, name: string): Image {
+function resolveImage(context: EngineContext, name: string, platform: string | undefined): Image {
+  let image: Image;
   try {
-    return context.images.resolve(name);
+    image = context.images.resolve(name);
   } catch (error) {
     if (!isEngineError(error, "NotFound")) throw error;
     throw notFound(`No such image: ${imageNameFor(name)}`, error);
   }
+  return platform === undefined || platform === "" ? image : context.images.resolve(name, parsePlatform(platform));
 }
 
 function imageNameFor(name: string): string {
@@ -186,7 +189,7 @@ function prepare(
   name: string | undefined,
   platform: string | undefined,
 ): { record: ContainerRecord; warnings: string[] } {
-  const image = resolveImage(context, request.Image ?? "");
+  const image = resolveImage(context, request.Image ?? "", platform);
   const id = newId<"ContainerId">();
   const hostConfig = resolveContainerModes(context, completeHostConfig(request.HostConfig ?? {}, context.defaults));
   checkConflicts(context, request, hostConfig);

@@ -3,7 +3,7 @@ import type { ContainerSummary, ImageSummary, SystemDataUsageResponse, Volume } 
 export type UsagePart = "container" | "image" | "volume" | "build-cache";
 
 export interface UsagePorts {
-  /** All but steps of other images, with SharedSize; sizes are those on the disk. */
+  /** All but steps of other images, with SharedSize and Containers; sizes are those on the disk. */
   readonly imagesWithSharedSize: () => Promise<ImageSummary[]>;
   /** Bytes of all layers as they lie on the disk, each counted once. */
   readonly storedBytes: () => number;
@@ -17,20 +17,16 @@ export interface UsagePorts {
 export async function diskUsage(ports: UsagePorts, parts: ReadonlySet<UsagePart>): Promise<SystemDataUsageResponse> {
   const [withContainers, withImages] = [parts.has("container"), parts.has("image")];
   const [containers, images, volumes] = await Promise.all([
-    withContainers || withImages ? ports.containers({ size: withContainers }) : [],
+    withContainers ? ports.containers({ size: true }) : [],
     withImages ? ports.imagesWithSharedSize() : [],
     parts.has("volume") ? ports.volumes() : [],
   ]);
   const usage = {
     LayersSize: withImages ? ports.storedBytes() : 0,
-    Images: withImages ? images.map((image) => ({ ...image, Containers: countOf(containers, image.Id) })) : null,
+    Images: withImages ? images : null,
     Containers: withContainers ? containers : null,
     Volumes: parts.has("volume") ? volumes : null,
     BuildCache: parts.has("build-cache") ? [] : null,
   };
   return usage as SystemDataUsageResponse;
-}
-
-function countOf(containers: readonly ContainerSummary[], image: string | undefined): number {
-  return containers.filter(({ ImageID }) => ImageID === image).length;
 }

@@ -187,11 +187,13 @@ function fakeImages(): Images {
     references: ["docker.io/library/busybox:latest"],
     sizeBytes: 1000,
   };
+  const resolve = (reference: string): Image => {
+    if (reference !== "busybox" && reference !== imageId) throw notFound(`No such image: ${reference}`);
+    return image;
+  };
   return {
-    resolve: (reference: string) => {
-      if (reference !== "busybox" && reference !== imageId) throw notFound(`No such image: ${reference}`);
-      return image;
-    },
+    resolve,
+    platforms: (reference: string) => [resolve(reference)],
     get: (id: Digest) => (id === imageId ? image : undefined),
     used: () => undefined,
     release: async () => undefined,

@@ -28,7 +28,6 @@ import type {
 } from "../spec/spec.ts";
 import { Counted, download } from "./download.ts";
 import { type EmbeddedImage, installEmbedded } from "./embedded-image.ts";
-import { checkPlatform } from "./platform-check.ts";
 
 export interface ImageBackendPorts {
   readonly images: Images;
@@ -50,11 +49,21 @@ export class ImageBackend {
   }
 
   async list(options: { all: boolean; filters: Filters; sharedSize: boolean; manifests?: boolean }): Promise<ImageSummary[]> {
-    return this.#ports.images.list(options.filters, options);
+    const { images } = this.#ports;
+    const summaries = images.list(options.filters, options);
+    if (options.manifests !== true) return summaries;
+    return await Promise.all(
+      summaries.map(async (summary) => {
+        const names = [...summary.RepoTags, ...summary.RepoDigests];
+        return { ...summary, Manifests: await images.manifests(names.length === 0 ? [summary.Id] : names) };
+      }),
+    );
   }
 
   async inspect(reference: string, options: { manifests?: boolean; platform?: Platform } = {}): Promise<ImageInspect> {
-    return this.#ports.images.inspect(reference, options);
+    const { images } = this.#ports;
+    const inspect = images.inspect(reference, options.platform);
+    return options.manifests === true ? { ...inspect, Manifests: await images.manifests([reference]) } : inspect;
   }
 
   async history(reference: string, { platform }: { platform?: Platform } = {}): Promise<HistoryResponseItem[]> {
@@ -146,12 +155,11 @@ export class ImageBackend {
     if (reference.digest !== undefined) throw invalidParameter("cannot push a digest reference");
     if (repositoryOf(reference) === "docker.io/library/scratch") throw invalidParameter("'scratch' is a reserved name");
     const { images, distribution } = this.#ports;
-    if (platform !== undefined) {
-      const { os, architecture, variant } = platform;
-      const shown = familiarString(reference);
-      checkPlatform(images.resolve(shown), shown, [os, architecture, ...(variant === undefined ? [] : [variant])].join("/"));
-    }
-    return images.push(distribution.remote(reference, credentialsOfHeader(auth)), { signal });
+    if (platform !== undefined) images.resolve(familiarString(reference), platform);
+    return images.push(distribution.remote(reference, credentialsOfHeader(auth)), {
+      signal,
+      ...(platform === undefined ? {} : { platform }),
+    });
   }
 
   load(source: Readable, options: { quiet: boolean; platform?: Platform }): AsyncIterable<Message> {

@@ -15,12 +15,13 @@ export interface ListOptions {
 
 /** `GET /containers/json`, newest first. */
 export async function listContainers(context: EngineContext, options: ListOptions): Promise<ContainerSummary[]> {
-  const images = new Map<string, { id: Digest; layers: readonly Digest[] } | undefined>();
-  const image = (reference: string): { id: Digest; layers: readonly Digest[] } | undefined => {
-    if (!images.has(reference)) images.set(reference, resolveImage(context, reference));
-    return images.get(reference);
+  const known = new Map<string, readonly NamedImage[]>();
+  const images = (reference: string): readonly NamedImage[] => {
+    const found = known.get(reference) ?? resolveImages(context, reference);
+    known.set(reference, found);
+    return found;
   };
-  const filter = parseFilters(options.filters, { image, find: (reference) => findExactly(context, reference) });
+  const filter = parseFilters(options.filters, { images, find: (reference) => findExactly(context, reference) });
   const all = options.all || options.limit > 0 || filter.wantsAll;
   let chosen: ContainerRecord[] = [];
   for (const record of context.store.list()) {
@@ -36,7 +37,7 @@ export async function listContainers(context: EngineContext, options: ListOption
       return summarize(record, {
         nowMs,
         // A name that was moved to another image since would lie.
-        imageName: image(name)?.id === record.settings.imageId ? name : record.settings.imageId,
+        imageName: images(name).some(({ id }) => id === record.settings.imageId) ? name : record.settings.imageId,
         networks: networksOf(record),
         linkNames: links.get(record.id) ?? [],
         ...(options.size ? { sizes: await containerSizes(context, record) } : {}),
@@ -52,11 +53,16 @@ function findExactly(context: EngineContext, reference: string): ContainerRecord
   return found;
 }
 
-function resolveImage(context: EngineContext, reference: string): { id: Digest; layers: readonly Digest[] } | undefined {
+interface NamedImage {
+  readonly id: Digest;
+  readonly layers: readonly Digest[];
+}
+
+/** All platforms of a name. */
+function resolveImages(context: EngineContext, reference: string): readonly NamedImage[] {
   try {
-    const { id, config } = context.images.resolve(reference);
-    return { id, layers: config.rootfs.diff_ids };
+    return context.images.platforms(reference).map(({ id, config }) => ({ id, layers: config.rootfs.diff_ids }));
   } catch {
-    return undefined;
+    return [];
   }
 }

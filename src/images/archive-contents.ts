@@ -1,11 +1,12 @@
 /**
  * Takes an image archive's members as they arrive. What a member is, its first bytes say, not its path:
  * layers stream into the layer store at once, so that no byte of them is read twice; JSON stays in memory until
- * the whole archive is there and says what belongs together; anything else is skipped.
+ * the whole archive is there and says what belongs together. Blobs of an OCI layout that came compressed are kept as
+ * they are too, and so are those that are neither; anything else is skipped.
  */
-import { createHash, type Hash } from "node:crypto";
+import { once } from "node:events";
 import { posix } from "node:path";
-import { Readable } from "node:stream";
+import { PassThrough, Readable } from "node:stream";
 import { type Digest, digestOf, type EngineError, hexOf, invalidParameter, isDigest, isEngineError } from "../base/base.ts";
 import { hasChecksum, type Member } from "./archive-reader.ts";
 import { compressionOf } from "./byte-cursor.ts";
@@ -29,6 +30,8 @@ export class ArchiveContents {
   readonly #onProgress: OnProgress | undefined;
   readonly #json = new Map<string, Buffer>();
   readonly #layers = new Map<string, Layer>();
+  /** Those that are in `content`, pinned, with their sizes. */
+  readonly #blobs = new Map<Digest, number>();
   readonly #links = new Map<string, string>();
   #jsonBytes = 0;
 
@@ -60,9 +63,12 @@ export class ArchiveContents {
   async #takeFile(member: Member): Promise<void> {
     const head = await member.peek(512);
     const compression = compressionOf(head);
-    if (compression !== undefined || isTarHead(head)) {
+    const blob = blobOfPath(member.name);
+    if (compression !== undefined && blob !== undefined) {
+      this.#layers.set(member.name, await this.#takeCompressed(member, blob));
+    } else if (compression !== undefined || isTarHead(head)) {
       this.#layers.set(member.name, await this.#takeLayer(member, compression !== undefined));
-    } else if (/^\s*[[{]/.test(head.toString("latin1")) && member.sizeBytes <= maxJsonBytes) {
+    } else if (isJsonHead(head) && member.sizeBytes <= maxJsonBytes) {
       this.#jsonBytes += member.sizeBytes;
       if (this.#jsonBytes > maxAllJsonBytes) throw invalidParameter("the archive has too many manifests");
       const data = await member.read();
@@ -71,6 +77,54 @@ export class ArchiveContents {
       if (before !== undefined && !before.equals(data))
         throw invalidParameter(`two members of the archive are named ${JSON.stringify(member.name)}`);
       this.#json.set(member.name, data);
+    } else if (blob !== undefined) {
+      await this.#keepBlob(member, blob);
+    }
+  }
+
+  async #keepBlob(member: Member, digest: Digest): Promise<void> {
+    await this.#pins.blob(digest);
+    const body = member.stream(this.#progress(member, digest));
+    try {
+      await this.#store.ports.content.ingest(body, { digest, sizeBytes: member.sizeBytes }, { synced: false });
+      this.#blobs.set(digest, member.sizeBytes);
+    } catch (error) {
+      // Without it, what leads to it is not all there.
+      if (!isEngineError(error, "InvalidParameter")) throw error;
+    }
+  }
+
+  /** A layer as registries have it: what it is compressed, and what it is then. */
+  async #takeCompressed(member: Member, digest: Digest): Promise<Layer> {
+    const { rows, ports } = this.#store;
+    await this.#pins.blob(digest);
+    const known = rows.layerOfBlob(digest);
+    if (known !== undefined && (await ports.content.sizeOf(digest)) === member.sizeBytes) {
+      await this.#pins.layer(known.diffId);
+      if (rows.layer(known.diffId) !== undefined && (await ports.layers.has(known.diffId))) {
+        this.#blobs.set(digest, member.sizeBytes);
+        return { diffId: known.diffId };
+      }
+    }
+    const body = member.stream(this.#progress(member, digest));
+    const copy = new PassThrough({ highWaterMark: 1 << 20 });
+    const kept = ports.content.ingest(copy, { digest, sizeBytes: member.sizeBytes }, { synced: false });
+    kept.catch(() => undefined);
+    try {
+      const source = Readable.from(copied(body, copy, kept), { objectMode: false });
+      const { diffId } = await ports.layers.ingest(source, undefined, this.#pins.layer);
+      await kept.catch((error: unknown) => {
+        throw isEngineError(error, "InvalidParameter") ? mismatch(digest) : error;
+      });
+      this.#blobs.set(digest, member.sizeBytes);
+      return { diffId };
+    } catch (error) {
+      if (!isEngineError(error, "InvalidParameter")) throw error;
+      return { error };
+    } finally {
+      body.destroy();
+      copy.destroy();
+      await kept.catch(() => undefined);
     }
   }
 
@@ -82,12 +136,8 @@ export class ArchiveContents {
       if (await this.#store.ports.layers.has(stated)) return { diffId: stated };
     }
     const body = member.stream(this.#progress(member, stated));
-    const hash = isCompressed && stated !== undefined ? createHash("sha256") : undefined;
     try {
-      const source = hash === undefined ? body : Readable.from(hashed(body, hash), { objectMode: false });
-      const { diffId } = await this.#store.ports.layers.ingest(source, isCompressed ? undefined : stated, this.#pins.layer);
-      if (hash !== undefined && `sha256:${hash.digest("hex")}` !== stated)
-        return { error: invalidParameter(`blob ${stated}: content does not match its digest`) };
+      const { diffId } = await this.#store.ports.layers.ingest(body, isCompressed ? undefined : stated, this.#pins.layer);
       return { diffId };
     } catch (error) {
       if (!isEngineError(error, "InvalidParameter")) throw error;
@@ -128,7 +178,7 @@ export class ArchiveContents {
     const data = this.#json.get(path);
     if (data === undefined) throw invalidParameter(`invalid image archive: ${JSON.stringify(name)} is missing or is not JSON`);
     const stated = digestOfPath(path);
-    if (stated !== undefined && digestOf(data) !== stated) throw invalidParameter(`blob ${stated}: content does not match its digest`);
+    if (stated !== undefined && digestOf(data) !== stated) throw mismatch(stated);
     return data;
   }
 
@@ -140,6 +190,11 @@ export class ArchiveContents {
     return found.diffId;
   }
 
+  /** The size of a blob that is in `content`. */
+  blobSize(digest: Digest): number | undefined {
+    return this.#blobs.get(digest);
+  }
+
   hasLayer(name: string): boolean {
     return this.#layers.has(this.#follow(name));
   }
@@ -149,6 +204,16 @@ export class ArchiveContents {
 export function blobPath(digest: Digest): string {
   return `blobs/sha256/${hexOf(digest)}`;
 }
+
+function mismatch(digest: Digest): EngineError {
+  return invalidParameter(`blob ${digest}: content does not match its digest`);
+}
+
+function blobOfPath(path: string): Digest | undefined {
+  return path.startsWith("blobs/") ? digestOfPath(path) : undefined;
+}
+
+const isJsonHead = (head: Buffer): boolean => /^\s*[[{]/.test(head.toString("latin1"));
 
 /** The digest that a path promises: of a blob, or of Docker's `<id>.json`. */
 function digestOfPath(path: string): Digest | undefined {
@@ -167,9 +232,15 @@ function inside(path: string, written: string): string {
   return path;
 }
 
-async function* hashed(source: Readable, hash: Hash): AsyncGenerator<Uint8Array> {
-  for await (const chunk of source as AsyncIterable<Uint8Array>) {
-    hash.update(chunk);
-    yield chunk;
+/** Passes the bytes on, and each to `copy` as well, no faster than `kept` takes them from there. */
+async function* copied(source: Readable, copy: PassThrough, kept: Promise<unknown>): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of source as AsyncIterable<Uint8Array>) {
+      // Whoever takes the chunk may take its memory.
+      if (!copy.write(Buffer.from(chunk))) await Promise.race([once(copy, "drain"), kept]);
+      yield chunk;
+    }
+  } finally {
+    copy.end();
   }
 }

@@ -1,4 +1,4 @@
-/** Which of an index's manifests a pull takes. */
+/** Which of an index's manifests a pull takes, and which of several images that are here is meant. */
 import { notFound } from "../base/base.ts";
 import type { Descriptor, ImageConfiguration, ImageIndex, Platform } from "../spec/spec.ts";
 import { hostPlatform, suitability } from "./platform.ts";
@@ -44,6 +44,27 @@ export function choosePlatform(index: ImageIndex, wanted: Platform | undefined):
 /** False: the image is for another machine than the one that was asked for. */
 export function isPlatform(own: Partial<Platform>, wanted: Platform): boolean {
   return fitness(own, wanted) > 0;
+}
+
+/**
+ * Of the images under one name that which is meant: for the platform asked for, else the one that suits this machine best, else the first.
+ * @throws NotFound when none is for the platform asked for
+ */
+export function chooseImage<T extends { readonly config: ImageConfiguration }>(
+  name: string,
+  images: readonly [T, ...T[]],
+  wanted: Platform | undefined,
+): T {
+  const [first, ...others] = images;
+  if (others.length === 0) {
+    requirePlatform(name, first.config, wanted);
+    return first;
+  }
+  const scoreOf = ({ config }: T): number => (wanted === undefined ? suitability(config) : fitness(config, wanted));
+  let best = { image: first, score: scoreOf(first) };
+  for (const image of others) if (scoreOf(image) > best.score) best = { image, score: scoreOf(image) };
+  if (wanted === undefined || best.score > 0) return best.image;
+  throw notFound(`image with reference ${name} was found but does not provide the specified platform (${platformText(wanted)})`);
 }
 
 /** @throws NotFound when the image that goes by this name is for another platform than the one asked for */

@@ -3,8 +3,9 @@
  *
  * An image's id is the digest of its configuration, as Docker's classic store has it. The configuration's
  * bytes are a blob in `content/`; the row in `state/` holds what lists need. A reference (`docker.io/library/
- * busybox:latest`) points at one image. Removing the last reference of an image that no container uses removes
- * the image, and each of its layers that no other image has.
+ * busybox:latest`) points at one image, or at an index of which several images, each for another platform, may be
+ * here: then it stands for all of them. Removing the last reference of an image that no container uses removes the
+ * image, and each of its layers that no other image has.
  */
 import type { Readable } from "node:stream";
 import type { Digest, Filters, Reference } from "../base/base.ts";
@@ -24,6 +25,8 @@ import type {
 } from "../spec/spec.ts";
 import type { CollectPolicy } from "./collect.ts";
 import type { ListOptions } from "./list.ts";
+import type { ManifestSummary } from "./manifest-summary.ts";
+import type { PushOptions } from "./push.ts";
 
 export interface Image {
   readonly id: Digest;
@@ -36,15 +39,20 @@ export interface Image {
 
 export interface Images {
   /**
-   * Finds by name (default tag `latest`), `name@digest`, full id, `sha256:` id or unique id prefix.
-   * @throws NotFound `No such image: x`; InvalidParameter for a malformed or ambiguous one
+   * Finds by name (default tag `latest`), `name@digest`, full id, `sha256:` id or unique id prefix. Of several platforms under a name
+   * the one that is asked for, else that of this machine, or the best there is.
+   * @throws NotFound `No such image: x`, or none for that platform; InvalidParameter for a malformed or ambiguous one
    */
-  resolve(reference: string): Image;
+  resolve(reference: string, platform?: Platform): Image;
+  /** All that a name stands for, or the one of an id. @throws as `resolve` */
+  platforms(reference: string): readonly Image[];
   get(id: Digest): Image | undefined;
   /** By default all, without sizes that are shared. */
   list(filters: Filters, options?: ListOptions): ImageSummary[];
-  /** @throws NotFound when the image is for another platform than the one asked for, as `history`, `remove` and `save` do */
-  inspect(reference: string, options?: { manifests?: boolean; platform?: Platform }): ImageInspect;
+  /** @throws NotFound when there is none for the platform that is asked for, as `history`, `remove`, `push` and `save` do */
+  inspect(reference: string, platform?: Platform): ImageInspect;
+  /** The manifests that these names or ids stand for, each once: of an index all that it lists, also those that are not here. */
+  manifests(references: readonly string[]): Promise<ManifestSummary[]>;
   history(reference: string, platform?: Platform): HistoryResponseItem[];
   tag(source: string, target: Reference): void;
   /** Docker's untag/delete rules. `usedBy` answers which containers use an image. */
@@ -60,7 +68,7 @@ export interface Images {
    * aborted, it ends its transfers; the next one goes on with what is missing.
    * @throws EngineError
    */
-  push(remote: Remote, options: { signal?: AbortSignal }): AsyncIterable<Record<string, unknown>>;
+  push(remote: Remote, options: PushOptions): AsyncIterable<Record<string, unknown>>;
   /**
    * What the remote's reference names; without tag and digest, all tags. Yields Docker's progress messages.
    * @throws EngineError, before the first message where nothing was found

@@ -4,9 +4,8 @@ import type { DockerImageConfig, ExecutionConfig, HistoryResponseItem, ImageInsp
 import { createdSeconds } from "./configuration.ts";
 import { familiarOf } from "./resolve.ts";
 import type { ImageStore, StoredImage } from "./store.ts";
-import { summariseManifest } from "./stored-manifest.ts";
 
-export function inspectImage(store: ImageStore, image: StoredImage, options: { manifests?: boolean } = {}): ImageInspect {
+export function inspectImage(store: ImageStore, image: StoredImage): ImageInspect {
   const { config, row } = image;
   const names = image.references.map(familiarOf);
   return {
@@ -27,7 +26,6 @@ export function inspectImage(store: ImageStore, image: StoredImage, options: { m
     GraphDriver: { Data: {}, Name: store.ports.layers.driver },
     RootFS: { Type: "layers", ...(config.rootfs.diff_ids.length === 0 ? {} : { Layers: config.rootfs.diff_ids }) },
     Metadata: { LastTagTime: row.taggedNanos === undefined ? zeroTime : formatNanos(row.taggedNanos) },
-    ...(options.manifests === true ? { Manifests: [summariseManifest(store, image)] } : {}),
   };
 }
 

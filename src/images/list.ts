@@ -1,11 +1,10 @@
 /** `docker images`. */
-import { booleanFilter, checkFilterKeys, type Filters, labelsMatch, parseUntil } from "../base/base.ts";
+import { booleanFilter, checkFilterKeys, type Digest, type Filters, labelsMatch, parseUntil } from "../base/base.ts";
 import type { ImageSummary } from "../spec/spec.ts";
 import { createdSeconds } from "./configuration.ts";
 import { globMatches } from "./glob.ts";
-import { familiarOf, resolveId } from "./resolve.ts";
-import type { ImageStore, StoredImage } from "./store.ts";
-import { summariseManifest } from "./stored-manifest.ts";
+import { familiarOf } from "./resolve.ts";
+import type { ImageStore, ListedImage, StoredImage } from "./store.ts";
 
 const known: readonly string[] = ["dangling", "label", "label!", "before", "since", "reference", "until"];
 
@@ -16,8 +15,8 @@ export interface ListOptions {
   readonly sharedSize: boolean;
   /** Sizes are what the image takes on the disk: with the compressed layers that are kept. Not what containers see, as `docker images` has it. */
   readonly stored?: boolean;
-  /** Tell each image's manifests. */
-  readonly manifests?: boolean;
+  /** Count the containers that stand on each, else it is -1. */
+  readonly containers?: boolean;
 }
 
 /** Newest first, as Docker lists them. */
@@ -25,39 +24,38 @@ export function listImages(store: ImageStore, filters: Filters, options: ListOpt
   const keep = imageFilter(store, filters);
   const dangling = booleanFilter("dangling", filters.get("dangling"));
   const patterns = filters.get("reference") ?? [];
-  const images = store.all();
-  const parents = new Set(images.map((image) => image.row.parentId));
+  const parents = new Set(store.all().map((image) => image.row.parentId));
   const summaries: { created: bigint; summary: ImageSummary }[] = [];
-  for (const image of images) {
+  for (const listed of store.listed()) {
+    const { image } = listed;
     const isStep = parents.has(image.id);
     if ((dangling === true && isStep) || !keep(image)) continue;
-    const names = image.references.map(familiarOf).filter((name) => matchesReference(name, patterns));
+    const names = listed.names.map(familiarOf).filter((name) => matchesReference(name, patterns));
     if (names.length === 0 && (dangling === false || patterns.length > 0 || (isStep && !options.all))) continue;
     const tags = names.filter((name) => !name.includes("@"));
     if (dangling === true && tags.length > 0) continue;
-    const digests = names.filter((name) => name.includes("@"));
-    const summary = summarise(image, tags, digests);
-    if (options.sharedSize) summary.SharedSize = store.rows.sharedSizeOf(image.id);
-    if (options.stored === true) addKept(summary, store.rows.keptBytesOf(image.id));
-    if (options.manifests === true) summary.Manifests = [summariseManifest(store, image)];
+    const summary = summarise(store, listed, names, options);
+    if (options.stored === true) addKept(summary, store.rows.keptBytesOf(listed.platforms.map(({ id }) => id)));
     summaries.push({ created: image.row.createdNanos, summary });
   }
   summaries.sort((a, b) => (a.created === b.created ? (a.summary.Id < b.summary.Id ? -1 : 1) : a.created > b.created ? -1 : 1));
   return summaries.map(({ summary }) => summary);
 }
 
-function summarise(image: StoredImage, tags: string[], digests: string[]): ImageSummary {
+/** Sizes are those of all platforms together, each layer counted once. */
+function summarise(store: ImageStore, { image, platforms }: ListedImage, names: readonly string[], options: ListOptions): ImageSummary {
+  const ids = platforms.map(({ id }) => id);
   return {
-    Containers: -1,
+    Containers: options.containers === true ? ids.reduce((sum, id) => sum + store.ports.usedBy(id).length, 0) : -1,
     Created: createdSeconds(image.config.created),
     Id: image.id,
     // Docker sends null for an image without labels.
     Labels: (image.config.config?.Labels ?? null) as Record<string, string>,
     ParentId: image.row.parentId ?? "",
-    RepoDigests: digests,
-    RepoTags: tags,
-    SharedSize: -1,
-    Size: image.sizeBytes,
+    RepoDigests: names.filter((name) => name.includes("@")),
+    RepoTags: names.filter((name) => !name.includes("@")),
+    SharedSize: options.sharedSize ? store.rows.sharedSizeOf(ids) : -1,
+    Size: platforms.length === 1 ? image.sizeBytes : bytesOf(store, ids),
   };
 }
 
@@ -66,10 +64,15 @@ function addKept(summary: ImageSummary, kept: { all: number; shared: number }): 
   if (summary.SharedSize >= 0) summary.SharedSize += kept.shared;
 }
 
+function bytesOf(store: ImageStore, ids: readonly Digest[]): number {
+  const layers = new Map(ids.flatMap((id) => store.rows.layersOf(id)).map(({ diffId, sizeBytes }) => [diffId, sizeBytes]));
+  return [...layers.values()].reduce((sum, sizeBytes) => sum + sizeBytes, 0);
+}
+
 /** All filters that look at the image alone. @throws InvalidParameter, NotFound */
 function imageFilter(store: ImageStore, filters: Filters): (image: StoredImage) => boolean {
   checkFilterKeys(filters, known);
-  const createdOf = (reference: string): bigint => store.get(resolveId(store.rows, reference))?.row.createdNanos ?? 0n;
+  const createdOf = (reference: string): bigint => store.find(reference).image.row.createdNanos;
   const before = [...(filters.get("before") ?? []).map(createdOf), ...(filters.get("until") ?? []).map(parseUntil)];
   const since = (filters.get("since") ?? []).map(createdOf);
   return (image) =>

@@ -11,7 +11,7 @@ import { readArchive } from "./archive-reader.ts";
 import { ByteCursor, uncompressed } from "./byte-cursor.ts";
 import { isPlatform, platformText } from "./choose-platform.ts";
 import { fromDockerArchive } from "./load-docker-archive.ts";
-import { fromOciLayout } from "./load-oci-layout.ts";
+import { fromOciLayout, hasIndexes } from "./load-oci-layout.ts";
 import { MessageQueue } from "./message-queue.ts";
 import { progressMessage } from "./progress-message.ts";
 import { familiarOf } from "./resolve.ts";
@@ -57,12 +57,15 @@ async function load(
   await readAll(source, contents);
   const images = identify(store, contents, platform);
   const added = await store.add(images);
+  const told = new Set<string>();
   for (const [position, { id, displaced }] of added.entries()) {
-    const references = images[position]?.references ?? [];
+    const { references = [] } = images[position] ?? {};
     for (const { reference, from } of displaced)
       tell({ stream: `The image ${familiarOf(reference)} already exists, renaming the old one with ID ${from} to empty string\n` });
     store.publish("load", id, id);
-    for (const reference of references) tell({ stream: `Loaded image: ${familiarOf(reference)}\n` });
+    // The platforms under a name are one image to whoever reads this.
+    for (const reference of references) if (!told.has(reference)) tell({ stream: `Loaded image: ${familiarOf(reference)}\n` });
+    for (const reference of references) told.add(reference);
     if (references.length === 0) tell({ stream: `Loaded image ID: ${id}\n` });
   }
 }
@@ -76,7 +79,8 @@ async function readAll(source: Readable, contents: ArchiveContents): Promise<voi
 }
 
 function identify(store: ImageStore, contents: ArchiveContents, platform: Platform | undefined): PreparedImage[] {
-  // Archives that are both name their images in manifest.json as Docker wants them.
+  // Archives that are both name their images in manifest.json as Docker wants them, but one platform of each only.
+  if (contents.hasJson("oci-layout") && contents.hasJson("index.json") && hasIndexes(contents)) return fromOciLayout(contents, platform);
   if (contents.hasJson("manifest.json")) return forPlatform(fromDockerArchive(store, contents), platform);
   if (contents.hasJson("index.json")) return fromOciLayout(contents, platform);
   throw invalidParameter("unrecognized image format: the archive has neither a manifest.json nor an index.json");

@@ -6,7 +6,6 @@ import {
   familiarString,
   invalidParameter,
   Mutex,
-  notFound,
   nowNanos,
   type Reference,
   withDefaultTag,
@@ -25,7 +24,6 @@ import type {
   ImageSummary,
   Platform,
 } from "../spec/spec.ts";
-import { requirePlatform } from "./choose-platform.ts";
 import { type CollectPolicy, collectImages } from "./collect.ts";
 import { parseConfiguration } from "./configuration.ts";
 import type { Image, Images, ImportOptions } from "./images.ts";
@@ -34,12 +32,13 @@ import { historyOf, inspectImage } from "./inspect.ts";
 import { compareImages, listLayerFiles, reportLayers } from "./layer-report.ts";
 import { type ListOptions, listImages } from "./list.ts";
 import { loadImages } from "./load.ts";
+import { type ManifestSummary, summariseManifests } from "./manifest-summary.ts";
 import { pruneImages } from "./prune.ts";
 import { type PullOptions, pullImages } from "./pull.ts";
 import { LayerPulls } from "./pull-layer.ts";
-import { pushImages } from "./push.ts";
+import { type PushOptions, pushImages } from "./push.ts";
 import { removeImage } from "./remove.ts";
-import { resolveId, rowName } from "./resolve.ts";
+import { rowName } from "./resolve.ts";
 import { saveImages } from "./save.ts";
 import { ImageStore, type ImagesPorts, type StoredImage } from "./store.ts";
 
@@ -63,15 +62,16 @@ class StoredImages implements Images {
     this.#layerPulls = new LayerPulls(store.ports);
   }
 
-  resolve(reference: string): Image {
-    return this.#find(reference);
+  resolve(reference: string, platform?: Platform): Image {
+    return this.#find(reference, platform);
+  }
+
+  platforms(reference: string): readonly Image[] {
+    return this.#store.find(reference).platforms;
   }
 
   #find(reference: string, platform?: Platform): StoredImage {
-    const image = this.#store.get(resolveId(this.#store.rows, reference));
-    if (image === undefined) throw notFound(`No such image: ${reference}`);
-    requirePlatform(reference, image.config, platform);
-    return image;
+    return this.#store.find(reference, platform).image;
   }
 
   get(id: Digest): Image | undefined {
@@ -82,8 +82,12 @@ class StoredImages implements Images {
     return listImages(this.#store, filters, options);
   }
 
-  inspect(reference: string, options: { manifests?: boolean; platform?: Platform } = {}): ImageInspect {
-    return inspectImage(this.#store, this.#find(reference, options.platform), options);
+  inspect(reference: string, platform?: Platform): ImageInspect {
+    return inspectImage(this.#store, this.#find(reference, platform));
+  }
+
+  manifests(references: readonly string[]): Promise<ManifestSummary[]> {
+    return summariseManifests(this.#store, references);
   }
 
   history(reference: string, platform?: Platform): HistoryResponseItem[] {
@@ -94,13 +98,15 @@ class StoredImages implements Images {
     if (target.digest !== undefined) throw invalidParameter("refusing to create a tag with a digest reference");
     if (target.path === "library/sha256") throw invalidParameter("refusing to create an ambiguous tag using digest algorithm as name");
     const { rows } = this.#store;
-    const id = resolveId(rows, source);
-    rows.durably(() => rows.point(rowName(target), id, nowNanos()));
-    this.#store.publish("tag", id, familiarString(withDefaultTag(target)));
+    const name = rowName(target);
+    const { image, platforms, index } = this.#store.find(source);
+    rows.durably(() => {
+      for (const { id } of platforms) rows.point(name, id, nowNanos(), index);
+    });
+    this.#store.publish("tag", image.id, familiarString(withDefaultTag(target)));
   }
 
   async remove(reference: string, options: { force: boolean; noPrune: boolean; platform?: Platform }): Promise<ImageDeleteResponseItem[]> {
-    if (options.platform !== undefined) this.#find(reference, options.platform);
     return removeImage(this.#store, reference, options);
   }
 
@@ -149,7 +155,7 @@ class StoredImages implements Images {
     return loadImages(this.#store, source, options);
   }
 
-  push(remote: Remote, options: { signal?: AbortSignal }): AsyncIterable<Record<string, unknown>> {
+  push(remote: Remote, options: PushOptions): AsyncIterable<Record<string, unknown>> {
     return pushImages(this.#store, remote, options);
   }
 

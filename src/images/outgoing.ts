@@ -49,8 +49,12 @@ export interface CompressOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Its files stay until it is disposed of. @throws NotFound */
-export async function openOutgoing(store: ImageStore, id: Digest): Promise<Outgoing> {
+/**
+ * Its files stay until it is disposed of.
+ * @param listed the manifest by which an index lists the image: that one goes out, while all of it is here
+ * @throws NotFound
+ */
+export async function openOutgoing(store: ImageStore, id: Digest, listed?: Digest): Promise<Outgoing> {
   await using stack = new AsyncDisposableStack();
   const pins = stack.use(store.custody.pins());
   const layers = store.rows.layersOf(id);
@@ -61,20 +65,22 @@ export async function openOutgoing(store: ImageStore, id: Digest): Promise<Outgo
   if (store.rows.get(id) === undefined) throw notFound(`No such image: ${id}`);
   const config = await store.ports.content.read(id);
   const diffIds = layers.map((layer) => layer.diffId);
-  const known = await knownManifest(store, id, diffIds);
+  const known = await wholeManifest(store, id, listed);
   const stays = stack.move();
   return new Outgoing({ store, pins, id, config, diffIds, known }, () => stays.disposeAsync());
 }
 
-interface Known {
+/** A manifest all of whose layers are here as it lists them. */
+export interface WholeManifest {
   readonly manifest: OutgoingManifest;
   readonly layers: readonly Descriptor[];
 }
 
-/** The latest of its manifests all of whose layers are here as it lists them. */
-async function knownManifest(store: ImageStore, id: Digest, diffIds: readonly Digest[]): Promise<Known | undefined> {
+/** The latest of an image's manifests that is whole, or `only` this one if it is. */
+export async function wholeManifest(store: ImageStore, id: Digest, only?: Digest): Promise<WholeManifest | undefined> {
+  const diffIds = store.rows.layersOf(id).map((layer) => layer.diffId);
   for (const row of store.rows.manifestsOf(id).reverse()) {
-    if (row.kind !== "image") continue;
+    if (row.kind !== "image" || (only ?? row.digest) !== row.digest) continue;
     const bytes = await readIfThere(store, row.digest);
     const document = bytes === undefined ? undefined : parseManifest(bytes, row.mediaType);
     if (bytes === undefined || document?.kind !== "manifest") continue;
@@ -96,7 +102,7 @@ async function readIfThere(store: ImageStore, digest: Digest): Promise<Uint8Arra
 }
 
 /** One that is had from elsewhere, and that registries do not take. */
-function isForeign({ mediaType, urls }: Descriptor): boolean {
+export function isForeign({ mediaType, urls }: Descriptor): boolean {
   return /foreign|nondistributable/.test(mediaType) && (urls ?? []).length > 0;
 }
 
@@ -113,7 +119,7 @@ export class Outgoing implements AsyncDisposable {
   readonly diffIds: readonly Digest[];
   readonly #store: ImageStore;
   readonly #pins: Pins;
-  readonly #known: Known | undefined;
+  readonly #known: WholeManifest | undefined;
   readonly #letGo: () => Promise<void>;
 
   constructor(
@@ -123,7 +129,7 @@ export class Outgoing implements AsyncDisposable {
       readonly id: Digest;
       readonly config: Uint8Array;
       readonly diffIds: readonly Digest[];
-      readonly known: Known | undefined;
+      readonly known: WholeManifest | undefined;
     },
     letGo: () => Promise<void>,
   ) {

@@ -1,4 +1,4 @@
-/** One image from a registry: its manifest, of several that of a platform, its configuration and its layers. */
+/** Images from a registry: the manifest, of several that of a platform or of all, configurations and layers. */
 import { type Digest, invalidParameter, type Reference, repositoryOf, shortId } from "../base/base.ts";
 import type { OnProgress, Remote, RemoteManifest } from "../distribution/distribution.ts";
 import { type Descriptor, type ImageManifest, mediaTypes, type Platform } from "../spec/spec.ts";
@@ -6,6 +6,7 @@ import type { LayerBlobRow } from "../state/state.ts";
 import { choosePlatform } from "./choose-platform.ts";
 import { checkDepth, type DockerConfiguration, parseConfiguration } from "./configuration.ts";
 import type { Pins } from "./custody.ts";
+import { deepestIndex } from "./index-tree.ts";
 import { parseManifest } from "./manifest.ts";
 import type { LayerPulls, PulledLayer } from "./pull-layer.ts";
 import { rowName } from "./resolve.ts";
@@ -16,7 +17,7 @@ export interface PullPorts {
   readonly layerPulls: LayerPulls;
   readonly remote: Remote;
   /** Default: what suits this machine. */
-  readonly platform: Platform | undefined;
+  readonly platform: Platform | "all" | undefined;
   readonly signal: AbortSignal;
   readonly onProgress: OnProgress;
 }
@@ -27,9 +28,6 @@ export interface PulledImage {
   /** False: the reference pointed at it before. */
   readonly isNew: boolean;
 }
-
-/** Indexes within indexes: one is usual, and this many are no mistake. */
-const deepest = 4;
 
 /** What configurations of images are called; the last ones by registries and builders of old. */
 const configurationTypes: readonly string[] = [
@@ -44,20 +42,29 @@ const configurationTypes: readonly string[] = [
 /** What layers and configurations of images are called, in Docker's words or OCI's. */
 const imageParts = /^application\/vnd\.(oci\.image|docker)\./;
 
-interface FoundManifest {
+export interface FoundManifest {
   readonly manifest: ImageManifest;
   /** Itself, and the indexes that led there. */
   readonly kept: readonly PreparedManifest[];
 }
 
+/** What a registry has under a name. */
+export interface Top extends RemoteManifest {
+  readonly reference: Reference;
+}
+
 /**
- * Makes the image usable, and points the reference at it. What is there already is not asked for.
- * @param reference has a tag or a digest
- * @param top what the registry has under it
+ * Makes an image usable, and points the reference at it. What is there already is not asked for.
+ * @param top what the registry has under the reference, which has a tag or a digest
  */
-export async function pullImage(ports: PullPorts, reference: Reference, top: RemoteManifest): Promise<PulledImage> {
+export async function pullImage(ports: PullPorts, top: Top, wanted: Platform | undefined): Promise<PulledImage> {
+  return await pullFound(ports, top, await findManifest({ ...ports, platform: wanted }, top, deepestIndex));
+}
+
+/** The same of a manifest that was found in the index under the reference, or is what is there. */
+export async function pullFound(ports: PullPorts, top: Top, { manifest, kept }: FoundManifest): Promise<PulledImage> {
   const { store } = ports;
-  const { manifest, kept } = await findManifest(ports, top, deepest);
+  const { reference } = top;
   checkTypes(manifest);
   await using pins = store.custody.pins();
   const id = manifest.config.digest;
@@ -71,14 +78,17 @@ export async function pullImage(ports: PullPorts, reference: Reference, top: Rem
   await using pulled = new AsyncDisposableStack();
   const { layers, blobs } = await pullLayers(ports, { manifest, config, isHere }, pins, pulled);
   const { domain, path } = reference;
-  const names = [rowName(reference), ...(reference.digest === undefined ? [rowName({ domain, path, digest: top.digest })] : [])];
-  const before = store.rows.imageOf(rowName(reference));
-  await store.add([{ bytes, config, references: names, manifests: kept, blobs, repository: repositoryOf(reference) }]);
+  const references = [rowName(reference), ...(reference.digest === undefined ? [rowName({ domain, path, digest: top.digest })] : [])];
+  const isNew = store.rows.targetOf(rowName(reference))?.ids.includes(id) !== true;
+  const index = top.content.kind === "index" ? { index: top.digest } : {};
+  await store.add([{ bytes, config, references, ...index, manifests: kept, blobs, repository: repositoryOf(reference) }]);
   for (const layer of layers) layer.stored();
-  return { id, config, isNew: before !== id };
+  return { id, config, isNew };
 }
 
-async function findManifest(ports: PullPorts, found: RemoteManifest, depth: number): Promise<FoundManifest> {
+type OfPlatform = PullPorts & { readonly platform: Platform | undefined };
+
+async function findManifest(ports: OfPlatform, found: RemoteManifest, depth: number): Promise<FoundManifest> {
   const { bytes, mediaType, content } = found;
   if (content.kind === "image") return { manifest: content.manifest, kept: [{ kind: "image", mediaType, bytes }] };
   if (depth === 0) throw invalidParameter("image index: too many indexes within indexes");
@@ -87,12 +97,12 @@ async function findManifest(ports: PullPorts, found: RemoteManifest, depth: numb
   return { manifest, kept: [...kept, { kind: "index", mediaType, bytes }] };
 }
 
-async function askForManifest(ports: PullPorts, entry: Descriptor, depth: number): Promise<FoundManifest> {
+async function askForManifest(ports: OfPlatform, entry: Descriptor, depth: number): Promise<FoundManifest> {
   return await findManifest(ports, await ports.remote.manifest(entry.digest, ports.signal), depth - 1);
 }
 
 /** The manifest of an image that is here. */
-async function knownManifest({ store }: PullPorts, entry: Descriptor): Promise<FoundManifest | undefined> {
+export async function knownManifest({ store }: PullPorts, entry: Descriptor): Promise<FoundManifest | undefined> {
   if (store.rows.imagesOfManifest(entry.digest).length === 0 || !(await store.ports.content.has(entry.digest))) return undefined;
   const bytes = await store.ports.content.read(entry.digest);
   const document = parseManifest(bytes);

@@ -115,13 +115,19 @@ describe("pull", () => {
     assert.equal(first.Architecture, "amd64");
     assert.deepEqual(first.RepoDigests, [`${registry.host}/x/y@${index.digest}`]);
     const again = await bench.pull(name, "linux/arm64");
-    assert.equal(bench.store.images.inspect(name).Architecture, "arm64");
+    assert.equal(bench.store.images.inspect(name).Architecture, "amd64", "this machine's is the first choice");
+    assert.equal(bench.store.images.inspect(name, arm64).Architecture, "arm64");
+    assert.deepEqual(bench.store.images.inspect(name, arm64).RepoDigests, first.RepoDigests);
     assert.ok(statuses(again).includes("Already exists"), "the layer that both have");
     assert.equal(bench.store.images.inspect(String(first.Id)).Architecture, "amd64");
     assert.deepEqual(Buffer.from(await bench.store.content.read(index.digest)), shelf.manifests.get("1")?.bytes);
-    await bench.store.images.remove(name, { force: false, noPrune: false });
+    await bench.store.images.remove(name, { force: false, noPrune: false, platform: arm64 });
+    assert.throws(() => bench.store.images.resolve(name, arm64), { code: "NotFound" });
     assert.equal(await bench.store.content.has(index.digest), true, "the other platform's image has it too");
-    await bench.store.images.remove(String(first.Id), { force: false, noPrune: false });
+    await bench.pull(name, "linux/arm64");
+    const gone = await bench.store.images.remove(name, { force: false, noPrune: false });
+    assert.equal(gone.filter((record) => "Deleted" in record && record.Deleted === first.Id).length, 1);
+    assert.deepEqual(bench.store.images.list(new Map()), []);
     assert.equal(await bench.store.content.has(index.digest), false);
     await assert.rejects(bench.pull(name, "linux/riscv64"), {
       code: "NotFound",

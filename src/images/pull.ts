@@ -17,13 +17,14 @@ import { MessageQueue } from "./message-queue.ts";
 import { parsePlatform } from "./platform.ts";
 import { progressMessage } from "./progress-message.ts";
 import { type PulledImage, type PullPorts, pullImage } from "./pull-image.ts";
+import { pullAllPlatforms } from "./pull-index.ts";
 import type { LayerPulls } from "./pull-layer.ts";
 import type { ImageStore } from "./store.ts";
 
 type Message = Record<string, unknown>;
 
 export interface PullOptions {
-  /** `os[/arch[/variant]]`. */
+  /** `os[/arch[/variant]]`, or `all` that there are for Linux. */
   readonly platform?: string;
   readonly signal?: AbortSignal;
 }
@@ -34,7 +35,7 @@ export async function* pullImages(
   remote: Remote,
   options: PullOptions,
 ): AsyncGenerator<Message> {
-  const platform = options.platform === undefined || options.platform === "" ? undefined : parsePlatform(options.platform);
+  const platform = platformOf(options.platform ?? "");
   const left = new AbortController();
   const signal = options.signal === undefined ? left.signal : AbortSignal.any([options.signal, left.signal]);
   const messages = new MessageQueue<Message>();
@@ -55,6 +56,11 @@ export async function* pullImages(
     left.abort(cancelled("context canceled"));
     await work.catch(() => {});
   }
+}
+
+function platformOf(text: string): PullPorts["platform"] {
+  if (text === "") return undefined;
+  return text === "all" ? text : parsePlatform(text);
 }
 
 /** What a registry refuses is no refusal of the daemon's: for a 401 clients would ask for a password, and Docker's has 500. */
@@ -96,11 +102,13 @@ async function pullOne(ports: PullPorts, reference: Reference, tell: (message: M
   await store.ports.admit?.(remote, top.digest, ports.signal);
   const id = reference.digest === undefined ? reference.tag : `${repositoryOf(reference)}@${reference.digest}`;
   tell({ status: `Pulling from ${reference.path}`, id });
-  const pulled = await pullImage(ports, reference, top);
+  const found = { ...top, reference };
+  const pulled = platform === "all" ? await pullAllPlatforms(ports, found) : [await pullImage(ports, found, platform)];
   tell({ status: `Digest: ${top.digest}` });
-  const isChosen = platform === undefined || top.content.kind === "index";
-  const labels = pulled.config.config?.Labels ?? {};
-  return { isNew: pulled.isNew, labels, mismatch: isChosen ? undefined : mismatchOf(pulled, reference, platform) };
+  const [first] = pulled;
+  const isChosen = platform === undefined || platform === "all" || top.content.kind === "index";
+  const mismatch = isChosen || first === undefined ? undefined : mismatchOf(first, reference, platform);
+  return { isNew: pulled.some(({ isNew }) => isNew), labels: first?.config.config?.Labels ?? {}, mismatch };
 }
 
 /** An image of one platform only is taken whatever was asked for, and then refused, as with Docker. */

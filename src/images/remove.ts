@@ -1,13 +1,13 @@
 /**
  * `docker rmi`, by Docker's rules: a name is untagged; the image goes with its last name, unless it is in use;
  * an id removes image and name at once when all its names are of one repository. What cannot be forced: images
- * that others were made from, and images that run.
+ * that others were made from, and images that run. The platforms under a name go together, unless one is asked for.
  */
 import { conflict, type Digest, familiarString, parseReference, shortId } from "../base/base.ts";
-import type { ImageDeleteResponseItem } from "../spec/spec.ts";
+import type { ImageDeleteResponseItem, Platform } from "../spec/spec.ts";
 import { chainIds } from "./chain.ts";
-import { familiarOf, isIdPrefix, resolveId, rowName } from "./resolve.ts";
-import type { ImageStore, StoredImage } from "./store.ts";
+import { familiarOf, isIdPrefix, rowName } from "./resolve.ts";
+import type { Found, ImageStore, StoredImage } from "./store.ts";
 
 interface Removal {
   readonly force: boolean;
@@ -20,37 +20,78 @@ interface Removal {
 export async function removeImage(
   store: ImageStore,
   reference: string,
-  options: { force: boolean; noPrune: boolean },
+  options: { force: boolean; noPrune: boolean; platform?: Platform },
 ): Promise<ImageDeleteResponseItem[]> {
   const removal: Removal = { force: options.force, prune: !options.noPrune, records: [], events: [] };
-  store.rows.durably(() => removeFound(store, reference, removal));
+  store.rows.durably(() => {
+    const found = store.find(reference, options.platform);
+    if (isIdPrefix(found.image.id, reference)) removeById(store, found.image, removal);
+    else if (options.platform !== undefined && found.platforms.length > 1) removePlatform(store, found, removal);
+    else removeByName(store, reference, found, removal);
+  });
   for (const { action, id, image } of removal.events) store.publish(action, id, id, image);
   await store.custody.deleteDoomed();
   return removal.records;
 }
 
-function removeFound(store: ImageStore, reference: string, removal: Removal): void {
-  const id = resolveId(store.rows, reference);
-  const names = store.rows.referencesOf(id);
-  if (!isIdPrefix(id, reference)) {
-    const name = rowName(parseReference(reference));
+function removeByName(store: ImageStore, reference: string, { image, platforms }: Found, removal: Removal): void {
+  const name = rowName(parseReference(reference));
+  for (const { id, references } of removal.force ? [] : platforms) {
     const user = store.ports.usedBy(id)[0];
-    if (!removal.force && user !== undefined && isOneReference(names)) {
-      const familiar = JSON.stringify(familiarString(parseReference(reference)));
-      const why = `container ${shortId(user.id)} is using its referenced image ${shortId(id)}`;
-      throw conflict(`conflict: unable to remove repository reference ${familiar} (must force) - ${why}`);
-    }
-    untag(store, id, name, removal);
-    dropLonelyDigests(store, id, name, removal);
-    if (store.rows.referencesOf(id).length > 0) return;
-    deleteImage(store, id, removal, true);
-    return;
+    if (user === undefined || !isOneReference(references)) continue;
+    const familiar = JSON.stringify(familiarString(parseReference(reference)));
+    const why = `container ${shortId(user.id)} is using its referenced image ${shortId(id)}`;
+    throw conflict(`conflict: unable to remove repository reference ${familiar} (must force) - ${why}`);
   }
-  if (isOneReference(names)) {
-    refuse(findConflict(store, id, { soft: !removal.force, references: false }));
-    for (const name of names) untag(store, id, name, removal);
+  untag(store, image, name, removal);
+  for (const each of platforms) dropLonelyDigests(store, each, name, removal);
+  deleteNameless(store, [image, ...platforms], removal);
+}
+
+function removeById(store: ImageStore, image: StoredImage, removal: Removal): void {
+  const look = { soft: !removal.force, references: false };
+  let others: StoredImage[] = [];
+  if (isOneReference(image.references)) {
+    for (const { id } of [image, ...othersWith(store, image)]) refuse(findConflict(store, id, look));
+    others = dropNames(store, image, removal);
   }
-  deleteImage(store, id, removal, false);
+  deleteImage(store, image.id, removal, false);
+  deleteNameless(store, others, removal);
+}
+
+/** Takes one platform from under all names that stand for the index. */
+function removePlatform(store: ImageStore, { image, index }: Found, removal: Removal): void {
+  refuse(findConflict(store, image.id, { soft: !removal.force, references: false }));
+  if (index !== undefined) store.rows.leaveIndex(image.id, index);
+  deleteNameless(store, [image], removal);
+}
+
+/** Those of these that have no name any more; what stands against it keeps them silently. */
+function deleteNameless(store: ImageStore, images: readonly StoredImage[], removal: Removal): void {
+  for (const { id } of images)
+    if (store.rows.get(id)?.removed === false && store.rows.referencesOf(id).length === 0) deleteImage(store, id, removal, true);
+}
+
+/** The names that stand for this image when no platform is asked for. */
+function ownNames(store: ImageStore, image: StoredImage): string[] {
+  return image.references.filter((name) => store.find(familiarOf(name)).image.id === image.id);
+}
+
+/** The other platforms that go when the image does by which its names are known. */
+function othersWith(store: ImageStore, image: StoredImage): StoredImage[] {
+  const all = ownNames(store, image).flatMap((name) => store.find(familiarOf(name)).platforms);
+  return [...new Map(all.map((other) => [other.id, other])).values()].filter(({ id }) => id !== image.id);
+}
+
+/** Its own names go; from under others, where it is one platform of several, only it does. @returns the images that lost a name with it */
+function dropNames(store: ImageStore, image: StoredImage, removal: Removal): StoredImage[] {
+  const others = othersWith(store, image);
+  for (const name of ownNames(store, image)) untag(store, image, name, removal);
+  for (const name of store.rows.referencesOf(image.id)) {
+    const index = store.rows.targetOf(name)?.index;
+    if (index !== undefined) store.rows.leaveIndex(image.id, index);
+  }
+  return others;
 }
 
 const repositoryOfName = (name: string): string => (name.includes("@") ? name.slice(0, name.indexOf("@")) : name.replace(/:[^/:]*$/, ""));
@@ -62,19 +103,18 @@ function isOneReference(names: readonly string[]): boolean {
   return tags.length <= 1 && new Set(names.map(repositoryOfName)).size === 1;
 }
 
-function untag(store: ImageStore, id: Digest, name: string, removal: Removal): void {
-  const image = store.get(id);
+function untag(store: ImageStore, image: StoredImage, name: string, removal: Removal): void {
   store.rows.unpoint(name);
   removal.records.push({ Untagged: familiarOf(name) });
-  if (image !== undefined) removal.events.push({ action: "untag", id, image });
+  removal.events.push({ action: "untag", id: image.id, image });
 }
 
 /** With a repository's last tag its digests go too: nobody could say what they are for. */
-function dropLonelyDigests(store: ImageStore, id: Digest, name: string, removal: Removal): void {
+function dropLonelyDigests(store: ImageStore, image: StoredImage, name: string, removal: Removal): void {
   if (name.includes("@")) return;
-  const same = store.rows.referencesOf(id).filter((other) => repositoryOfName(other) === repositoryOfName(name));
+  const same = store.rows.referencesOf(image.id).filter((other) => repositoryOfName(other) === repositoryOfName(name));
   if (same.some((other) => !other.includes("@"))) return;
-  for (const digest of same) untag(store, id, digest, removal);
+  for (const digest of same) untag(store, image, digest, removal);
 }
 
 interface Conflict {
@@ -113,7 +153,7 @@ function deleteImage(store: ImageStore, id: Digest, removal: Removal, quiet: boo
     if (quiet && (!isDangling || found.used)) return;
     refuse(found);
   }
-  for (const name of image.references) untag(store, id, name, removal);
+  const others = dropNames(store, image, removal);
   removal.records.push({ Deleted: id });
   removal.events.push({ action: "delete", id, image });
   if (store.ports.usedBy(id).length > 0) store.rows.hide(id);
@@ -121,6 +161,7 @@ function deleteImage(store: ImageStore, id: Digest, removal: Removal, quiet: boo
   const parent = image.row.parentId;
   if (removal.prune && parent !== undefined && store.get(parent)?.row.removed === false)
     deleteImage(store, parent, { ...removal, force: false }, true);
+  deleteNameless(store, others, removal);
 }
 
 /** @returns the chain ids of the layers that went, topmost first: Docker's names for them */

@@ -1,4 +1,4 @@
-/** From what a user calls an image to its id. */
+/** From what a user calls an image to its id, or the ids of its platforms. */
 import {
   type Digest,
   familiarString,
@@ -10,7 +10,7 @@ import {
   repositoryOf,
   withDefaultTag,
 } from "../base/base.ts";
-import type { ImageRows } from "../state/state.ts";
+import type { ImageRows, ReferenceTarget } from "../state/state.ts";
 
 /** A reference as its row has it: `domain/path:tag`, or `domain/path@digest` where a digest is given. */
 export function rowName(reference: Reference): string {
@@ -24,22 +24,23 @@ export function familiarOf(name: string): string {
 }
 
 /**
- * Finds by name first, then by id, as Docker does: an image called `abc` is found before one whose id begins so.
+ * Finds by name first, then by id, as Docker does: an image called `abc` is found before one whose id begins so. An id stands for
+ * that image alone, a name for all that are under it.
  * @throws NotFound, InvalidParameter
  */
-export function resolveId(rows: ImageRows, text: string): Digest {
+export function resolveTarget(rows: ImageRows, text: string): ReferenceTarget {
   const id = /^[0-9a-f]{64}$/.test(text) ? `sha256:${text}` : text;
   if (isDigest(id)) {
     const row = rows.get(id);
     if (row === undefined || row.removed) throw notFound(`No such image: ${id}`);
-    return id;
+    return { ids: [id] };
   }
   const reference = parseReference(text);
-  const named = rows.imageOf(rowName(reference));
+  const named = rows.targetOf(rowName(reference));
   if (named !== undefined) return named;
   const prefix = /^(?:sha256:)?([0-9a-f]{1,63})$/.exec(text)?.[1];
   const found = prefix === undefined ? [] : rows.byPrefix(prefix);
-  if (found.length === 1 && found[0] !== undefined) return found[0];
+  if (found.length === 1) return { ids: found };
   // A name of up to three letters that begins two ids is far more likely a name that is not there yet.
   if (found.length > 1 && (prefix?.length ?? 0) >= 4) throw invalidParameter(`ambiguous image id prefix: ${text}`);
   throw notFound(`No such image: ${familiarString(withDefaultTag(reference))}`);

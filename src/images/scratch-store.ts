@@ -87,13 +87,20 @@ export async function openScratchStore(root?: string): Promise<ScratchStore> {
     users,
     async traces() {
       const files = await readdir(place, { recursive: true, withFileTypes: true });
-      const rows = ["images", "layers", "image_layers", "image_references", "image_manifests", "layer_blobs", "blob_sources"].flatMap(
-        (table) => {
-          const query = database.prepare(`SELECT * FROM ${table}`);
-          query.setReadBigInts(true);
-          return query.all().map((row) => `${table} ${Object.values(row).join(" ")}`);
-        },
-      );
+      const rows = [
+        "images",
+        "layers",
+        "image_layers",
+        "image_references",
+        "image_manifests",
+        "index_parts",
+        "layer_blobs",
+        "blob_sources",
+      ].flatMap((table) => {
+        const query = database.prepare(`SELECT * FROM ${table}`);
+        query.setReadBigInts(true);
+        return query.all().map((row) => `${table} ${Object.values(row).join(" ")}`);
+      });
       return [
         ...files.filter((file) => file.isFile() && !file.name.startsWith("berth.db")).map((file) => join(file.parentPath, file.name)),
         ...rows,

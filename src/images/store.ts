@@ -1,14 +1,17 @@
 /** The images that are there: rows, configurations and the files below them, changed together. */
 
-import { type ContainerId, type Digest, digestOf, isDigest, log, nowNanos, systemError } from "../base/base.ts";
+import { type ContainerId, type Digest, digestOf, isDigest, log, notFound, nowNanos, systemError } from "../base/base.ts";
 import type { Content } from "../content/content.ts";
 import type { Remote } from "../distribution/distribution.ts";
 import type { Events } from "../events/events.ts";
 import type { Layers } from "../layers/layers.ts";
-import { type Database, type ImageRow, ImageRows, type LayerBlobRow, type LayerRow } from "../state/state.ts";
+import type { Platform } from "../spec/spec.ts";
+import { type Database, type ImageRow, ImageRows, type IndexPartRow, type LayerBlobRow, type LayerRow } from "../state/state.ts";
+import { chooseImage } from "./choose-platform.ts";
 import { checkDepth, createdNanosOf, type DockerConfiguration, parseConfiguration } from "./configuration.ts";
 import { Custody } from "./custody.ts";
 import type { Image } from "./images.ts";
+import { resolveTarget } from "./resolve.ts";
 
 export interface ImagesPorts {
   readonly database: Database;
@@ -26,12 +29,34 @@ export interface StoredImage extends Image {
   readonly row: ImageRow;
 }
 
+/** What a user's word stands for. */
+export interface Found {
+  /** The one that is meant where one is asked for. */
+  readonly image: StoredImage;
+  /** Of a name that stands for an index all that are here, else this one. */
+  readonly platforms: readonly StoredImage[];
+  readonly index?: Digest;
+}
+
+/** An image as lists show it. */
+export interface ListedImage {
+  readonly image: StoredImage;
+  /** The names that stand for it, or for an index of whose images here it is the first choice. */
+  readonly names: readonly string[];
+  /** Itself, and the others under these names. */
+  readonly platforms: readonly StoredImage[];
+}
+
 export interface PreparedImage {
   /** The configuration, to the byte. */
   readonly bytes: Uint8Array;
   readonly config: DockerConfiguration;
   /** Normalised `domain/path:tag`. */
   readonly references: readonly string[];
+  /** What the references stand for, where that is an index: one of the manifests. */
+  readonly index?: Digest;
+  /** What of the index is there besides its images. Those without bytes the caller has put into `content`, and pinned. */
+  readonly parts?: readonly (IndexPartRow & { readonly bytes?: Uint8Array })[];
   readonly parentId?: Digest;
   /** As what it came: its own manifest and the indexes that list this, to the byte. */
   readonly manifests?: readonly PreparedManifest[];
@@ -77,6 +102,34 @@ export class ImageStore {
     );
   }
 
+  /** All that were not removed, but those that only are another platform of one. */
+  listed(): ListedImage[] {
+    const images = new Map(this.all().map((image) => [image.id, image]));
+    const first = new Map<Digest, { names: string[]; platforms: Set<StoredImage> }>();
+    for (const [name, references] of Map.groupBy(this.rows.references(), (reference) => reference.name)) {
+      const [one, ...more] = references.flatMap(({ id }) => images.get(id) ?? []);
+      if (one === undefined) continue;
+      const chosen = chooseImage(name, [one, ...more], undefined);
+      const listed = first.get(chosen.id) ?? { names: [], platforms: new Set([chosen]) };
+      listed.names.push(name);
+      for (const image of [one, ...more]) listed.platforms.add(image);
+      first.set(chosen.id, listed);
+    }
+    return [...images.values()].flatMap((image) => {
+      const { names, platforms } = first.get(image.id) ?? { names: [], platforms: [image] };
+      return names.length === 0 && image.references.length > 0 ? [] : [{ image, names, platforms: [...platforms] }];
+    });
+  }
+
+  /** @throws NotFound, InvalidParameter */
+  find(text: string, wanted?: Platform): Found {
+    const { ids, index } = resolveTarget(this.rows, text);
+    const [first, ...others] = ids.flatMap((id) => this.get(id) ?? []);
+    if (first === undefined) throw notFound(`No such image: ${text}`);
+    const image = chooseImage(text, [first, ...others], wanted);
+    return { image, platforms: [first, ...others], ...(index === undefined ? {} : { index }) };
+  }
+
   #toImage(row: ImageRow, references: readonly string[]): StoredImage {
     let config = this.#configs.get(row.id);
     if (config === undefined) {
@@ -88,7 +141,7 @@ export class ImageStore {
 
   /**
    * Stores images whose layers are all in `layers`, in one transaction. The caller has pinned these.
-   * @returns per image its id and, by reference, the image that had the reference before
+   * @returns per image its id and, by reference, the images that had the reference before
    */
   async add(images: readonly PreparedImage[]): Promise<{ id: Digest; displaced: { reference: string; from: Digest }[] }[]> {
     const prepared: { image: PreparedImage; layers: LayerRow[] }[] = [];
@@ -96,7 +149,8 @@ export class ImageStore {
     for (const image of images) prepared.push({ image, layers: await this.#layerRows(image.config.rootfs.diff_ids) });
     await using pins = this.custody.pins();
     for (const { image } of prepared) {
-      for (const bytes of [image.bytes, ...(image.manifests ?? []).map((manifest) => manifest.bytes)]) {
+      for (const { bytes } of [image, ...(image.manifests ?? []), ...(image.parts ?? [])]) {
+        if (bytes === undefined) continue;
         await pins.blob(digestOf(bytes));
         await this.ports.content.put(bytes);
       }
@@ -115,12 +169,12 @@ export class ImageStore {
     });
     for (const { bytes, kind, mediaType } of image.manifests ?? [])
       this.rows.addManifest(id, { digest: digestOf(bytes), kind, mediaType, sizeBytes: bytes.byteLength });
+    if (image.index !== undefined) for (const part of image.parts ?? []) this.rows.addIndexPart(image.index, part);
     for (const blob of image.blobs ?? []) this.rows.addBlob(blob, image.repository, nowNanos());
     this.rows.use(id, nowNanos());
     const displaced: { reference: string; from: Digest }[] = [];
     for (const reference of image.references) {
-      const from = this.rows.point(reference, id, nowNanos());
-      if (from !== undefined) displaced.push({ reference, from });
+      for (const from of this.rows.point(reference, id, nowNanos(), image.index)) displaced.push({ reference, from });
     }
     return { id, displaced };
   }
@@ -133,6 +187,20 @@ export class ImageStore {
       rows.push(row ?? { diffId, sizeBytes: await this.ports.layers.sizeOf(diffId) });
     }
     return rows;
+  }
+
+  /** Makes a name stand for an index of which images are here. */
+  nameIndex(name: string, index: Digest): void {
+    this.rows.durably(() => {
+      for (const id of this.rows.imagesOfManifest(index)) this.rows.point(name, id, this.rows.get(id)?.taggedNanos ?? nowNanos(), index);
+    });
+  }
+
+  /** Writes down what of an index is there besides its images. The caller has put these into `content`, and pinned them. */
+  addParts(index: Digest, parts: readonly IndexPartRow[]): void {
+    this.rows.durably(() => {
+      if (this.rows.manifest(index) !== undefined) for (const part of parts) this.rows.addIndexPart(index, part);
+    });
   }
 
   /** Deletes an image's row and dooms its files. Within a transaction. @returns the layers that went with it, topmost first */

@@ -9,6 +9,9 @@ import type { Database } from "./database.ts";
 /**
  * `record` is the configuration's JSON text. `removed` is 1 when the image was removed by force while a
  * container still stood on it: nobody finds it by name or id any more, but its layers stay until that container is gone.
+ *
+ * A name stands for one image, or for an index (`index_digest`) with those of its images that are here: a row each. What
+ * else of an index is here, such as attestations, is `index_parts`; they stay as long as an image of the index does.
  */
 export const schema = `
 CREATE TABLE layers (
@@ -35,8 +38,10 @@ CREATE TABLE image_layers (
 ) STRICT;
 CREATE INDEX image_layers_diff ON image_layers(diff_id);
 CREATE TABLE image_references (
-  name TEXT PRIMARY KEY,
-  image_id TEXT NOT NULL REFERENCES images(id) ON DELETE CASCADE
+  name TEXT NOT NULL,
+  image_id TEXT NOT NULL REFERENCES images(id) ON DELETE CASCADE,
+  index_digest TEXT,
+  PRIMARY KEY (name, image_id)
 ) STRICT;
 CREATE INDEX image_references_image ON image_references(image_id);
 CREATE TABLE image_manifests (
@@ -48,6 +53,13 @@ CREATE TABLE image_manifests (
   PRIMARY KEY (image_id, digest)
 ) STRICT;
 CREATE INDEX image_manifests_digest ON image_manifests(digest);
+CREATE TABLE index_parts (
+  index_digest TEXT NOT NULL,
+  digest TEXT NOT NULL,
+  size_bytes INTEGER NOT NULL,
+  PRIMARY KEY (index_digest, digest)
+) STRICT;
+CREATE INDEX index_parts_digest ON index_parts(digest);
 CREATE TABLE layer_blobs (
   diff_id TEXT NOT NULL REFERENCES layers(diff_id) ON DELETE CASCADE,
   digest TEXT NOT NULL,
@@ -110,6 +122,20 @@ export interface LayerBlobRow {
   readonly sizeBytes: number;
 }
 
+/** What a name stands for: at least one image. */
+export interface ReferenceTarget {
+  /** In the order in which they came. */
+  readonly ids: readonly Digest[];
+  /** Given when it stands for an index, and these are images of it. */
+  readonly index?: Digest;
+}
+
+/** A manifest or blob that an index leads to, and that is no image's. `content` has it, and not for certain, as with LayerBlobRow. */
+export interface IndexPartRow {
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+}
+
 export interface NewImage {
   readonly id: Digest;
   readonly createdNanos: bigint;
@@ -166,8 +192,12 @@ export class ImageRows {
     );
   }
 
-  imageOf(name: string): Digest | undefined {
-    return this.#one("SELECT image_id FROM image_references WHERE name = ?", name)?.["image_id"] as Digest | undefined;
+  targetOf(name: string): ReferenceTarget | undefined {
+    const rows = this.#all("SELECT image_id, index_digest FROM image_references WHERE name = ? ORDER BY rowid", name);
+    const [first] = rows;
+    if (first === undefined) return undefined;
+    const index = first["index_digest"] as Digest | null;
+    return { ids: rows.map((row) => row["image_id"] as Digest), ...(index === null ? {} : { index }) };
   }
 
   /** The names of an image, sorted. */
@@ -175,9 +205,9 @@ export class ImageRows {
     return this.#all("SELECT name FROM image_references WHERE image_id = ? ORDER BY name", id).map((row) => String(row["name"]));
   }
 
-  /** Every name with the image that it points at, sorted by name. */
+  /** Every name with each image that it stands for, sorted by name, and in the order in which they came. */
   references(): { name: string; id: Digest }[] {
-    return this.#all("SELECT name, image_id FROM image_references ORDER BY name").map((row) => ({
+    return this.#all("SELECT name, image_id FROM image_references ORDER BY name, rowid").map((row) => ({
       name: String(row["name"]),
       id: row["image_id"] as Digest,
     }));
@@ -216,23 +246,25 @@ export class ImageRows {
     return this.#all("SELECT id FROM images WHERE parent_id = ? AND removed = 0", id).map((row) => row["id"] as Digest);
   }
 
-  /** Bytes of those of its layers that another image has as well. */
-  sharedSizeOf(id: Digest): number {
+  /** Bytes of those of these images' layers that any other image has as well. */
+  sharedSizeOf(ids: readonly Digest[]): number {
     const row = this.#one(
       `SELECT COALESCE(SUM(size_bytes), 0) AS size FROM layers WHERE
-         diff_id IN (SELECT diff_id FROM image_layers WHERE image_id = :id) AND
-         diff_id IN (SELECT diff_id FROM image_layers JOIN images ON id = image_id WHERE image_id <> :id AND removed = 0)`,
-      { id },
+         diff_id IN (SELECT diff_id FROM image_layers WHERE image_id IN (SELECT value FROM json_each(:ids))) AND
+         diff_id IN (SELECT diff_id FROM image_layers JOIN images ON id = image_id
+           WHERE image_id NOT IN (SELECT value FROM json_each(:ids)) AND removed = 0)`,
+      { ids: JSON.stringify(ids) },
     );
     return Number(row?.["size"] ?? 0);
   }
 
   /** Bytes of the compressed forms that are kept of its layers: of all, and of those layers that another image has as well. */
-  keptBytesOf(id: Digest): { all: number; shared: number } {
+  keptBytesOf(ids: readonly Digest[]): { all: number; shared: number } {
+    const own = "image_id IN (SELECT value FROM json_each(:ids))";
     const sql = `SELECT COALESCE(SUM(size_bytes), 0) AS bytes, COALESCE(SUM(size_bytes * (diff_id IN
-        (SELECT diff_id FROM image_layers JOIN images ON id = image_id WHERE image_id <> :id AND removed = 0))), 0) AS shared
-      FROM layer_blobs WHERE digest <> diff_id AND diff_id IN (SELECT diff_id FROM image_layers WHERE image_id = :id)`;
-    const row = this.#one(sql, { id });
+        (SELECT diff_id FROM image_layers JOIN images ON id = image_id WHERE NOT ${own} AND removed = 0))), 0) AS shared
+      FROM layer_blobs WHERE digest <> diff_id AND diff_id IN (SELECT diff_id FROM image_layers WHERE ${own})`;
+    const row = this.#one(sql, { ids: JSON.stringify(ids) });
     return { all: Number(row?.["bytes"] ?? 0), shared: Number(row?.["shared"] ?? 0) };
   }
 
@@ -257,16 +289,30 @@ export class ImageRows {
     }
   }
 
-  /** Points a name at an image. @returns the image that it pointed at before, if that is another one */
-  point(name: string, id: Digest, taggedNanos: bigint): Digest | undefined {
-    const before = this.imageOf(name);
+  /**
+   * Makes a name stand for an image, or for the index that lists it and all its images that are here; so do all other names of it.
+   * @returns the images that it stood for until now
+   */
+  point(name: string, id: Digest, taggedNanos: bigint, index?: Digest): Digest[] {
+    const before = this.targetOf(name);
+    const isBeside = index !== undefined && before?.index === index;
+    if (before !== undefined && !isBeside) this.unpoint(name);
     this.#run(
-      "INSERT INTO image_references (name, image_id) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET image_id = excluded.image_id",
+      "INSERT INTO image_references (name, image_id, index_digest) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
       name,
       id,
+      index ?? null,
     );
+    if (index !== undefined)
+      this.#run(
+        `INSERT INTO image_references (name, image_id, index_digest)
+           SELECT DISTINCT name, listed.image_id, listed.digest FROM image_references JOIN image_manifests AS listed ON listed.digest = index_digest
+             JOIN images ON id = listed.image_id WHERE listed.digest = ? AND removed = 0 ORDER BY images.rowid
+           ON CONFLICT DO NOTHING`,
+        index,
+      );
     this.#run("UPDATE images SET tagged_nanos = ? WHERE id = ?", taggedNanos, id);
-    return before === id ? undefined : before;
+    return isBeside ? [] : (before?.ids ?? []).filter((other) => other !== id);
   }
 
   use(id: Digest, usedNanos: bigint): void {
@@ -286,6 +332,12 @@ export class ImageRows {
 
   unpoint(name: string): void {
     this.#run("DELETE FROM image_references WHERE name = ?", name);
+  }
+
+  /** Takes an image from under all names that stand for this index: it is none of its platforms that are here any more. */
+  leaveIndex(id: Digest, index: Digest): void {
+    this.#run("DELETE FROM image_references WHERE image_id = ? AND index_digest = ?", id, index);
+    this.#run("DELETE FROM image_manifests WHERE image_id = ? AND digest = ?", id, index);
   }
 
   /** Hides an image that a container still stands on: no names, not found, layers kept. */
@@ -314,6 +366,38 @@ export class ImageRows {
   imagesOfManifest(digest: Digest): Digest[] {
     const sql = "SELECT image_id FROM image_manifests JOIN images ON id = image_id WHERE digest = ? AND removed = 0";
     return this.#all(sql, digest).map((row) => row["image_id"] as Digest);
+  }
+
+  manifest(digest: Digest): ManifestRow | undefined {
+    const row = this.#one("SELECT * FROM image_manifests WHERE digest = ?", digest);
+    return row === undefined ? undefined : toManifest(row);
+  }
+
+  /** The indexes that an index and its images have: itself, those within it, and perhaps others. */
+  indexesAround(index: Digest): Digest[] {
+    const sql = `SELECT DISTINCT digest FROM image_manifests WHERE kind = 'index'
+      AND image_id IN (SELECT image_id FROM image_manifests WHERE digest = ?)`;
+    return this.#all(sql, index).map((row) => row["digest"] as Digest);
+  }
+
+  /** To be called when an image has the index as its manifest. */
+  addIndexPart(index: Digest, { digest, sizeBytes }: IndexPartRow): void {
+    this.#run(
+      "INSERT INTO index_parts (index_digest, digest, size_bytes) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+      index,
+      digest,
+      sizeBytes,
+    );
+  }
+
+  /** As which part of any index a blob is here. */
+  indexPart(digest: Digest): IndexPartRow | undefined {
+    const row = this.#one("SELECT * FROM index_parts WHERE digest = ?", digest);
+    return row === undefined ? undefined : toPart(row);
+  }
+
+  indexPartsOf(index: Digest): IndexPartRow[] {
+    return this.#all("SELECT * FROM index_parts WHERE index_digest = ?", index).map(toPart);
   }
 
   /** @param repository `domain/path` where the blob is, if it is known to be anywhere */
@@ -355,14 +439,16 @@ export class ImageRows {
 
   /** Everything that `content` is to have. */
   blobs(): Set<Digest> {
-    const sql = "SELECT id AS digest FROM images UNION SELECT digest FROM image_manifests UNION SELECT digest FROM layer_blobs";
+    const sql = `SELECT id AS digest FROM images UNION SELECT digest FROM image_manifests
+      UNION SELECT digest FROM layer_blobs UNION SELECT digest FROM index_parts`;
     return new Set(this.#all(sql).map((row) => row["digest"] as Digest));
   }
 
   wantsBlob(digest: Digest): boolean {
     const sql = `SELECT 1 AS wanted WHERE EXISTS (SELECT 1 FROM images WHERE id = :digest)
       OR EXISTS (SELECT 1 FROM image_manifests WHERE digest = :digest)
-      OR EXISTS (SELECT 1 FROM layer_blobs WHERE digest = :digest)`;
+      OR EXISTS (SELECT 1 FROM layer_blobs WHERE digest = :digest)
+      OR EXISTS (SELECT 1 FROM index_parts WHERE digest = :digest)`;
     return this.#one(sql, { digest }) !== undefined;
   }
 
@@ -372,9 +458,11 @@ export class ImageRows {
    */
   remove(id: Digest): { layers: Digest[]; blobs: Digest[] } {
     const layers = this.layersOf(id);
-    const blobs = [id, ...this.manifestsOf(id).map((row) => row.digest)];
+    const manifests = this.manifestsOf(id);
+    const blobs = [id, ...manifests.map((row) => row.digest)];
     for (const { diffId } of layers) blobs.push(...this.blobsOf(diffId).map((row) => row.digest));
     this.#run("DELETE FROM images WHERE id = ?", id);
+    for (const { kind, digest } of manifests) if (kind === "index") blobs.push(...this.#removeParts(digest));
     const gone: Digest[] = [];
     for (const { diffId } of layers.reverse()) {
       const deleted = this.#run(
@@ -384,6 +472,14 @@ export class ImageRows {
       if (deleted > 0) gone.push(diffId);
     }
     return { layers: gone, blobs };
+  }
+
+  /** Of an index that no image has any more. */
+  #removeParts(index: Digest): Digest[] {
+    if (this.manifest(index) !== undefined) return [];
+    const parts = this.indexPartsOf(index).map((row) => row.digest);
+    this.#run("DELETE FROM index_parts WHERE index_digest = ?", index);
+    return parts;
   }
 
   #one(sql: string, ...values: Value[]): Row | undefined {
@@ -439,6 +535,10 @@ function toManifest(row: Row): ManifestRow {
     mediaType: String(row["media_type"]),
     sizeBytes: Number(row["size_bytes"]),
   };
+}
+
+function toPart(row: Row): IndexPartRow {
+  return { digest: row["digest"] as Digest, sizeBytes: Number(row["size_bytes"]) };
 }
 
 function toBlob(row: Row): LayerBlobRow {
