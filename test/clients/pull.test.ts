@@ -68,7 +68,9 @@ describe("pull from a registry", { timeout: 180_000 }, () => {
     assert.deepEqual(again.slice(1, -1), [`Digest: ${index.digest}`, `Status: Image is up to date for ${name}:index`]);
     const other = await daemon.ok("pull", "--platform", "linux/arm64", `${name}:index`);
     assert.match(other, /: Already exists\n/);
-    assert.equal(await daemon.ok("inspect", "-f", "{{.Architecture}} {{.Variant}}", `${name}:index`), "arm64 v8");
+    const variant = ["image", "inspect", "-f", "{{.Architecture}} {{.Variant}}"];
+    assert.equal(await daemon.ok(...variant, "--platform", "linux/arm64", `${name}:index`), "arm64 v8");
+    assert.equal(await daemon.ok(...variant, `${name}:index`), "amd64", "beside it");
     assert.match(
       await refusal(daemon, "pull", "--platform", "linux/riscv64", `${name}:index`),
       /no matching manifest for linux\/riscv64 in the manifest list entries/,

@@ -136,14 +136,17 @@ describe("push", { timeout: 240_000 }, () => {
         const shelf = new Shelf();
         const tars = [await busyboxRootfs(), tarOf({ a: randomBytes(500_000) }), tarOf({ b: "b" })];
         const image = shelf.image(tars, amd64, "one");
-        shelf.index([{ ...image, platform: amd64 }], "index");
+        const index = shelf.index([{ ...image, platform: amd64 }], "index");
         await using from = await shelf.serve();
-        for (const tag of ["one", "index"]) {
+        for (const [tag, { digest, mediaType }] of [
+          ["one", image],
+          ["index", index],
+        ] as const) {
           await daemon.ok("pull", "-q", `${from.host}/x/y:${tag}`);
           await daemon.ok("tag", `${from.host}/x/y:${tag}`, `${registry.host}/copied:${tag}`);
           await daemon.ok("push", "-q", `${registry.host}/copied:${tag}`);
           const there = await manifestOf(registry.host, "copied", tag);
-          assert.deepEqual([there.digest, there.mediaType], [image.digest, image.mediaType]);
+          assert.deepEqual([there.digest, there.mediaType], [digest, mediaType]);
           await daemon.ok("rmi", `${from.host}/x/y:${tag}`, `${registry.host}/copied:${tag}`);
         }
       });
