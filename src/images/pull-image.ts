@@ -111,15 +111,20 @@ export async function knownManifest({ store }: PullPorts, entry: Descriptor): Pr
 }
 
 /** An artifact is no image, and neither is a plugin. */
-function checkTypes({ mediaType, config, layers }: ImageManifest): void {
-  const isKnown = configurationTypes.includes(config.mediaType);
-  if (!isKnown && mediaType === mediaTypes.dockerManifest) {
+function checkTypes(manifest: ImageManifest): void {
+  const { mediaType, config } = manifest;
+  if (!configurationTypes.includes(config.mediaType) && mediaType === mediaTypes.dockerManifest) {
     const kind = config.mediaType === "application/vnd.docker.plugin.v1+json" ? "plugin" : "unknown";
     throw invalidParameter(`Encountered remote ${JSON.stringify(config.mediaType)}(${kind}) when fetching`);
   }
-  for (const part of [...(isKnown ? [] : [config]), ...layers])
-    if (!configurationTypes.includes(part.mediaType) && !imageParts.test(part.mediaType))
-      throw invalidParameter(`unsupported media type ${part.mediaType}`);
+  const unknown = unknownTypeIn(manifest);
+  if (unknown !== undefined) throw invalidParameter(`unsupported media type ${unknown}`);
+}
+
+/** A type that says that this is no image, but something else that lies in a registry. */
+export function unknownTypeIn({ config, layers }: ImageManifest): string | undefined {
+  const isKnown = (type: string): boolean => configurationTypes.includes(type) || imageParts.test(type);
+  return [config, ...layers].find(({ mediaType }) => !isKnown(mediaType))?.mediaType;
 }
 
 interface Described {

@@ -1,10 +1,10 @@
 /** `--platform all`: every image that an index lists, and what it lists besides, so that the whole of it is here. */
 import { digestOf, notFound } from "../base/base.ts";
 import type { RemoteManifest } from "../distribution/distribution.ts";
-import type { Descriptor, ImageManifest } from "../spec/spec.ts";
+import type { Descriptor } from "../spec/spec.ts";
 import type { IndexPartRow } from "../state/state.ts";
 import { deepestIndex, isAttestation } from "./index-tree.ts";
-import { type FoundManifest, knownManifest, type PulledImage, type PullPorts, pullFound, type Top } from "./pull-image.ts";
+import { type FoundManifest, knownManifest, type PulledImage, type PullPorts, pullFound, type Top, unknownTypeIn } from "./pull-image.ts";
 import type { PreparedManifest } from "./store.ts";
 
 interface Listed {
@@ -56,13 +56,9 @@ async function listOne(ports: PullPorts, entry: Descriptor, path: readonly Prepa
     return;
   }
   const { manifest } = asked.content;
-  if (isAttestation(entry) || !isImage(manifest)) into.parts.push({ bytes: asked.bytes, blobs: [manifest.config, ...manifest.layers] });
+  if (isAttestation(entry) || unknownTypeIn(manifest) !== undefined)
+    into.parts.push({ bytes: asked.bytes, blobs: [manifest.config, ...manifest.layers] });
   else into.images.push({ manifest, kept: [{ kind: "image", ...bytesOf(asked) }, ...path] });
-}
-
-/** OCI image-spec, "Guidelines for Artifact Usage": what is no image has another type of configuration, or says what it is. */
-function isImage(manifest: ImageManifest & { readonly artifactType?: string }): boolean {
-  return manifest.artifactType === undefined && !/\.(?:empty|artifact)\.|in-toto|cosign|helm/.test(manifest.config.mediaType);
 }
 
 async function pullParts(ports: PullPorts, top: Top, parts: Listed["parts"]): Promise<void> {
