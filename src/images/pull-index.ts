@@ -73,7 +73,7 @@ async function pullParts(ports: PullPorts, top: Top, parts: Listed["parts"]): Pr
       await pins.blob(blob.digest);
       if ((await store.ports.content.sizeOf(blob.digest)) === blob.size) continue;
       const fetch = fetched.use(await remote.fetchBlob(blob, { signal }));
-      for await (const _ of fetch.stream);
+      for await (const _ of fetch.arrival);
       await store.ports.content.adopt(fetch.path, blob.digest);
       stored.push(() => fetch.stored());
     }
