@@ -5,7 +5,7 @@ import docker
 
 host = sys.argv[1]
 sailor = {"username": "sailor", "password": "berth"}
-client = docker.from_env(version="auto", timeout=20)
+client = docker.from_env(version="auto", timeout=60)
 
 
 def part(function):

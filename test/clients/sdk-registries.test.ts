@@ -1,9 +1,11 @@
 /** Programs that pull and push through dockerode and python3-docker, with credentials, and read the streams. */
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import Docker from "dockerode";
+import { digestOf } from "../../src/base/base.ts";
 import { tarOf } from "../../src/images/scratch-store.ts";
 import { Shelf } from "../../src/images/shelf.ts";
 import { ScratchRegistry } from "../../src/registry/scratch-registry.ts";
@@ -57,8 +59,13 @@ describe("dockerode", () => {
   const sailor = { username: "sailor", password: "berth", serveraddress: "" };
 
   /** All messages, and whether the stream broke off. */
-  function followed(stream: NodeJS.ReadableStream): Promise<{ messages: Message[]; error: Error | null }> {
-    return new Promise((resolve) => docker.modem.followProgress(stream, (error, messages) => resolve({ messages: messages ?? [], error })));
+  function followed(
+    stream: NodeJS.ReadableStream,
+    onMessage: (message: Message) => void = () => undefined,
+  ): Promise<{ messages: Message[]; error: Error | null }> {
+    return new Promise((resolve) =>
+      docker.modem.followProgress(stream, (error, messages) => resolve({ messages: messages ?? [], error }), onMessage),
+    );
   }
 
   test("checkAuth, pull and push with authconfig, and what their streams say", async () => {
@@ -89,6 +96,54 @@ describe("dockerode", () => {
     assert.equal(pushed.messages.at(-2)?.status, `1: digest: ${aux?.Digest} size: ${aux?.Size}`);
     assert.equal(aux?.Tag, "1");
     assert.equal(pulled.messages.at(-2)?.status, `Digest: ${aux?.Digest}`);
+  });
+
+  test("layers beyond the limits of transfers wait, and that is told", async () => {
+    const shelf = new Shelf();
+    shelf.layering = "plain";
+    const tars = Array.from({ length: 7 }, (_, at) => tarOf({ [`layer-${at}`]: String(at) }));
+    shelf.image(tars, { os: "linux", architecture: "amd64" }, "many");
+    const digests = tars.map(digestOf);
+    // Nothing of a layer goes either way before enough of them have said that they wait.
+    let waiting = Promise.withResolvers<void>();
+    const said = new Set<string>();
+    const listen = (enough: number) => {
+      waiting = Promise.withResolvers<void>();
+      said.clear();
+      return ({ status, id = "" }: Message): void => {
+        if (status !== "Waiting" || said.add(id).size < enough) return;
+        waiting.resolve();
+      };
+    };
+    await using slow = await shelf.serve((path, request, response) => {
+      const isUpload = path.includes("/uploads/");
+      if (request.method === "HEAD" && !isUpload) {
+        response.writeHead(404).end();
+        return true;
+      }
+      if (request.method === "POST") {
+        response.writeHead(202, { location: `/v2/x/y/blobs/uploads/${randomUUID()}` }).end();
+        return true;
+      }
+      if (request.method === "PUT") {
+        const isLayer = digests.some((digest) => path.endsWith(`digest=${digest}`));
+        void (isLayer ? waiting.promise : Promise.resolve()).then(() => {
+          request.resume().on("end", () => response.writeHead(201, { location: "/" }).end());
+        });
+        return true;
+      }
+      const held = digests.find((digest) => path.endsWith(digest));
+      if (held !== undefined) void waiting.promise.then(() => response.end(shelf.blobs.get(held)));
+      return held !== undefined;
+    });
+    const name = `${slow.host}/x/y`;
+    const pulled = await followed(await docker.pull(`${name}:many`), listen(4));
+    assert.equal(pulled.messages.at(-1)?.status, `Status: Downloaded newer image for ${name}:many`);
+    assert.equal(said.size, 4, "three at a time");
+    const pushed = await followed(await docker.getImage(name).push({ tag: "many", authconfig: sailor }), listen(2));
+    assert.equal(pushed.messages.at(-1)?.aux?.Tag, "many");
+    assert.ok(said.size === 2 || said.size === 3, "five at a time, of which the configuration may be one");
+    await docker.getImage(`${name}:many`).remove();
   });
 
   test("refusals: before the stream as a status, within it as errorDetail", async () => {
