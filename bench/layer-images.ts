@@ -23,7 +23,7 @@ const fileBytes = 100_000_000;
  * A tar of files of 100 MB, in pieces.
  * @param texture `random` cannot be compressed; of `text`, gzip leaves some 60 %
  */
-export function* tarBytes(sizeBytes: number, texture: "random" | "text"): Generator<Buffer> {
+export function* madeTar(sizeBytes: number, texture: "random" | "text"): Generator<Buffer> {
   const piece = texture === "random" ? randomBytes(4 << 20) : Buffer.from(randomBytes(2 << 20).toString("hex"));
   for (let left = sizeBytes, number = 0; left > 0; number++) {
     const size = Math.min(left, fileBytes);
@@ -35,8 +35,11 @@ export function* tarBytes(sizeBytes: number, texture: "random" | "text"): Genera
   yield Buffer.alloc(1024);
 }
 
-const compressors: Readonly<Record<Compression, () => Transform>> = {
-  gzip: () => createGzip({ level: 6 }),
+/** Beyond this, how well gzip compresses is not what is measured, and is not waited for. */
+const largeBytes = 1_000_000_000;
+
+const compressors: Readonly<Record<Compression, (tarBytes: number) => Transform>> = {
+  gzip: (bytes) => createGzip({ level: bytes > largeBytes ? 1 : 6 }),
   zstd: () => createZstdCompress(),
   none: () => new PassThrough(),
 };
@@ -51,12 +54,17 @@ function hashing(hash: Hash): Transform {
 }
 
 /** Writes a layer's blob. */
-export async function makeLayer(path: string, tar: Iterable<Buffer> | Readable, compression: Compression): Promise<MadeLayer> {
+export async function makeLayer(
+  path: string,
+  tar: Iterable<Buffer> | Readable,
+  tarBytes: number,
+  compression: Compression,
+): Promise<MadeLayer> {
   const [plain, packed] = [createHash("sha256"), createHash("sha256")];
   await pipeline(
     tar instanceof Readable ? tar : Readable.from(tar, { objectMode: false }),
     hashing(plain),
-    compressors[compression](),
+    compressors[compression](tarBytes),
     hashing(packed),
     createWriteStream(path),
   );

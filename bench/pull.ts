@@ -3,13 +3,13 @@
  * docker CLI: how long both engines take, in turn, and how much memory Berth's daemon has at most.
  */
 import { execFileSync } from "node:child_process";
-import { createReadStream, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createReadStream, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { release } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { type Engine, startBerth, startDocker } from "./engines.ts";
-import { type Compression, type MadeLayer, makeLayer, pushImage, tarBytes } from "./layer-images.ts";
+import { type Compression, type MadeLayer, madeTar, makeLayer, pushImage } from "./layer-images.ts";
 import { registryBeside } from "./push.ts";
 import { manyFiles } from "./workloads.ts";
 
@@ -41,7 +41,7 @@ async function several(
   how: Compression,
 ): Promise<MadeLayer[]> {
   const layers: MadeLayer[] = [];
-  for (let at = 0; at < count; at++) layers.push(await makeLayer(join(folder, `layer-${at}`), tarBytes(sizeBytes, texture), how));
+  for (let at = 0; at < count; at++) layers.push(await makeLayer(join(folder, `layer-${at}`), madeTar(sizeBytes, texture), sizeBytes, how));
   return layers;
 }
 
@@ -51,7 +51,7 @@ const compared: readonly (Pulled & { readonly only: string; readonly budget?: nu
     name: "files",
     what: "20,000 files",
     budget: 8,
-    make: async (folder) => [await makeLayer(join(folder, "files"), createReadStream(manyFiles()), "gzip")],
+    make: async (folder) => [await makeLayer(join(folder, "files"), createReadStream(manyFiles()), statSync(manyFiles()).size, "gzip")],
   },
   {
     only: "layers",

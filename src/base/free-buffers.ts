@@ -1,9 +1,9 @@
 /**
  * Of bytes that only pass through, V8 lets some 64 MB lie before it frees them: it counts its own heap, which hardly grows by them. So
- * whoever moves many frees each buffer when it has served, or, where it is not his to free, says how much has passed: each 16 MB a
+ * whoever moves many frees each buffer when it has served, or, where it is not his to free, says how much has passed: each 8 MB a
  * scavenge, which takes well under a millisecond, frees them. berthd is started with `--expose-gc`; elsewhere that is left out.
  */
-const everyBytes = 16 << 20;
+const everyBytes = 8 << 20;
 /** Smaller ones are not worth it. */
 const smallBytes = 16 << 10;
 let sinceLast = 0;

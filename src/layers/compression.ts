@@ -21,6 +21,11 @@ function startsWith(data: Buffer, hex: string): boolean {
   return data.subarray(0, hex.length / 2).toString("hex") === hex;
 }
 
+/** With the last chunk, when the decompressor has ended: itself it goes with a full collection only, which may be far. */
+export function releaseLast({ buffer }: Buffer): void {
+  if (buffer.byteLength === outputBytes) release(new Uint8Array(buffer));
+}
+
 /**
  * @param first the stream's first six bytes, or all of a shorter one
  * @returns undefined for a stream that is not compressed

@@ -7,7 +7,7 @@ import { type FileHandle, open, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import type { Transform } from "node:stream";
 import { EngineError, errnoOf, invalidParameter, messageOf, systemError } from "../base/base.ts";
-import { decompressorFor, magicBytes, releaseDecoded } from "./compression.ts";
+import { decompressorFor, magicBytes, releaseDecoded, releaseLast } from "./compression.ts";
 import type { ErofsIndex } from "./erofs-write.ts";
 import { writeErofs } from "./erofs-write.ts";
 import { LayerTree } from "./layer-tree.ts";
@@ -76,12 +76,12 @@ export class LayerIntake {
 
   async #push(chunk: Buffer): Promise<void> {
     if (this.#first === undefined) return await this.#feed(chunk);
-    this.#first = Buffer.concat([this.#first, chunk]);
-    if (this.#first.length >= magicBytes) await this.#begin();
+    const first = this.#first.length === 0 ? chunk : Buffer.concat([this.#first, chunk]);
+    if (first.length >= magicBytes) await this.#begin(first);
+    else this.#first = Buffer.from(first);
   }
 
-  async #begin(): Promise<void> {
-    const first = this.#first ?? Buffer.alloc(0);
+  async #begin(first: Buffer): Promise<void> {
     this.#first = undefined;
     this.#decoder = decompressorFor(first);
     if (this.#decoder !== undefined) {
@@ -93,10 +93,13 @@ export class LayerIntake {
   }
 
   async #takeDecoded(decoder: Transform): Promise<void> {
+    let last: Buffer | undefined;
     for await (const chunk of decoder) {
+      last = chunk;
       await this.#take(chunk);
       releaseDecoded(chunk);
     }
+    if (last !== undefined) releaseLast(last);
   }
 
   async #feed(chunk: Buffer): Promise<void> {
@@ -142,7 +145,7 @@ export class LayerIntake {
   }
 
   async #finish(): Promise<TakenIn> {
-    if (this.#first !== undefined) await this.#begin();
+    if (this.#first !== undefined) await this.#begin(this.#first);
     this.#decoder?.end();
     await this.#decoded;
     this.#scanner.end();
