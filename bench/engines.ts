@@ -1,6 +1,6 @@
 /** The two engines under measurement, each with its own data root, and the ways to reach them. */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { Agent, type IncomingMessage, request } from "node:http";
 import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -143,6 +143,16 @@ export class Engine implements AsyncDisposable {
       }
     }
     return total / 1024;
+  }
+
+  /** From now on, `peak` is that of what follows. */
+  forgetPeak(): void {
+    writeFileSync(`/proc/${this.pid}/clear_refs`, "5");
+  }
+
+  /** The most resident memory of the daemon itself, in MiB. */
+  peak(): number {
+    return Number(/^VmHWM:\s+(\d+) kB$/m.exec(statusOf(String(this.pid)))?.[1]) / 1024;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -2,6 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import {
+  appendFileSync,
   closeSync,
   copyFileSync,
   existsSync,
@@ -57,6 +58,8 @@ export const budgets: Readonly<{ [figure: string]: number }> = {
 
 export const image = "bench-busybox:latest";
 const imported = new Set<Engine>();
+/** Which have had the round that is left out. */
+const begun = new Set<Engine>();
 
 export async function importBusybox(engine: Engine): Promise<void> {
   if (imported.has(engine)) return;
@@ -200,6 +203,30 @@ export const workloads: Readonly<{ [name: string]: Workload }> = {
         await engine.cli(["rmi", layers.name]);
       });
       rmSync(layers.path);
+    },
+  },
+  "push-large": {
+    rounds: 1,
+    async run(engine, record) {
+      // The round before the first is left out of the figures: here it would cost a minute.
+      if (!begun.delete(engine)) return void begun.add(engine);
+      const megabytes = Number(process.env["BENCH_LAYER_MB"] ?? "2000");
+      const folder = mkdtempSync("/var/tmp/bench-large-");
+      for (let at = 0; at < megabytes; at += 50) appendFileSync(`${folder}/large`, randomBytes(50_000_000));
+      execFileSync("tar", ["-cf", `${folder}.tar`, "-C", folder, "large"]);
+      rmSync(folder, { recursive: true });
+      const name = `${megabytes} MB`;
+      await pushFresh(
+        engine,
+        name,
+        (reference) => engine.cli(["import", `${folder}.tar`, reference]),
+        async (figure, work) => {
+          engine.forgetPeak();
+          await timed(record, figure, work);
+          record(`most memory, ${figure}, MiB`, engine.peak());
+        },
+      );
+      rmSync(`${folder}.tar`);
     },
   },
   logs: {

@@ -16,7 +16,8 @@ export function release(buffer: Uint8Array): void {
   else passedThrough(byteLength);
 }
 
-function passedThrough(bytes: number): void {
+/** So many bytes are in buffers that nobody frees. */
+export function passedThrough(bytes: number): void {
   sinceLast += bytes;
   if (sinceLast < everyBytes) return;
   sinceLast = 0;

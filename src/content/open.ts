@@ -5,6 +5,7 @@ import { type FileHandle, link, mkdir, open, readdir, readFile, rename, rm, stat
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { type Digest, errnoOf, hexOf, invalidParameter, isDigest, notFound } from "../base/base.ts";
+import { passedThrough } from "../base/free-buffers.ts";
 import type { Content, Growth } from "./content.ts";
 
 /** Opens the blobs under `root`, making the folders where they are missing. Unfinished ingests of an earlier life are deleted. */
@@ -150,6 +151,7 @@ async function copy(
     hash.update(chunk);
     await writing;
     growth?.written(sizeBytes);
+    passedThrough(chunk.byteLength);
   }
   return sizeBytes;
 }

@@ -2,6 +2,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { pipeline, type Readable, Transform } from "node:stream";
 import { type Digest, shortId, systemError } from "../base/base.ts";
+import { passedThrough } from "../base/free-buffers.ts";
 import type { BlobSource, PushOutcome } from "./distribution.ts";
 import { NetworkError } from "./network-error.ts";
 import type { Reporter } from "./progress.ts";
@@ -240,6 +241,7 @@ class Sending {
           counted.hash.update(chunk);
           counted.sizeBytes += chunk.length;
         }
+        passedThrough(chunk.length);
         reporter.bytes("Pushing", at);
         done(size !== undefined && at > size ? failed(systemError(`the blob has more than its ${size} bytes`)) : null, chunk);
       },
