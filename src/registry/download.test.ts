@@ -22,6 +22,15 @@ after(async () => {
 });
 
 const openMirror = (more?: Partial<MirrorOptions>, prefix?: string): Promise<ScratchRegistry> => openMirrorOf(front, more, prefix);
+/** Sends so much and closes; has no more of it for who asks for the rest. */
+function breakingOff(bytes: Buffer, announced: number): Behaviour {
+  return (request, response) => {
+    if (request.headers.range !== undefined) return void response.writeHead(503).end();
+    response.writeHead(200, { "Content-Length": announced });
+    response.write(bytes, () => response.destroy());
+  };
+}
+
 const isBlob = (request: IncomingMessage): boolean => /\/blobs\//.test(request.url ?? "");
 
 describe("blobs on their way", () => {
@@ -31,7 +40,7 @@ describe("blobs on their way", () => {
   before(() => upstream.pushBlob("big", data));
 
   test("many ask at once, the upstream is asked once, and everybody reads as it arrives", async () => {
-    await using mirror = await openMirror({ idleMs: 5000 });
+    await using mirror = await openMirror();
     let release: () => void = () => undefined;
     front.behaviour = (_request, response) => {
       response.writeHead(200, { "Content-Length": data.length });
@@ -80,24 +89,43 @@ describe("blobs on their way", () => {
     }
   });
 
+  test("a part that is wanted is sent when it arrives, its last byte when the whole is right", async () => {
+    await using mirror = await openMirror();
+    let release: () => void = () => undefined;
+    front.behaviour = (_request, response) => {
+      response.writeHead(200, { "Content-Length": data.length });
+      response.write(data.subarray(0, 2_000_000));
+      release = () => response.end(data.subarray(2_000_000));
+    };
+    const chunks: Buffer[] = [];
+    const headers = { Range: "bytes=500000-999999" };
+    const ended = new Promise<number | undefined>((resolve, reject) => {
+      httpRequest({ host: "127.0.0.1", port: mirror.port, path, headers, agent: false }, (answer) => {
+        answer.on("data", (chunk: Buffer) => chunks.push(chunk)).on("end", () => resolve(answer.statusCode));
+      })
+        .on("error", reject)
+        .end();
+    });
+    const arrived = (): number => chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+    for (let tries = 0; arrived() < 499_999 && tries < 500; tries++) await sleep(10);
+    assert.equal(arrived(), 499_999);
+    release();
+    assert.equal(await ended, 206);
+    assert.ok(Buffer.concat(chunks).equals(data.subarray(500_000, 1_000_000)));
+    front.behaviour = () => assert.fail("it is here");
+    assert.equal((await mirror.ask("GET", path, { headers: { "If-None-Match": `"${digest}"` } })).status, 304);
+  });
+
   test("what has come of a blob stays when its upstream fails or the registry ends, and only the rest is asked for", async () => {
     const half = 1_500_000;
-    const sendHalf: Behaviour = (request, response) => {
-      if (request.headers.range !== undefined) return void response.writeHead(503).end();
+    const stall: Behaviour = (_request, response) => {
       response.writeHead(200, { "Content-Length": data.length });
       response.write(data.subarray(0, half));
     };
     const cases: [string, Behaviour, (mirror: ScratchRegistry) => Promise<void>][] = [
-      [
-        "fails for long",
-        (request, response, pass) => {
-          sendHalf(request, response, pass);
-          setTimeout(() => response.destroy(), 50);
-        },
-        async () => undefined,
-      ],
-      ["fails, then a restart", sendHalf, restart],
-      ["a restart on the way", sendHalf, restart],
+      ["fails for long", breakingOff(data.subarray(0, half), data.length), async () => undefined],
+      ["fails, then a restart", breakingOff(data.subarray(0, half), data.length), restart],
+      ["a restart on the way", stall, restart],
     ];
     async function restart(mirror: ScratchRegistry): Promise<void> {
       await mirror.stop();
@@ -105,7 +133,7 @@ describe("blobs on their way", () => {
     }
     for (const [name, behaviour, between] of cases) {
       const isOnTheWay = name === "a restart on the way";
-      await using mirror = await openMirror({ idleMs: isOnTheWay ? 60_000 : 200 });
+      await using mirror = await openMirror();
       front.behaviour = behaviour;
       const client = httpRequest({ host: "127.0.0.1", port: mirror.port, path, agent: false });
       const broken = new Promise((resolve) => {
@@ -142,11 +170,8 @@ describe("blobs on their way", () => {
   });
 
   test("what was left of a blob and is wrong goes; the next to ask gets it anew", async () => {
-    await using mirror = await openMirror({ idleMs: 100 });
-    front.behaviour = (request, response) => {
-      if (request.headers.range !== undefined) return void response.writeHead(503).end();
-      response.writeHead(200, { "Content-Length": data.length }).write("wrong");
-    };
+    await using mirror = await openMirror();
+    front.behaviour = breakingOff(Buffer.from("wrong"), data.length);
     await assert.rejects(mirror.ask("GET", path));
     front.behaviour = (_request, _response, pass) => pass();
     await assert.rejects(mirror.ask("GET", path), "it never is whole");
@@ -154,12 +179,8 @@ describe("blobs on their way", () => {
   });
 
   test("a blob of which only the end was not written down is not asked for again", async () => {
-    await using mirror = await openMirror({ idleMs: 100 });
-    front.behaviour = (request, response) => {
-      if (request.headers.range !== undefined) return void response.writeHead(503).end();
-      // One byte more is announced than there is.
-      response.writeHead(200, { "Content-Length": data.length + 1 }).write(data);
-    };
+    await using mirror = await openMirror();
+    front.behaviour = breakingOff(data, data.length + 1);
     await assert.rejects(mirror.ask("GET", path));
     front.behaviour = (_request, _response, pass) => pass();
     front.seen = [];
@@ -187,19 +208,19 @@ describe("blobs on their way", () => {
 
   test("a client waits as long as its upstream takes", async () => {
     const upstreams = new Map([["up", new URL(front.url)]]);
-    await using mirror = await ScratchRegistry.open({ idleMs: 100, mirror: { upstreams, idleMs: 5000 } });
+    await using mirror = await ScratchRegistry.open({ idleMs: 700, mirror: { upstreams, idleMs: 30_000 } });
     front.behaviour = (_request, response) => {
       setTimeout(() => {
         response.writeHead(200, { "Content-Length": data.length });
         response.write(data.subarray(0, 1_000_000));
-        setTimeout(() => response.end(data.subarray(1_000_000)), 500);
-      }, 500);
+        setTimeout(() => response.end(data.subarray(1_000_000)), 1000);
+      }, 1000);
     };
     assert.ok((await mirror.ask("GET", path)).body.equals(data));
   });
 
   test("an upstream that stalls is left, in the end with an error", async () => {
-    await using mirror = await openMirror({ idleMs: 100 });
+    await using mirror = await openMirror({ idleMs: 500 });
     let asked = 0;
     front.behaviour = (request, response, pass) => {
       if (++asked > 1) return pass();

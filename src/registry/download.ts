@@ -12,6 +12,7 @@ import { type BlobFiles, chunkBytes } from "./blob-files.ts";
 import type { Exchange } from "./exchange.ts";
 import type { BlobDigest } from "./names.ts";
 import { RegistryError } from "./registry-error.ts";
+import { blobAnswer } from "./serve-blob.ts";
 import type { Uploads } from "./uploads.ts";
 import { type Upstream, UpstreamError } from "./upstream.ts";
 
@@ -147,7 +148,7 @@ export class Download {
   }
 
   /**
-   * Sends the blob as it arrives.
+   * Sends the blob, or the part that is wanted, as it arrives.
    * @returns false when it has to be waited for first, because its size is not known
    */
   async sendTo(exchange: Exchange): Promise<boolean> {
@@ -163,15 +164,11 @@ export class Download {
       return false; // it has its name already, or is gone
     }
     await using _ = file;
-    response.writeHead(200, {
-      "Content-Type": "application/octet-stream",
-      "Content-Length": total,
-      "Docker-Content-Digest": this.#wanted.digest,
-      ETag: `"${this.#wanted.digest}"`,
-    });
-    const buffer = Buffer.allocUnsafe(Math.min(chunkBytes, total));
-    for (let sent = 0; sent < total; ) {
-      const limit = this.#isVerified ? total : Math.min(this.#written, total - 1);
+    const { status, headers, start, end } = blobAnswer(exchange, this.#wanted.digest, total);
+    response.writeHead(status, headers);
+    const buffer = Buffer.allocUnsafe(Math.min(chunkBytes, end - start + 1));
+    for (let sent = start; status !== 304 && sent <= end; ) {
+      const limit = this.#isVerified ? end + 1 : Math.min(this.#written, end);
       if (sent >= limit) {
         const next = this.#progress.promise;
         await exchange.patiently(Promise.race([next, this.done.then(() => undefined), closed]));

@@ -181,7 +181,7 @@ export class Mirror implements AsyncDisposable {
       let size = this.#shared(source, repository, digest);
       if (size === undefined) {
         const download = this.#download(source, repository, digest);
-        if (exchange.header("range") === undefined && (await download.sendTo(exchange))) return true;
+        if (await download.sendTo(exchange)) return true;
         size = await exchange.patiently(download.done);
       }
       await sendBlob(this.#parts, exchange, digest, size);

@@ -59,6 +59,6 @@ export function openMirror(front: Front, more: Partial<MirrorOptions> = {}, pref
   front.seen = [];
   const upstreams = new Map([[prefix, new URL(front.url)]]);
   return ScratchRegistry.open({
-    mirror: { upstreams, tagTtlMs: 0, idleMs: 300, retryDelayMs: 5, credentialsFor: () => credentials, ...more },
+    mirror: { upstreams, tagTtlMs: 0, idleMs: 30_000, retryDelayMs: 5, credentialsFor: () => credentials, ...more },
   });
 }

@@ -36,8 +36,16 @@ async function readBlob(registry: Registry, exchange: Exchange, repository: stri
   await sendBlob(registry, exchange, digest, size);
 }
 
-/** A blob that is stored; the caller has seen that the repository may show it. */
-export async function sendBlob(registry: Pick<Registry, "files">, exchange: Exchange, digest: BlobDigest, size: number): Promise<void> {
+interface BlobAnswer {
+  readonly status: 200 | 206 | 304;
+  readonly headers: Readonly<Record<string, string | number>>;
+  /** Which part; both inclusive. */
+  readonly start: number;
+  readonly end: number;
+}
+
+/** How a blob is answered, by the request's conditions and range. @throws 416 */
+export function blobAnswer(exchange: Exchange, digest: BlobDigest, size: number): BlobAnswer {
   const headers = {
     "Content-Type": "application/octet-stream",
     "Docker-Content-Digest": digest,
@@ -45,20 +53,26 @@ export async function sendBlob(registry: Pick<Registry, "files">, exchange: Exch
     "Accept-Ranges": "bytes",
     "Cache-Control": "max-age=31536000",
   };
-  if (matches(exchange.header("if-none-match"), digest)) return exchange.send(304, headers);
+  const whole = { start: 0, end: size - 1 };
+  if (matches(exchange.header("if-none-match"), digest)) return { status: 304, headers, ...whole };
   const range = rangeOf(exchange, digest, size);
-  const { start, end } = range ?? { start: 0, end: size - 1 };
-  const length = end - start + 1;
-  const file = exchange.method === "HEAD" || length === 0 ? undefined : await registry.files.open(digest);
-  if (file === undefined && exchange.method !== "HEAD" && length > 0) {
+  if (range === undefined) return { status: 200, headers: { ...headers, "Content-Length": size }, ...whole };
+  const { start, end } = range;
+  const part = { "Content-Length": end - start + 1, "Content-Range": `bytes ${start}-${end}/${size}` };
+  return { status: 206, headers: { ...headers, ...part }, start, end };
+}
+
+/** A blob that is stored; the caller has seen that the repository may show it. */
+export async function sendBlob(registry: Pick<Registry, "files">, exchange: Exchange, digest: BlobDigest, size: number): Promise<void> {
+  const { status, headers, start, end } = blobAnswer(exchange, digest, size);
+  if (status === 304) return exchange.send(304, headers);
+  const isEmpty = exchange.method === "HEAD" || end < start;
+  const file = isEmpty ? undefined : await registry.files.open(digest);
+  if (file === undefined && !isEmpty) {
     log.error("a blob's file is missing", { digest });
     throw new RegistryError("UNKNOWN");
   }
-  exchange.response.writeHead(range === undefined ? 200 : 206, {
-    ...headers,
-    "Content-Length": length,
-    ...(range === undefined ? {} : { "Content-Range": `bytes ${start}-${end}/${size}` }),
-  });
+  exchange.response.writeHead(status, headers);
   if (file === undefined) exchange.response.end();
   else await sendFile(file, exchange.response, start, end);
 }
