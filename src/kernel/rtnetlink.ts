@@ -25,6 +25,7 @@ const attributes = {
   master: 10,
   linkInfo: 18,
   familySpec: 26,
+  group: 27,
   netnsFd: 28,
   sendQueues: 31,
   receiveQueues: 32,
@@ -218,6 +219,8 @@ export interface LinkChange {
   readonly mac?: string;
   /** Index of the bridge; 0: none. */
   readonly master?: number;
+  /** See {@link deleteGroup}. */
+  readonly group?: number;
   /** False: no link-local IPv6 address is made when the link comes up (IN6_ADDR_GEN_MODE_NONE). */
   readonly linkLocalAddress?: boolean;
 }
@@ -230,6 +233,7 @@ export function setLink(index: number, change: LinkChange): Uint8Array {
     if (change.mtu !== undefined) writer.u32(attributes.mtu, change.mtu);
     if (change.mac !== undefined) writer.attribute(attributes.address, macBytes(change.mac));
     if (change.master !== undefined) writer.u32(attributes.master, change.master);
+    if (change.group !== undefined) writer.u32(attributes.group, change.group);
     if (change.linkLocalAddress !== undefined) {
       const mode = change.linkLocalAddress ? 0 : 1;
       writer.nest(attributes.familySpec, () => writer.nest(inet6, () => writer.u8(8, mode)));
@@ -264,6 +268,14 @@ export function addBridgeForwarding(port: number, mac: string): Uint8Array {
 
 export function deleteLink(index: number): Uint8Array {
   return encode(types.deleteLink, 0, (writer) => linkHeader(writer, index));
+}
+
+/** All links of a group: the kernel closes them together, and waits once for those who may still send by them. */
+export function deleteGroup(group: number): Uint8Array {
+  return encode(types.deleteLink, 0, (writer) => {
+    linkHeader(writer, 0);
+    writer.u32(attributes.group, group);
+  });
 }
 
 /** ENODEV when there is none of that name. */

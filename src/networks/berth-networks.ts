@@ -209,8 +209,7 @@ export class BerthNetworks implements Networks {
       ground.host.leave();
       return;
     }
-    const steps = [() => ground.host.close(), ...ground.allOpen().map((open) => () => this.#set.takeOffHost(open))];
-    // Whoever ends cannot do more than tell.
-    for (const step of steps) await step().catch((error: unknown) => log.warn("a network was not taken down", { error: messageOf(error) }));
+    await ground.host.close().catch((error: unknown) => log.warn("the firewall was not taken down", { error: messageOf(error) }));
+    await this.#set.takeAllOffHost();
   }
 }

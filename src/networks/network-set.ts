@@ -1,8 +1,8 @@
 /** Networks that come and go: on the host, in the firewall and in the database. */
-import { forbidden, log, newId, notFound, nowNanos } from "../base/base.ts";
+import { forbidden, log, messageOf, newId, notFound, nowNanos } from "../base/base.ts";
 import type { NetworkCreateRequest, NetworkCreateResponse } from "../spec/spec.ts";
 import { parseCidr } from "./addresses.ts";
-import { type BridgeAddress, closeBridge, type HostNetwork, openBridge, readHostNetwork } from "./bridge.ts";
+import { type BridgeAddress, closeBridge, deleteBridges, type HostNetwork, openBridge, readHostNetwork } from "./bridge.ts";
 import { isBuiltIn } from "./catalogue.ts";
 import type { Ground } from "./ground.ts";
 import { readHostSubnets } from "./host-subnets.ts";
@@ -140,11 +140,21 @@ export class NetworkSet {
     if (open === undefined) return;
     ground.drop(network.id);
     if (network.record.driver === "bridge") await ground.host.removeRules(ground.rulesOf(open));
-    await this.takeOffHost(open);
+    await this.#takeOffHost(open);
+  }
+
+  /** All that there are, when the daemon ends. What fails is logged. */
+  async takeAllOffHost(): Promise<void> {
+    const [made, others] = [[] as OpenNetwork[], [] as OpenNetwork[]];
+    for (const open of this.#ground.allOpen()) (open.record.bridge?.made === true ? made : others).push(open);
+    const bridges = made.map(({ index }) => index);
+    const steps = [() => deleteBridges(this.#ground.host.kernel, bridges), ...others.map((open) => () => this.#takeOffHost(open))];
+    // Whoever ends cannot do more than tell.
+    for (const step of steps) await step().catch((error: unknown) => log.warn("a network was not taken down", { error: messageOf(error) }));
   }
 
   /** A parent that was made goes with the last network on it. */
-  async takeOffHost(open: OpenNetwork): Promise<void> {
+  async #takeOffHost(open: OpenNetwork): Promise<void> {
     this.#ground.drop(open.id);
     const { bridge, parent } = open.record;
     const { kernel } = this.#ground.host;
