@@ -54,7 +54,8 @@ async function connectRunning(
   if (!isOutside) throw forbidden(`endpoint with name ${live.record.name} already exists in network ${name}`);
   const changed = await changeNetwork(context, live, run, {
     step: "connect",
-    plan: () => context.networks.connect(request, network.Id ?? name),
+    request,
+    plan: (wishes) => context.networks.connect(wishes, network.Id ?? name),
     endpoints,
   });
   if (changed && isActive(live.record.status.state)) publishNetworkEvent(context, network, "connect", live);

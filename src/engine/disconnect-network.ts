@@ -58,7 +58,8 @@ async function disconnectRunning(context: EngineContext, live: LiveContainer, ru
   const request = networkRequest(context, record, endpoints);
   const changed = await changeNetwork(context, live, run, {
     step: "disconnect",
-    plan: () => context.networks.disconnect(request, network.Id ?? ""),
+    request,
+    plan: (wishes) => context.networks.disconnect(wishes, network.Id ?? ""),
     endpoints,
   });
   // Who has ended meanwhile has left all its networks, and that was told.

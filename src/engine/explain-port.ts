@@ -3,7 +3,7 @@ import { launchFailureOf } from "../kernel/launch-failure.ts";
 import type { NetworkSettings } from "../spec/spec.ts";
 
 /** `0.0.0.0:8080` or `[::]:8080/tcp`, as the monitor names a port that it could not hold. */
-const hostPort = /^\[?([^\]]*?)\]?:(\d+)(?:\/(\w+))?$/;
+export const hostPort: RegExp = /^\[?([^\]]*?)\]?:(\d+)(?:\/(\w+))?$/;
 
 const inBrackets = (address: string): string => (address.includes(":") ? `[${address}]` : address);
 

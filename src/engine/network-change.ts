@@ -3,7 +3,7 @@ import { log } from "../base/base.ts";
 import { failpoint } from "../base/failpoint.ts";
 import { isActive } from "../containers/containers.ts";
 import { launchFailureOf } from "../kernel/launch-failure.ts";
-import type { NetworkChange } from "../networks/networks.ts";
+import type { AttachRequest, NetworkChange } from "../networks/networks.ts";
 import type { EndpointSettings, HostConfig, NetworkSettings } from "../spec/spec.ts";
 import type { EngineContext } from "./context.ts";
 import { explain } from "./explain-launch.ts";
@@ -11,13 +11,15 @@ import { explainPort } from "./explain-port.ts";
 import type { LiveContainer, Run } from "./live-container.ts";
 import { changeNameFiles } from "./name-files.ts";
 import { networkRequest } from "./network-request.ts";
+import { PortChoice } from "./port-choice.ts";
 import { hasEnded } from "./stop-container.ts";
 
 export interface WantedChange {
   /** Names the failpoints. */
   readonly step: "connect" | "disconnect" | "publish";
-  /** Records the change as unsettled. */
-  readonly plan: () => Promise<NetworkChange>;
+  readonly request: AttachRequest;
+  /** Records the change as unsettled. `request`: with what is known meanwhile. */
+  readonly plan: (request: AttachRequest) => Promise<NetworkChange>;
   /** The networks that the container is to be in, where that changes. */
   readonly endpoints?: Readonly<Record<string, EndpointSettings>>;
   /** With the ports that it is to have, where those change. */
@@ -33,25 +35,39 @@ export async function changeNetwork(context: EngineContext, live: LiveContainer,
   const { promise, resolve } = Promise.withResolvers<void>();
   live.networkChange = promise;
   try {
-    const change = await wanted.plan();
-    failpoint(`${wanted.step}.recorded`);
-    try {
-      await run.running.monitor.changeNetwork(change.plan);
-    } catch (error) {
-      await takeBack(live, run, change);
-      // A port that is taken says nothing of the container: no need to wait for its last word.
-      if (launchFailureOf(error)?.stage !== "bind-port" && (await hasEnded(live, run))) return false;
-      throw explain(explainPort(error, live.record.name, change.settings), 0).error;
+    const choice = new PortChoice();
+    for (;;) {
+      const result = await tryChange(context, live, run, { ...wanted, choice });
+      if (result !== "again") return result === "made";
     }
-    failpoint(`${wanted.step}.changed`);
-    // Before the end of it: what is taken back after a crash takes back the files too.
-    await changeNameFiles(context, live, change.files);
-    settle(context, live, wanted, change);
-    return true;
   } finally {
     live.networkChange = undefined;
     resolve();
   }
+}
+
+async function tryChange(
+  context: EngineContext,
+  live: LiveContainer,
+  run: Run,
+  wanted: WantedChange & { readonly choice: PortChoice },
+): Promise<"made" | "ended" | "again"> {
+  const change = await wanted.plan(wanted.choice.of(wanted.request));
+  failpoint(`${wanted.step}.recorded`);
+  try {
+    await run.running.monitor.changeNetwork(change.plan);
+  } catch (error) {
+    await takeBack(live, run, change);
+    if (wanted.choice.again(error, wanted.request)) return "again";
+    // A port that is taken says nothing of the container: no need to wait for its last word.
+    if (launchFailureOf(error)?.stage !== "bind-port" && (await hasEnded(live, run))) return "ended";
+    throw explain(explainPort(error, live.record.name, change.settings), 0).error;
+  }
+  failpoint(`${wanted.step}.changed`);
+  // Before the end of it: what is taken back after a crash takes back the files too.
+  await changeNameFiles(context, live, change.files);
+  settle(context, live, wanted, change);
+  return "made";
 }
 
 /** What has come about of a change that failed goes again; where the container has ended, all of it has. */

@@ -18,6 +18,7 @@ import { startHealthChecks } from "./health-checks.ts";
 import type { LiveContainer } from "./live-container.ts";
 import { publishNetworkEvents } from "./network-events.ts";
 import { networkRequest } from "./network-request.ts";
+import { choosesPorts, PortChoice } from "./port-choice.ts";
 import { removeLocked } from "./remove-container.ts";
 import { readRootFile } from "./root-file.ts";
 import { detachVolumes, publishVolumeMounts, publishVolumeUnmounts, startMounts } from "./start-mounts.ts";
@@ -42,12 +43,20 @@ export async function startLocked(context: EngineContext, live: LiveContainer, c
     if (live.record.status.restartCount > 0) context.store.update(live.record, { restartCount: 0 });
   }
   if (live.run !== undefined) await live.run.finished;
-  try {
-    await launch(context, live);
-  } catch (failure) {
-    throw await recordFailure(context, live, failure);
+  const choice = new PortChoice();
+  for (let again = true; again; ) {
+    again = false;
+    try {
+      await launch(context, live, choice);
+    } catch (failure) {
+      again = failure instanceof PortLost;
+      if (!again) throw await recordFailure(context, live, failure);
+    }
   }
 }
+
+/** Other ports are to be chosen. */
+class PortLost extends Error {}
 
 /** @returns what to tell */
 async function recordFailure(context: EngineContext, live: LiveContainer, failure: unknown): Promise<Error> {
@@ -90,7 +99,7 @@ function assertStartable(live: LiveContainer, cause: StartCause): void {
  * Layers and network are made ready at once; then one launch. The state is written while the monitor waits
  * for `go`: from the first instruction of the container's program on, a restarted daemon knows of it.
  */
-async function launch(context: EngineContext, live: LiveContainer): Promise<void> {
+async function launch(context: EngineContext, live: LiveContainer, choice: PortChoice): Promise<void> {
   const { settings } = live.record;
   const joined = joinedContainers(context, live);
   const plan = logPlanOf(live.record);
@@ -99,7 +108,7 @@ async function launch(context: EngineContext, live: LiveContainer): Promise<void
   const logging = ContainerLog.of(context, live, plan);
   const sender = await logging?.prepare();
   cleanup.defer(() => logging?.abandon(sender));
-  const request = networkRequest(context, live.record);
+  const request = choice.of(networkRequest(context, live.record));
   const attaching = context.networks.attach(withLinks(request, links));
   cleanup.defer(async () => {
     await attaching.catch(() => undefined);
@@ -116,6 +125,7 @@ async function launch(context: EngineContext, live: LiveContainer): Promise<void
   failpoint("start.attached");
   const files = await filesFor(context, attachment, joined.network);
   const explained = (error: unknown): never => {
+    if (choice.again(error, request)) throw new PortLost();
     throw explainPort(error, live.record.name, attachment.settings);
   };
   const running = await context.runtime
@@ -123,7 +133,10 @@ async function launch(context: EngineContext, live: LiveContainer): Promise<void
     .catch(explained);
   // Where it comes to nothing, its end is waited for: then nothing of it is left.
   cleanup.defer(async () => void (await running.exited));
-  const [{ pid }] = await Promise.all([running.monitor.launched.catch(explained), connectPending(live, running.monitor)]);
+  // Who has attached is to be there for the next try too.
+  const launched = running.monitor.launched.catch(explained);
+  if (choosesPorts(request)) await launched;
+  const [{ pid }] = await Promise.all([launched, connectPending(live, running.monitor)]);
   // Whoever came in the meantime is taken along too; from the next line on, new ones go to the monitor themselves.
   while (live.pending.size > 0) await connectPending(live, running.monitor);
   failpoint("start.launched");

@@ -33,7 +33,7 @@ export async function updatePorts(context: EngineContext, live: LiveContainer, a
   const { run } = live;
   const mode = before.NetworkMode ?? "";
   if (run !== undefined && isActive(live.record.status.state) && !withoutPorts.has(mode)) {
-    const wanted = { step: "publish", plan: () => context.networks.changePorts(request), hostConfig } as const;
+    const wanted = { step: "publish", request, plan: (wishes: AttachRequest) => context.networks.changePorts(wishes), hostConfig } as const;
     if (await changeNetwork(context, live, run, wanted)) return;
   }
   context.store.configure(live.record, hostConfig);

@@ -7,6 +7,8 @@ import type { AttachRequest } from "./networks.ts";
 import { setUpFailed } from "./open-network.ts";
 import { portWishes } from "./port-bindings.ts";
 import { changePorts, type PortChange } from "./port-change.ts";
+import { avoiding } from "./port-probe.ts";
+import { inUseFor } from "./port-taking.ts";
 import type { ByFamily, Endpoint } from "./records.ts";
 import { portsOf, type Sandbox } from "./sandbox.ts";
 
@@ -38,7 +40,7 @@ export async function arrange(
   const wishes = out === undefined ? [] : portWishes(request, ground.publishAddresses(out.open));
   let change: PortChange;
   try {
-    change = await changePorts(ground.ports, portsOf(before), wishes, ends);
+    change = await changePorts(ground.ports, portsOf(before), wishes, ends, avoiding(request.avoidedPorts, inUseFor(wishes)));
   } catch (error) {
     const name = out?.endpoint.name ?? "";
     throw isEngineError(error)

@@ -110,6 +110,8 @@ export interface AttachRequest {
   readonly portBindings: Readonly<Record<string, PortBinding[]>>;
   readonly exposedPorts: readonly string[];
   readonly publishAllPorts: boolean;
+  /** Ports of the host that are not to be chosen: another program was found to have them. */
+  readonly avoidedPorts?: readonly number[];
   readonly dns: readonly string[];
   readonly dnsOptions: readonly string[];
   readonly dnsSearch: readonly string[];

@@ -36,6 +36,11 @@ export function portsOfTable(text: string): number[] {
   return Array.from(text.matchAll(localPort), ([, port = ""]) => Number.parseInt(port, 16));
 }
 
+/** As if these were in use. */
+export function avoiding(ports: readonly number[] | undefined, inUse: PortInUse): PortInUse {
+  return ports === undefined ? inUse : (protocol, addresses, port) => ports.includes(port) || inUse(protocol, addresses, port);
+}
+
 async function portsInUse(protocol: Protocol): Promise<ReadonlySet<number>> {
   if (protocol === "sctp") return new Set();
   // Without IPv6 in the kernel there is no second table.

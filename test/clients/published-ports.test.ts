@@ -1,5 +1,7 @@
 /** Published ports: both IP versions, clashes, ranges, what is chosen, and `berth update --publish-add/--publish-rm`. */
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
@@ -67,6 +69,35 @@ describe("published ports", () => {
     assert.equal(result.status, 125, result.stdout);
     return result.stderr;
   };
+
+  test("a chosen port that another program has after all: others are chosen", async () => {
+    // Bound, but not listening: the kernel's tables, by which many ports are chosen, do not show it.
+    const holder = spawn(
+      "python3",
+      [
+        "-uc",
+        "import socket, sys\nheld = []\nfor port in map(int, sys.argv[1:]):\n held.append(socket.socket())\n held[-1].bind(('0.0.0.0', port))\nprint('held'); sys.stdin.read()",
+        ...["18211", "18215"],
+      ],
+      {
+        stdio: ["pipe", "pipe", "inherit"],
+      },
+    );
+    await once(holder.stdout, "data");
+    try {
+      const container = Array.from({ length: 20 }, (_, index) => `18210-18240:${80 + index}`).flatMap((text) => ["-p", text]);
+      const output = await daemon.ok("run", "--name", "attached", ...container, "busybox", "echo", "seen");
+      assert.equal(output.trim(), "seen");
+      await daemon.ok("run", "-d", "--name", "many", ...container, ...echo);
+      const ports = (await daemon.ok("port", "many")).match(/(?<=0\.0\.0\.0:)\d+/g)?.map(Number) ?? [];
+      assert.deepEqual([ports.length, ports.includes(18211), ports.includes(18215)], [20, false, false]);
+      await answers("127.0.0.1", ports[0] ?? 0);
+      const fixed = await daemon.docker(["run", "--rm", "-p", "18211:80", ...echo]);
+      assert.match(fixed.stderr, /failed to bind host port for 0\.0\.0\.0:18211:.*: address already in use/);
+    } finally {
+      holder.kill();
+    }
+  });
 
   test("both IP versions, in ps, port and inspect, and there", async () => {
     await daemon.ok("run", "-d", "--name", "web", "-p", "18101:80", "-p", "18102:53/udp", "-p", "18103:9/sctp", ...echo);
