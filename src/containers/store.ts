@@ -19,6 +19,8 @@ interface Mutable {
 export class ContainerStore {
   readonly #database: Database;
   readonly #rows: ContainerRows;
+  /** Of records that a transaction under way has changed. */
+  #before: Map<Mutable, Pick<Mutable, "settings" | "status">> | undefined;
   readonly #byId = new Map<string, Mutable>();
   readonly #byName = new Map<string, Mutable>();
 
@@ -125,9 +127,18 @@ export class ContainerStore {
     return mutable;
   }
 
-  /** What `work` writes, here and in other rooms, a daemon that starts finds all of or nothing of. */
+  /** What `work` writes, here and in other rooms, a daemon that starts finds all of or nothing of; and so does this one. */
   together(work: () => void): void {
-    transaction(this.#database, work);
+    const before = new Map<Mutable, Pick<Mutable, "settings" | "status">>();
+    this.#before = before;
+    try {
+      transaction(this.#database, work);
+    } catch (error) {
+      for (const [record, parts] of before) Object.assign(record, parts);
+      throw error;
+    } finally {
+      this.#before = undefined;
+    }
   }
 
   update(record: ContainerRecord, change: Partial<ContainerStatus>): void {
@@ -178,6 +189,7 @@ export class ContainerStore {
   #own(record: ContainerRecord): Mutable {
     const own = this.#byId.get(record.id);
     if (own === undefined) throw notFound(`No such container: ${record.id}`);
+    if (this.#before?.has(own) === false) this.#before.set(own, { settings: own.settings, status: own.status });
     return own;
   }
 }

@@ -343,6 +343,28 @@ describe("connect and disconnect of a container that runs", () => {
     await engine.close();
   });
 
+  test("that cannot be written down are taken back", async () => {
+    await using world = await FakeWorld.make();
+    const engine = await world.open();
+    await engine.networks.create({ Name: "a" });
+    const id = await run(engine, "web");
+    const hosts = join(world.dataRoot, "containers", id, "hosts");
+    await writeFile(hosts, "127.0.0.1 localhost\n");
+    world.networks.files = { hostsAdded: ["10.0.0.2\tweb"], hostsRemoved: [] };
+    const before = JSON.stringify(await networksOf(engine, "web"));
+    const full = "BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END";
+    world.database.exec(`CREATE TEMP TRIGGER full BEFORE UPDATE OF state ON containers ${full}`);
+    await assert.rejects(engine.networks.connect("a", "web", {}), /database or disk is full/);
+    assert.equal(world.runtime.monitors.get(id)?.changes.length, 2, "made and undone");
+    assert.equal(JSON.stringify(await networksOf(engine, "web")), before);
+    assert.equal(world.networks.attached.get(id)?.length, 1);
+    assert.equal(await readFile(hosts, "utf8"), "127.0.0.1 localhost\n");
+    world.database.exec("DROP TRIGGER full");
+    await engine.networks.connect("a", "web", {});
+    assert.deepEqual(Object.keys(await networksOf(engine, "web")), ["bridge", "a"]);
+    await engine.close();
+  });
+
   test("are for its next start when it ends meanwhile", async () => {
     await using world = await FakeWorld.make();
     const engine = await world.open();

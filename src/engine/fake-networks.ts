@@ -30,6 +30,8 @@ interface FakeEndpoint {
 export class FakeNetworks implements Networks {
   /** Containers that are attached, each with its endpoints. */
   readonly attached: Map<string, FakeEndpoint[]> = new Map();
+  /** Changes cannot be written down. */
+  commitFailure: Error | undefined;
   readonly reserved: Map<string, AttachRequest> = new Map();
   readonly names: Map<string, string> = new Map();
   /** What the last request for a start or a change was. */
@@ -166,7 +168,10 @@ export class FakeNetworks implements Networks {
       undo: blankPlan,
       settings: this.#settings(after),
       files: this.files,
-      commit: once(settle),
+      commit: () => {
+        if (this.commitFailure !== undefined) throw this.commitFailure;
+      },
+      settled: once(settle),
       abandon: async () => abandon(),
     };
   }

@@ -3,7 +3,7 @@ import { log } from "../base/base.ts";
 import { failpoint } from "../base/failpoint.ts";
 import { isActive } from "../containers/containers.ts";
 import { launchFailureOf } from "../kernel/launch-failure.ts";
-import type { AttachRequest, NetworkChange } from "../networks/networks.ts";
+import type { AttachRequest, FileChanges, NetworkChange } from "../networks/networks.ts";
 import type { EndpointSettings, HostConfig, NetworkSettings } from "../spec/spec.ts";
 import type { EngineContext } from "./context.ts";
 import { explain } from "./explain-launch.ts";
@@ -64,9 +64,21 @@ async function tryChange(
     throw explain(explainPort(error, live.record.name, change.settings), 0).error;
   }
   failpoint(`${wanted.step}.changed`);
-  // Before the end of it: what is taken back after a crash takes back the files too.
-  await changeNameFiles(context, live, change.files);
-  settle(context, live, wanted, change);
+  try {
+    // Before the end of it: what is taken back after a crash takes back the files too.
+    await changeNameFiles(context, live, change.files);
+    settle(context, live, wanted, change);
+  } catch (error) {
+    // The disk is full.
+    await takeBack(live, run, change);
+    await changeNameFiles(context, live, opposite(change.files)).catch((suppressed: unknown) =>
+      log.warn("name files were not changed back", { container: live.id, suppressed }),
+    );
+    throw error;
+  }
+  failpoint(`${wanted.step}.settled`);
+  // An address that it has asked for is its own also when it does not run.
+  if (wanted.endpoints !== undefined) context.networks.reserve(networkRequest(context, live.record));
   return "made";
 }
 
@@ -79,16 +91,22 @@ async function takeBack(live: LiveContainer, run: Run, change: NetworkChange): P
 }
 
 /** The kernel has it: the endpoint is settled, and the record says so. */
-function settle(context: EngineContext, live: LiveContainer, { step, endpoints, hostConfig }: WantedChange, change: NetworkChange): void {
+function settle(context: EngineContext, live: LiveContainer, { endpoints, hostConfig }: WantedChange, change: NetworkChange): void {
   context.store.together(() => {
     change.commit();
     if (endpoints !== undefined) context.store.setEndpoints(live.record, endpoints);
     if (hostConfig !== undefined) context.store.configure(live.record, hostConfig);
     if (isActive(live.record.status.state)) context.store.update(live.record, { network: change.settings });
   });
-  failpoint(`${step}.settled`);
-  // An address that it has asked for is its own also when it does not run.
-  if (endpoints !== undefined) context.networks.reserve(networkRequest(context, live.record));
+  change.settled();
+}
+
+function opposite({ hostsAdded, hostsRemoved, resolvConf }: FileChanges): FileChanges {
+  return {
+    hostsAdded: hostsRemoved,
+    hostsRemoved: hostsAdded,
+    ...(resolvConf === undefined ? {} : { resolvConf: { before: resolvConf.after, after: resolvConf.before } }),
+  };
 }
 
 /** The record of a container that was found running, after what was under way with it: it says what there is. */
@@ -114,6 +132,7 @@ export async function settleNetwork(context: EngineContext, live: LiveContainer,
       .catch((error: unknown) => log.warn("a change of a network was not taken back", { container: live.id, error }));
     await changeNameFiles(context, live, change.files);
     change.commit();
+    change.settled();
   }
   settleRecord(context, live, context.networks.settingsOf(request));
 }

@@ -2,7 +2,7 @@
  * Changes to the networks of a container that runs. Each is recorded as pending before anything is done, so that a
  * daemon that starts finds what was under way, and takes it back.
  */
-import { type EngineError, forbidden, invalidParameter, newId } from "../base/base.ts";
+import { type EngineError, forbidden, invalidParameter, log, messageOf, newId } from "../base/base.ts";
 import { type Arrangement, arrange } from "./arrange.ts";
 import { type InterfacePlan, makeInterface, removeInterface } from "./attach-plan.ts";
 import { newEndpoint, releaseEndpoint, resolverFor } from "./attaching.ts";
@@ -239,15 +239,24 @@ export class LiveChanges {
       },
       settings: settingsOf(ground, request, after),
       files,
-      commit: () => {
+      commit: () => ground.sandboxes.put(after, meanwhile),
+      settled: () => {
         finish();
-        ground.sandboxes.put(after, meanwhile);
         change.commit();
         step.done();
       },
       abandon: async () => {
         finish();
-        ground.sandboxes.put(before, meanwhile);
+        try {
+          ground.sandboxes.put(before, meanwhile);
+        } catch (error) {
+          // The next daemon finds it pending, and takes back what is not there.
+          ground.sandboxes.hold(before);
+          log.warn("a change of a network that came to nothing is still recorded", {
+            container: request.containerId,
+            error: messageOf(error),
+          });
+        }
         change.abandon();
         step.undone();
       },

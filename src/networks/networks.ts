@@ -81,9 +81,11 @@ export interface NetworkChange {
   /** As `docker inspect` shows it afterwards. */
   readonly settings: NetworkSettings;
   readonly files: FileChanges;
-  /** The kernel has it. */
+  /** The kernel has it: writes that down, inside the caller's transaction. */
   commit(): void;
-  /** The kernel refused: all is as before. */
+  /** That transaction is written: what the change has let go of may be others'. */
+  settled(): void;
+  /** Instead of `settled`, with `undo` done: the kernel refused, or it could not be written down. All is as before. */
   abandon(): Promise<void>;
 }
 
