@@ -6,6 +6,7 @@ import { ended, endingOf, isActive, restartsAfterExit } from "../containers/cont
 import type { ExitRecord } from "../kernel/kernel.ts";
 import type { RunningContainer } from "../runtime/runtime.ts";
 import { answerDns } from "./answer-dns.ts";
+import { cutFromParents } from "./container-links.ts";
 import type { EngineContext } from "./context.ts";
 import { suspendHealthChecks } from "./health-checks.ts";
 import type { LiveContainer, Run, Waiter } from "./live-container.ts";
@@ -93,6 +94,7 @@ export function applyExit(context: EngineContext, live: LiveContainer, exit: Exi
 
 async function release(context: EngineContext, live: LiveContainer): Promise<void> {
   if (context.closing.signal.aborted) return;
+  context.inBackground("cutting links to a container", cutFromParents(context, live.id));
   if (live.networkChange !== undefined) await live.networkChange;
   try {
     await context.networks.detach(live.id);

@@ -7,7 +7,8 @@ import { type ContainerLink, type ContainerRecord, isActive, isStopped, linkVari
 import type { HostConfig, NetworkSettings } from "../spec/spec.ts";
 import type { EngineContext } from "./context.ts";
 import { editFile } from "./name-files.ts";
-import { isUserDefined } from "./network-request.ts";
+import { changeNetwork } from "./network-change.ts";
+import { isUserDefined, networkRequest } from "./network-request.ts";
 
 function conflicting(kind: "host type networking" | "container type network"): Error {
   return invalidParameter(`conflicting options: ${kind} can't be used with links. This would result in undefined behavior`);
@@ -78,6 +79,34 @@ export function linksAtStart(context: EngineContext, record: ContainerRecord): L
   return { env, hosts, linked };
 }
 
+/** What those that it is linked to have now; who does not run has nothing that others may not get. */
+function linkedNow(context: EngineContext, record: ContainerRecord): LinksAtStart["linked"] {
+  return (record.status.links ?? []).flatMap(({ id }) => {
+    const child = context.store.get(id);
+    if (child === undefined || isStopped(child.status.state)) return [];
+    const address = addressOf(child.status.network);
+    return address === "" ? [] : [{ address, ports: Object.keys(child.settings.config.ExposedPorts ?? {}) }];
+  });
+}
+
+/** Where containers may not meet unless they are linked: a running one reaches those whom it is linked to, and no one who has got their address. */
+async function changeLinks(context: EngineContext, parent: ContainerRecord): Promise<void> {
+  const live = context.liveOf(parent.id);
+  const { run } = live;
+  if (run === undefined || modeOf(parent) !== "bridge") return;
+  await live.lock.run(async () => {
+    if (live.run !== run || !isActive(live.record.status.state)) return;
+    const request = { ...networkRequest(context, live.record), linked: linkedNow(context, live.record) };
+    if (!context.networks.hasOtherLinks(request)) return;
+    await changeNetwork(context, live, run, { step: "link", request, plan: (wishes) => context.networks.changeLinks(wishes) });
+  });
+}
+
+/** A linked container has ended. */
+export async function cutFromParents(context: EngineContext, id: string): Promise<void> {
+  for (const parent of parentsOf(context, id)) await changeLinks(context, parent);
+}
+
 function addressOf(network: NetworkSettings | undefined): string {
   return network?.Networks?.["bridge"]?.IPAddress ?? "";
 }
@@ -111,6 +140,7 @@ export async function tellParents(context: EngineContext, record: ContainerRecor
   for (const parent of parentsOf(context, record.id)) {
     const aliases = (parent.status.links ?? []).filter((link) => link.id === record.id).map((link) => link.alias);
     await editHosts(context, parent, (alias, line) => (aliases.includes(alias) ? line.replace(/^\S+/, address) : line));
+    await changeLinks(context, parent);
   }
 }
 
@@ -130,6 +160,7 @@ export async function removeLink(context: EngineContext, reference: string): Pro
   if (parent === undefined) throw systemError(`Cannot get parent /${parentName} for link name /${parentName}/${alias}`);
   context.store.update(parent, { links: (parent.status.links ?? []).filter((link) => link.alias !== alias) });
   await editHosts(context, parent, (name, line) => (name === alias ? undefined : line));
+  await changeLinks(context, parent);
 }
 
 /** Changes the hosts file of a running container, in place: it is bound into the container. */

@@ -208,6 +208,14 @@ export class FakeNetworks implements Networks {
     );
   }
 
+  hasOtherLinks(): boolean {
+    return false;
+  }
+
+  changeLinks(request: AttachRequest): Promise<NetworkChange> {
+    return this.changePorts(request);
+  }
+
   async changePorts(request: AttachRequest): Promise<NetworkChange> {
     const nothing = (): void => undefined;
     return this.#change(request, this.attached.get(request.containerId) ?? [], nothing, nothing);

@@ -16,7 +16,7 @@ import { hasEnded } from "./stop-container.ts";
 
 export interface WantedChange {
   /** Names the failpoints. */
-  readonly step: "connect" | "disconnect" | "publish";
+  readonly step: "connect" | "disconnect" | "publish" | "link";
   readonly request: AttachRequest;
   /** Records the change as unsettled. `request`: with what is known meanwhile. */
   readonly plan: (request: AttachRequest) => Promise<NetworkChange>;

@@ -8,7 +8,7 @@ import { filesOf } from "./container-files.ts";
 import { closePorts, defaultRoutes, loopbackUp, openPorts } from "./endpoint.ts";
 import { routesOf } from "./gateways.ts";
 import type { Ground } from "./ground.ts";
-import { closeLinks, linksAllowed, linksOf, openLinks } from "./legacy-links.ts";
+import { closeLinks, linksOf, openLinks, withLinks } from "./legacy-links.ts";
 import { readHostResolver, setsNdots } from "./name-files.ts";
 import { addNames, deleteNames, namesOf } from "./names.ts";
 import type { Attachment, AttachRequest } from "./networks.ts";
@@ -59,13 +59,11 @@ export function newEndpoint(
   const open = ground.open(network);
   const addresses = open.allocate(request.containerId, addressesAsked(place));
   const first = sandbox.endpoints.length === 0;
-  const allowed = open.options.icc || addresses[4] === undefined ? [] : linksAllowed(request, addresses[4]);
-  return {
+  const endpoint: Endpoint = {
     ...base,
     dnsNames: open.zone === undefined ? [] : namesOf(request, asked),
     links: asked.Links ?? [],
     resolver,
-    ...(allowed.length === 0 ? {} : { allowed }),
     link: {
       ...interfaceOf(open, place, sandbox.endpoints),
       device: network.record.driver === "bridge" ? `veth${base.endpointId.slice(0, 11)}` : "",
@@ -75,6 +73,7 @@ export function newEndpoint(
       gatewayPriority: asked.GwPriority ?? 0,
     },
   };
+  return withLinks(endpoint, open, request);
 }
 
 /** Whom the container's questions that no network answers go to. */

@@ -112,6 +112,17 @@ export class BerthNetworks implements Networks {
     return this.#onceFree(() => this.#changes.changePorts(request));
   }
 
+  hasOtherLinks(request: AttachRequest): boolean {
+    const sandbox = this.#ground.sandboxes.get(request.containerId);
+    if (sandbox === undefined) return false;
+    const { endpoints } = this.#changes.linked(request, sandbox);
+    return endpoints.some((endpoint, index) => endpoint !== sandbox.endpoints[index]);
+  }
+
+  changeLinks(request: AttachRequest): Promise<NetworkChange> {
+    return this.#changes.changeLinks(request);
+  }
+
   takeBack(request: AttachRequest): Promise<NetworkChange | undefined> {
     return this.#changes.takeBack(request);
   }

@@ -10,7 +10,7 @@ import { fileChanges } from "./container-files.ts";
 import { closePorts, defaultRoutes, openPorts } from "./endpoint.ts";
 import { type DefaultRoutes, gatewaysOf, routesOf } from "./gateways.ts";
 import type { Ground } from "./ground.ts";
-import { closeLinks, linksOf, openLinks } from "./legacy-links.ts";
+import { closeLinks, linksOf, openLinks, withLinks } from "./legacy-links.ts";
 import { addNames, deleteNames } from "./names.ts";
 import type { AttachRequest, NetworkChange } from "./networks.ts";
 import { undoSockets } from "./port-change.ts";
@@ -147,6 +147,36 @@ export class LiveChanges {
     });
   }
 
+  /** @see Networks.changeLinks. What is recorded is what the firewall gets when it is made anew: nothing is ever pending. */
+  async changeLinks(request: AttachRequest): Promise<NetworkChange> {
+    const before = this.#sandbox(request);
+    const after = this.linked(request, before);
+    const ignore = (): void => undefined;
+    const sockets = { release: [], hold: [] };
+    const change = { after: portsOf(after), added: [], removed: [], sockets, undo: sockets, commit: ignore, abandon: ignore };
+    const gateways = gatewaysOf(this.#ground.places(after.endpoints));
+    return await this.#change({
+      request,
+      before,
+      meanwhile: after,
+      after,
+      arranged: { sandbox: after, gateways, change },
+      forth: nothing,
+      back: nothing,
+      done: ignore,
+      undone: ignore,
+    });
+  }
+
+  /** With the links of the request; each endpoint itself where nothing changes. */
+  linked(request: AttachRequest, sandbox: Sandbox): Sandbox {
+    const linked = (endpoint: Endpoint): Endpoint => {
+      const open = this.#ground.opened(endpoint.networkId);
+      return open === undefined ? endpoint : withLinks(endpoint, open, request);
+    };
+    return { ...sandbox, endpoints: sandbox.endpoints.map(linked) };
+  }
+
   /**
    * What a daemon that has gone left half done, taken back: an endpoint that was being made or removed goes, and ports are
    * as they were. Undefined where there is nothing of the kind.
@@ -199,8 +229,9 @@ export class LiveChanges {
     const { request, before, meanwhile, after } = step;
     const { change, gateways } = step.arranged;
     const { table } = ground.host;
-    // A running container gets no new ones.
-    const lost = linksOf(before).filter((link) => !linksOf(after).includes(link));
+    const [linksBefore, linksAfter] = [linksOf(before), linksOf(after)];
+    const lost = linksBefore.filter((link) => !linksAfter.includes(link));
+    const gained = linksAfter.filter((link) => !linksBefore.includes(link));
     const [routesBefore, routesAfter] = [this.#routes(before), routesOf(gateways)];
     const files = await fileChanges(ground, request, ground.places(before.endpoints), ground.places(after.endpoints));
     const [hadNames, hasNames] = [this.#hasNames(before), this.#hasNames(after)];
@@ -217,6 +248,7 @@ export class LiveChanges {
         hostNetwork: [
           ...closePorts(table, change.removed),
           ...closeLinks(table, lost),
+          ...openLinks(table, gained),
           ...step.forth.hostNetwork,
           ...openPorts(table, change.added),
         ],
@@ -229,6 +261,7 @@ export class LiveChanges {
         prepare: change.undo.hold,
         hostNetwork: [
           ...closePorts(table, change.added),
+          ...closeLinks(table, gained),
           ...step.back.hostNetwork,
           ...openPorts(table, change.removed),
           ...openLinks(table, lost),

@@ -43,6 +43,10 @@ export interface Networks {
   disconnect(request: AttachRequest, network: string): Promise<NetworkChange>;
   /** Publishes what `request` asks for and is not yet, and takes back what is published and no longer asked for. */
   changePorts(request: AttachRequest): Promise<NetworkChange>;
+  /** Whether `linked` says something else than what a running container may reach now. */
+  hasOtherLinks(request: AttachRequest): boolean;
+  /** What `linked` says, for a container that runs. */
+  changeLinks(request: AttachRequest): Promise<NetworkChange>;
   /** A container has another name from now on. */
   rename(containerId: ContainerId, name: string): void;
   /** A question from a container's resolver. @returns the answer, at once where it is known; undefined: none is due */

@@ -14,7 +14,8 @@ describe("links where fellows may not meet", () => {
   let other: OtherHost;
   before(async () => {
     other = await OtherHost.join(1);
-    daemon = await Daemon.start(["--icc=false"]);
+    // Room for five.
+    daemon = await Daemon.start(["--icc=false", "--bip=10.99.70.1/29"]);
     probes = new Probes(daemon);
     await importProbe(daemon);
     await probes.serve("db", ["--expose", "80"], "80", "81");
@@ -38,6 +39,25 @@ describe("links where fellows may not meet", () => {
   test("published ports are reached as ever", async () => {
     assert.match((await probes.ask(other, "tcp", other.hostAddress, 18900)) ?? "none", new RegExp(`^app ${other.address} `));
     assert.match((await probes.ask("stranger", "tcp", other.hostAddress, 18900)) ?? "none", /^app /);
+  });
+
+  test("who gets a linked container's address is not reached by it; the linked one is, wherever it comes back", async () => {
+    const old = await address("db");
+    await daemon.ok("stop", "-t", "0", "db");
+    // With all other addresses taken, somebody gets the one that was kept.
+    await probes.serve("filler", [], "80");
+    await probes.serve("another", [], "80");
+    await probes.serve("heir", ["--expose", "80"], "80");
+    assert.equal(await address("heir"), old);
+    await eventually("the end of the link", async () => (await asked("app", 80, "heir")) === undefined || undefined);
+    await daemon.ok("rm", "-f", "filler");
+    await daemon.ok("start", "db");
+    assert.notEqual(await address("db"), old);
+    await eventually("the link", async () => (await asked("app", 80)) === "db" || undefined);
+    assert.equal(await probes.byName("app", "store"), "db");
+    assert.equal(await asked("app", 81), undefined);
+    assert.equal(await asked("app", 80, "heir"), undefined);
+    await daemon.ok("rm", "-f", "heir", "another");
   });
 
   test("after a restart of the daemon and after a flush; and not when the container has ended", async () => {
