@@ -8,6 +8,7 @@ import { type InterfacePlan, makeInterface, removeInterface } from "./attach-pla
 import { newEndpoint, releaseEndpoint, resolverFor } from "./attaching.ts";
 import { fileChanges } from "./container-files.ts";
 import { closePorts, defaultRoutes, openPorts } from "./endpoint.ts";
+import type { Link } from "./firewall.ts";
 import { type DefaultRoutes, gatewaysOf, routesOf } from "./gateways.ts";
 import type { Ground } from "./ground.ts";
 import { closeLinks, linksOf, openLinks, withLinks } from "./legacy-links.ts";
@@ -229,9 +230,7 @@ export class LiveChanges {
     const { request, before, meanwhile, after } = step;
     const { change, gateways } = step.arranged;
     const { table } = ground.host;
-    const [linksBefore, linksAfter] = [linksOf(before), linksOf(after)];
-    const lost = linksBefore.filter((link) => !linksAfter.includes(link));
-    const gained = linksAfter.filter((link) => !linksBefore.includes(link));
+    const [lost, gained] = [linksBeyond(before, after), linksBeyond(after, before)];
     const [routesBefore, routesAfter] = [this.#routes(before), routesOf(gateways)];
     const files = await fileChanges(ground, request, ground.places(before.endpoints), ground.places(after.endpoints));
     const [hadNames, hasNames] = [this.#hasNames(before), this.#hasNames(after)];
@@ -304,6 +303,8 @@ export class LiveChanges {
     return this.#ground.places(sandbox.endpoints).some(({ open }) => open.zone !== undefined);
   }
 }
+
+const linksBeyond = (sandbox: Sandbox, other: Sandbox): Link[] => linksOf(sandbox).filter((link) => !linksOf(other).includes(link));
 
 const gone = (name: string): EngineError => forbidden(`network ${name} is being removed`);
 
