@@ -19,6 +19,11 @@ const pushed: Script = {
     text: '{"status":"The push refers to repository [r:5000/x]"}\r\n{"status":"Preparing","progressDetail":{},"id":"1"}\r\n{"status":"1: digest: sha256:2 size: 3"}\r\n{"progressDetail":{},"aux":{"Tag":"1","Digest":"sha256:2","Size":3}}\r\n',
   },
 };
+const pushedInstead: Script = {
+  "POST /images/r:5000/x/push": {
+    text: '{"status":"x"}\r\n{"progressDetail":{},"aux":{"manifestPushedInsteadOfIndex":true,"originalIndex":{"mediaType":"i","digest":"sha256:1","size":3},"selectedManifest":{"mediaType":"m","digest":"sha256:2","size":3}}}\r\n{"status":"1: digest: sha256:2 size: 3"}\r\n{"progressDetail":{},"aux":{"Tag":"1","Digest":"sha256:2","Size":3}}\r\n',
+  },
+};
 const refused: Script = {
   "POST /images/r:5000/x/push": {
     text: '{"status":"The push refers to repository [r:5000/x]"}\r\n{"errorDetail":{"message":"denied: no"},"error":"denied: no"}\r\n',
@@ -127,6 +132,8 @@ const cases: Readonly<Record<string, Case>> = {
   },
   push: { script: pushed, args: ["push", "r:5000/x:1"] },
   "push by somebody, quiet": { script: pushed, args: ["push", "-q", "r:5000/x:1"], config: { auths: { "r:5000": { auth } } } },
+  "push of one platform instead of all": { script: pushedInstead, args: ["push", "r:5000/x:1"] },
+  "push of one platform instead of all, quiet": { script: pushedInstead, args: ["push", "-q", "r:5000/x:1"] },
   "push without a tag": { script: pushed, args: ["push", "r:5000/x"] },
   "push of all tags": { script: pushed, args: ["push", "-a", "r:5000/x"] },
   "push of all tags, quiet": { script: pushed, args: ["push", "-qa", "r:5000/x"] },

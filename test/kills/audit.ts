@@ -37,13 +37,18 @@ export async function audit(stand: Stand): Promise<Audit> {
     downloads.set(`sha256:${hex}`, statSync(join(stand.daemon.dataRoot, "downloads", name)).size);
   }
   const images = await stand.images();
-  assert.deepEqual(images.map(({ Id }) => Id).sort(), rows.images, "images that are listed, and their rows");
-  for (const { Id } of images) await readWhole(stand, Id);
+  const listed = images.map(({ Id }) => Id).sort();
+  const others = rows.images.filter((id) => !listed.includes(id));
+  assert.deepEqual([...listed, ...others].sort(), rows.images, "images that are listed, and their rows");
+  for (const id of others) assert.ok(rows.platforms.has(id), `${id} is neither listed nor one of several platforms`);
+  for (const id of rows.images) await readWhole(stand, id);
   return { images, downloads };
 }
 
 interface Rows {
   readonly images: readonly string[];
+  /** Those of them that have a name by an index. */
+  readonly platforms: ReadonlySet<string>;
   readonly containers: readonly string[];
   /** Hex of the diffID → bytes. */
   readonly layers: ReadonlyMap<string, number>;
@@ -61,15 +66,19 @@ function readRows(path: string): Rows {
   try {
     assert.deepEqual(all("PRAGMA integrity_check"), ["ok"]);
     assert.deepEqual(all("PRAGMA foreign_key_check"), []);
+    const loose = "SELECT index_digest FROM index_parts EXCEPT SELECT digest FROM image_manifests";
+    assert.deepEqual(all(loose), [], "parts of an index without an image");
     assert.deepEqual(all("SELECT diff_id FROM layers EXCEPT SELECT diff_id FROM image_layers"), [], "layers of no image");
     const layers = database.prepare("SELECT substr(diff_id, 8) AS hex, size_bytes AS size FROM layers").all();
     return {
       images: all("SELECT id FROM images WHERE removed = 0 ORDER BY id"),
+      platforms: new Set(all("SELECT image_id FROM image_references WHERE index_digest IS NOT NULL")),
       containers: all("SELECT id FROM containers ORDER BY id"),
       layers: new Map(layers.map((row) => [String(row["hex"]), Number(row["size"])])),
       blobs: new Set(
         all(
-          "SELECT substr(id, 8) FROM images UNION SELECT substr(digest, 8) FROM image_manifests UNION SELECT substr(digest, 8) FROM layer_blobs",
+          `SELECT substr(id, 8) FROM images UNION SELECT substr(digest, 8) FROM image_manifests
+             UNION SELECT substr(digest, 8) FROM layer_blobs UNION SELECT substr(digest, 8) FROM index_parts`,
         ),
       ),
     };

@@ -25,14 +25,24 @@ export interface KnownImage {
   readonly files: ReadonlyMap<string, string>;
 }
 
-/** Three images with layers in common: gzip, zstd and plain ones. */
+/** An index of three platforms, all of them this machine's in truth, and an attestation. */
+export interface KnownIndex {
+  readonly digest: Digest;
+  readonly platforms: readonly string[];
+  /** As an OCI layout: `known/platforms:1`. In the registry it is `x/y:platforms`. */
+  readonly archive: Buffer;
+}
+
+/** Three images with layers in common: gzip, zstd and plain ones; and an index of others. */
 export class KnownImages {
   readonly shelf: Shelf = new Shelf();
   readonly all: readonly KnownImage[];
+  readonly index: KnownIndex;
 
-  private constructor(all: readonly KnownImage[], shelf: Shelf) {
+  private constructor(all: readonly KnownImage[], shelf: Shelf, index: KnownIndex) {
     this.all = all;
     this.shelf = shelf;
+    this.index = index;
   }
 
   static async make(chance: Chance): Promise<KnownImages> {
@@ -60,7 +70,7 @@ export class KnownImages {
         files: new Map(members.flat().map(([name, bytes]) => [name, digestOf(bytes).slice("sha256:".length)])),
       };
     });
-    return new KnownImages(images, shelf);
+    return new KnownImages(images, shelf, makeIndex(shelf, busybox, chance));
   }
 
   get(tag: string): KnownImage {
@@ -72,6 +82,26 @@ export class KnownImages {
   byId(id: string): KnownImage | undefined {
     return this.all.find((image) => image.id === id);
   }
+}
+
+function makeIndex(known: Shelf, busybox: Buffer, chance: Chance): KnownIndex {
+  const own = new Shelf();
+  const platforms = ["amd64", "arm64", "s390x"];
+  const entries = platforms.map((architecture) => {
+    const platform = { os: "linux", architecture };
+    return { ...own.image([busybox, tarOf({ "data/own": chance.bytes(400_000) })], platform), platform };
+  });
+  const statement = own.blob(chance.bytes(100_000), "application/vnd.in-toto+json");
+  const proof = own.imageOf({ os: "unknown", architecture: "unknown" }, [statement]);
+  const index = own.index([...entries, { ...proof, platform: { os: "unknown", architecture: "unknown" } }], "platforms");
+  const manifests = [...own.manifests].flatMap(([name, { bytes }]) => (name.includes(":") ? [[name, bytes] as const] : []));
+  const members = new Map([...own.blobs, ...manifests].map(([digest, bytes]) => [blobPath(digest), bytes]));
+  const annotations = { "io.containerd.image.name": "docker.io/known/platforms:1" };
+  members.set("oci-layout", json({ imageLayoutVersion: "1.0.0" }));
+  members.set("index.json", json({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [{ ...index, annotations }] }));
+  for (const [digest, bytes] of own.blobs) known.blobs.set(digest, bytes);
+  for (const [name, manifest] of own.manifests) known.manifests.set(name, manifest);
+  return { digest: index.digest, platforms, archive: tarOfMembers(members) };
 }
 
 function tarOfMembers(members: ReadonlyMap<string, Buffer>): Buffer {

@@ -13,7 +13,7 @@ export const command: Command = {
   flags: [
     { name: "all-tags", short: "a", type: "bool", help: "Push all tags of the repository" },
     { name: "disable-content-trust", type: "bool", help: "Accepted for compatibility", default: "true", hidden: true },
-    { ...platformFlag, help: 'Push only if the image is for this platform ("os[/arch[/variant]]")' },
+    { ...platformFlag, help: 'Push the image of this platform only ("os[/arch[/variant]]")' },
     { name: "quiet", short: "q", type: "bool", help: "Print nothing but the name" },
   ],
   async run(context, flags, [name = ""]) {
@@ -31,16 +31,40 @@ export const command: Command = {
       query: { tag: reference.tag, platform: wanted },
       headers: await registryAuth(context.configuration(), reference),
     });
-    if (quiet) {
-      for await (const message of messages)
-        if (message.error !== undefined) throw new ExitError(1, message.errorDetail?.message ?? message.error);
-      context.out(`${all ? repositoryOf(reference) : `${repositoryOf(reference)}:${reference.tag}`}\n`);
-    } else await printProgress(messages, 1);
+    const notes: string[] = [];
+    try {
+      if (quiet) {
+        for await (const message of noted(messages, notes))
+          if (message.error !== undefined) throw new ExitError(1, message.errorDetail?.message ?? message.error);
+        context.out(`${all ? repositoryOf(reference) : `${repositoryOf(reference)}:${reference.tag}`}\n`);
+      } else await printProgress(noted(messages, notes), 1);
+    } finally {
+      for (const text of notes) context.out(text);
+    }
     return 0;
   },
 };
 
-/** Docker's words; an index is never pushed from here. */
+interface PushedInstead {
+  readonly manifestPushedInsteadOfIndex?: boolean;
+  readonly originalIndex?: { readonly digest: string };
+  readonly selectedManifest?: { readonly digest: string };
+}
+
+/** Passes the messages on; what is to be told at the end, in Docker's words and colours, goes into `notes`. */
+async function* noted(messages: AsyncIterable<ProgressMessage>, notes: string[]): AsyncGenerator<ProgressMessage> {
+  for await (const message of messages) {
+    const { manifestPushedInsteadOfIndex, originalIndex, selectedManifest } = (message.aux ?? {}) as PushedInstead;
+    if (manifestPushedInsteadOfIndex === true)
+      notes.push(`
+ Info -> Not all multiplatform-content is present and only the available single-platform image was pushed
+         \u001b[31m${originalIndex?.digest}\u001b[0m -> \u001b[32m${selectedManifest?.digest}\u001b[0m
+`);
+    yield message;
+  }
+}
+
+/** Docker's words. */
 const note = `
  Info -> Using --platform pushes only the specified platform manifest of a multi-platform image index.
          Other components, like attestations, will not be included.
