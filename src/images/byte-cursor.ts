@@ -1,7 +1,10 @@
 /** Walks a stream of chunks by counts of bytes. Chunks are handed on as they came where that is possible. */
-import { pipeline, Readable } from "node:stream";
+import { type Duplex, pipeline, Readable } from "node:stream";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { EngineError, errnoOf, invalidParameter, messageOf } from "../base/base.ts";
+import { decodeBzip2 } from "../layers/bzip2.ts";
+import { PullDecoder } from "../layers/pull-decoder.ts";
+import { decodeXz } from "../layers/xz.ts";
 
 export class ByteCursor {
   readonly #chunks: AsyncIterator<Uint8Array>;
@@ -100,18 +103,24 @@ export function compressionOf(head: Uint8Array): Compression | undefined {
 export async function uncompressed(cursor: ByteCursor): Promise<ByteCursor> {
   const compression = compressionOf(await cursor.peek(6));
   if (compression === undefined) return cursor;
-  if (compression !== "gzip" && compression !== "zstd")
-    throw invalidParameter(`archives compressed with ${compression} are not supported: use gzip or zstd`);
-  const chunkSize = 1 << 18;
-  const decoder = compression === "gzip" ? createGunzip({ chunkSize }) : createZstdDecompress({ chunkSize });
-  return new ByteCursor(decoded(cursor, decoder, compression));
+  return new ByteCursor(decoded(cursor, decoderOf(compression), compression));
 }
 
-async function* decoded(
-  cursor: ByteCursor,
-  decoder: ReturnType<typeof createGunzip>,
-  compression: Compression,
-): AsyncGenerator<Uint8Array> {
+function decoderOf(compression: Compression): Duplex {
+  const chunkSize = 1 << 18;
+  switch (compression) {
+    case "gzip":
+      return createGunzip({ chunkSize });
+    case "zstd":
+      return createZstdDecompress({ chunkSize });
+    case "bzip2":
+      return new PullDecoder(decodeBzip2());
+    case "xz":
+      return new PullDecoder(decodeXz());
+  }
+}
+
+async function* decoded(cursor: ByteCursor, decoder: Duplex, compression: Compression): AsyncGenerator<Uint8Array> {
   // The decoder is destroyed with the failure, which then comes out of the loop.
   pipeline(Readable.from(cursor.rest(), { objectMode: false }), decoder, () => {});
   try {

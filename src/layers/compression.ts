@@ -1,8 +1,10 @@
 /** Tells how a layer is compressed by its first bytes. */
-import type { Transform } from "node:stream";
+import type { Duplex } from "node:stream";
 import { createGunzip, createZstdDecompress } from "node:zlib";
-import { invalidParameter } from "../base/base.ts";
 import { release } from "../base/free-buffers.ts";
+import { decodeBzip2 } from "./bzip2.ts";
+import { PullDecoder } from "./pull-decoder.ts";
+import { decodeXz } from "./xz.ts";
 
 /** So many bytes tell all formats apart. */
 export const magicBytes = 6;
@@ -29,13 +31,12 @@ export function releaseLast({ buffer }: Buffer): void {
 /**
  * @param first the stream's first six bytes, or all of a shorter one
  * @returns undefined for a stream that is not compressed
- * @throws InvalidParameter for compressions that the engine does not read
  */
-export function decompressorFor(first: Buffer): Transform | undefined {
+export function decompressorFor(first: Buffer): Duplex | undefined {
   if (startsWith(first, "1f8b08")) return createGunzip({ chunkSize: outputBytes });
   // A zstd frame, or a skippable one in front of it (RFC 8878, 3.1).
   if (startsWith(first, "28b52ffd") || /^5.2a4d18/.test(first.toString("hex"))) return createZstdDecompress({ chunkSize: outputBytes });
-  if (startsWith(first, "425a68")) throw invalidParameter("unsupported compression of a layer: bzip2");
-  if (startsWith(first, "fd377a585a00")) throw invalidParameter("unsupported compression of a layer: xz");
+  if (startsWith(first, "425a68")) return new PullDecoder(decodeBzip2());
+  if (startsWith(first, "fd377a585a00")) return new PullDecoder(decodeXz());
   return undefined;
 }

@@ -188,7 +188,7 @@ async function* decompressed(source: Readable): AsyncGenerator<Buffer> {
 }
 
 /**
- * @param source a tar, plain or compressed with gzip or zstd
+ * @param source a tar, plain or compressed with gzip, zstd, xz or bzip2
  * @throws InvalidParameter for what is no tar, or would leave the destination; System for what cannot be made
  */
 export async function extract(source: Readable, into: TreeWriter, options: ExtractOptions): Promise<void> {

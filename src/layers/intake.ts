@@ -5,7 +5,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { type FileHandle, open, statfs } from "node:fs/promises";
 import { join } from "node:path";
-import type { Transform } from "node:stream";
+import type { Duplex } from "node:stream";
 import { EngineError, errnoOf, invalidParameter, messageOf, systemError } from "../base/base.ts";
 import { decompressorFor, magicBytes, releaseDecoded, releaseLast } from "./compression.ts";
 import type { ErofsIndex } from "./erofs-write.ts";
@@ -40,7 +40,7 @@ export class LayerIntake {
   #spaceCheckAt = spaceCheckBytes;
   /** The first bytes, until they tell the compression. */
   #first: Buffer | undefined = Buffer.alloc(0);
-  #decoder: Transform | undefined;
+  #decoder: Duplex | undefined;
   #decoded: Promise<void> = Promise.resolve();
   /** Called when the decoder has ended or failed. */
   #onDecoded: (() => void) | undefined;
@@ -92,7 +92,7 @@ export class LayerIntake {
     await this.#feed(first);
   }
 
-  async #takeDecoded(decoder: Transform): Promise<void> {
+  async #takeDecoded(decoder: Duplex): Promise<void> {
     let last: Buffer | undefined;
     for await (const chunk of decoder) {
       last = chunk;

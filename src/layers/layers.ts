@@ -16,7 +16,7 @@ import type { Digest } from "../base/base.ts";
 export interface Layers {
   readonly driver: "erofs" | "overlay2";
   /**
-   * Takes in an uncompressed, gzip or zstd tar (told apart by its first bytes).
+   * Takes in a tar, plain or compressed with gzip, zstd, xz or bzip2 (told apart by its first bytes).
    * @param expected the diffID it must have, if known
    * @param claim told the diffID, and waited for, before it is looked whether that layer is there: the caller's
    * chance to see to it that nobody removes the layer from then on
