@@ -158,7 +158,8 @@ for (const [name, open, unless] of registries)
       await setting.client[Symbol.asyncDispose]();
       cutter.close();
       assert.equal(isCut, true);
-      assert.equal(offsets.length, 2);
+      // A registry that is still writing down what came may have to be asked once more.
+      assert.ok(offsets.length >= 2, String(offsets));
       assert.equal(digestOf(await remote.readBlob(big)), big.digest);
     });
   });

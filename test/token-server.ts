@@ -1,4 +1,4 @@
-/** A token service (distribution's token specification) that gives tokens to `sailor:berth` only, for whatever is asked. */
+/** A token service (distribution's token specification) that gives tokens to `sailor:berth` only: for whatever is asked but what is below `shut/`. */
 import { execFile } from "node:child_process";
 import { createPrivateKey, type KeyObject, sign, X509Certificate } from "node:crypto";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
@@ -59,10 +59,11 @@ export class TokenServer implements AsyncDisposable {
   }
 
   #tokenFor(scopes: readonly string[]): string {
-    const access = scopes.map((scope) => {
+    const access = scopes.flatMap((scope) => {
       const [type, ...rest] = scope.split(":");
       const actions = rest.pop() ?? "";
-      return { type, name: rest.join(":"), actions: actions.split(",") };
+      const name = rest.join(":");
+      return name.startsWith("shut/") ? [] : [{ type, name, actions: actions.split(",") }];
     });
     const now = Math.floor(Date.now() / 1000);
     const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url");

@@ -45,17 +45,19 @@ const meanings: Readonly<Record<string, string>> = {
   unknown: "unknown error",
 };
 
-const noCredentials = "no basic auth credentials";
+/** There is nothing to show to the registry: no credentials, or no token for them. What was wanted has not been asked. */
+export class Unauthenticated extends RegistryError {}
 
-/** The registry wants a name and a password, and there are none. */
+/** The registry wants a name and a password. */
 export function noBasicCredentials(): RegistryError {
-  return new RegistryError(401, noCredentials, noCredentials);
+  return new Unauthenticated(401, "unauthorized", "no basic auth credentials");
 }
 
-/** Of a manifest, Docker tells with which request it met that: of one under a tag it first asks whether it is there. */
+/** Of a manifest, Docker tells which request it could not make: of one under a tag it first asks whether it is there. */
 export function ofManifest(error: unknown, url: URL, byDigest: boolean): unknown {
-  if (!(error instanceof RegistryError) || error.code !== noCredentials) return error;
-  return new RegistryError(error.status, error.code, `${byDigest ? "Get" : "Head"} ${JSON.stringify(url.href)}: ${error.message}`);
+  if (!(error instanceof Unauthenticated)) return error;
+  const told = `${byDigest ? "Get" : "Head"} ${JSON.stringify(url.href)}: ${error.message}`;
+  return new Unauthenticated(error.status, "", told, error.retryAfterMs);
 }
 
 /** Reads the answer's body, and gives what to throw. */
@@ -73,15 +75,14 @@ export async function refusalOf(answer: Answer, withinMs: number): Promise<Regis
   const [first] = [...ofChallenges(challengesOf(answer.headers["www-authenticate"])), ...ofBody(status, body)];
   if (first !== undefined) return new RegistryError(status, first.code, `${first.code}: ${first.message}`, retryAfterMs);
   const named = { 401: "unauthorized", 403: "denied", 429: "toomanyrequests" }[status];
-  if (named !== undefined) return new RegistryError(status, named, `${named}: ${meanings[named]}`, retryAfterMs);
-  if (body.trim() === "")
+  const words = printable(body).trim().slice(0, 500);
+  const isJson = /^application\/(vnd\.api\+)?json\b/.test(answer.headers["content-type"] ?? "");
+  const said = words === "" || isJson ? undefined : words;
+  if (named !== undefined) return new RegistryError(status, named, `${named}: ${said ?? meanings[named]}`, retryAfterMs);
+  if (words === "")
     return new RegistryError(status, "", `unexpected status from ${describe(answer.url)}: ${answer.statusText}`, retryAfterMs);
-  return new RegistryError(
-    status,
-    "",
-    `error parsing HTTP ${status} response body: ${JSON.stringify(printable(body).slice(0, 500))}`,
-    retryAfterMs,
-  );
+  const message = said === undefined ? `error parsing HTTP ${status} response body: ${JSON.stringify(words)}` : `unknown: ${said}`;
+  return new RegistryError(status, "", message, retryAfterMs);
 }
 
 interface Stated {

@@ -120,7 +120,7 @@ export class Repository {
         const found = await ranged(session, url, [], from, signal).catch(() => undefined);
         if (found !== undefined) return found;
       }
-      throw error;
+      throw isGone ? new RegistryError(404, "blob unknown", "unknown blob") : error;
     }
   }
 

@@ -8,7 +8,7 @@ import type { Credentials } from "./credentials.ts";
 import type { Timings } from "./distribution.ts";
 import type { Endpoint, Endpoints } from "./endpoints.ts";
 import { NetworkError, ofRequest } from "./network-error.ts";
-import { noBasicCredentials, refusalOf } from "./refusal.ts";
+import { noBasicCredentials, RegistryError, refusalOf, Unauthenticated } from "./refusal.ts";
 import { basic, type Tokens } from "./tokens.ts";
 import { type Answer, discard, readAll, type Transport } from "./transport.ts";
 
@@ -137,8 +137,13 @@ export class Session {
     const { realm = "", service = "", scope = "" } = challenge.parameters;
     const all = [...scopes, ...scope.split(" ").filter((text) => text !== "")];
     const request = { realm, service, scopes: all, credentials, registry: new URL(this.endpoint.base), tls: this.endpoint.host?.tls };
-    const { value } = await this.#services.tokens.get(request, refused?.replace(/^Bearer /, ""));
-    return `Bearer ${value}`;
+    try {
+      const { value } = await this.#services.tokens.get(request, refused?.replace(/^Bearer /, ""));
+      return `Bearer ${value}`;
+    } catch (error) {
+      if (!(error instanceof RegistryError)) throw error;
+      throw new Unauthenticated(error.status, error.code, error.message, error.retryAfterMs);
+    }
   }
 
   /** Takes what the registry asks for. @returns whether there is something to answer it with that has not been tried */

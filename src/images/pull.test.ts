@@ -318,7 +318,7 @@ describe("a pull that fails leaves nothing but what can be gone on with", () => 
     },
     {
       name: "one layer that is not there beside one that is",
-      message: /blob unknown/,
+      message: /^unknown blob$/,
       arrange(shelf) {
         const [here, gone] = [shelf.layer(first, 0), shelf.layer(tars[1] ?? first, 1)];
         const both = { ...amd64, rootfs: { type: "layers", diff_ids: [digestOf(first), digestOf(tars[1] ?? first)] } };

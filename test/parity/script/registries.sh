@@ -40,6 +40,25 @@ docker pull $ODD/x/y:both
 docker pull $ODD/x/y:artifact
 docker pull $ODD/x/y:layers
 docker pull $ODD/x/y:type
+docker pull $ODD/x/y:limited
+docker pull $ODD/x/y:broken
+docker pull $ODD/x/y:teapot
+docker pull $ODD/x/y:lost 2>&1 | sed 's/^[0-9a-f]\{12\}: /layer: /' | grep -v Downloading
+docker pull $ODD/x/y:corrupt 2>&1 | sed 's/^[0-9a-f]\{12\}: /layer: /'
+docker images -q $ODD/x/y
+docker pull $TOKEN/x/y:one
+docker tag busybox $TOKEN/x/y:one
+docker push $TOKEN/x/y:one
+echo wrong | docker --config $PWD login -u sailor --password-stdin $TOKEN
+echo berth | docker --config $PWD login -u sailor --password-stdin $TOKEN 2>/dev/null
+docker --config $PWD push $TOKEN/x/y:one | sed 's/^[0-9a-f]\{12\}: /layer: /' | uniq
+docker --config $PWD pull -q $TOKEN/x/y:one
+docker --config $PWD pull $TOKEN/x/nope
+docker --config $PWD pull $TOKEN/shut/x
+docker tag busybox $TOKEN/shut/x
+docker --config $PWD push $TOKEN/shut/x | sed 's/^[0-9a-f]\{12\}: /layer: /'
+docker --config $PWD push $TOKEN/shut/x 2>&1 >/dev/null
+docker --config $PWD logout $TOKEN
 docker tag busybox $OPEN/a/b:1
 docker push $OPEN/a/b:1 | sed 's/^[0-9a-f]\{12\}: /layer: /' | uniq
 docker push $OPEN/a/b:1 | sed 's/^[0-9a-f]\{12\}: /layer: /' | uniq
