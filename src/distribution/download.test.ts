@@ -190,11 +190,7 @@ describe("a blob that is wrong", () => {
     ["too long without one", (_, response) => response.writeHead(200).end(blobOf(blob.size + 1).bytes), /more than the 400000 bytes/],
     ["too short by its header", (_, response) => send(response, 200, {}, blobOf(1000).bytes), /1000 bytes instead of 400000/],
     ["too short without one", (_, response) => response.writeHead(200).end(blobOf(1000).bytes), /1000 bytes instead of 400000/],
-    [
-      "not there",
-      (_, response) => refuse(response, 404, "BLOB_UNKNOWN", "blob unknown to registry"),
-      /^unknown blob$/,
-    ],
+    ["not there", (_, response) => refuse(response, 404, "BLOB_UNKNOWN", "blob unknown to registry"), /^unknown blob$/],
     [
       "429 for longer than anybody waits",
       (_, response) => refuse(response, 429, "TOOMANYREQUESTS", "pull rate limit", { "retry-after": "3600" }),
