@@ -187,7 +187,7 @@ describe("a registry that misbehaves", { timeout: 240_000 }, () => {
       long: /1000000 bytes instead of \d+/,
       "short-unsaid": /1000 bytes instead of \d+/,
       "long-unsaid": /more than the \d+ bytes that it should have/,
-      gone: /blob unknown to registry/,
+      gone: /^unknown blob$/m,
       "cut-gzip": /^failed to register layer: cannot decompress the layer: unexpected end of file/m,
       "gzip-garbage": /^failed to register layer: /m,
       "no-gzip": /^failed to register layer: cannot decompress the layer: /m,
