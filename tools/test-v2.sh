@@ -9,7 +9,8 @@ vm=${RUN_V2:-../shared/vm/run-v2}
 sh tools/test-packages.sh
 # The client tests where the kernel shows most; the others do the same on any.
 in_clients=''
-for name in run isolation ports crash resources mounts volumes archive commit health network-hosts network-kinds network-changes; do in_clients="$in_clients test/clients/$name.test.ts"; done
+for name in run isolation ports crash resources mounts volumes archive commit health dns network-hosts network-kinds network-changes \
+	published-ports legacy-links images pull push registry; do in_clients="$in_clients test/clients/$name.test.ts"; done
 # shellcheck disable=SC2086 # a list of words
 [ $# -gt 0 ] || set -- 'src/**/*.root.test.ts' $in_clients
 # The machine has Debian's base only: it runs the host's static docker CLI, and gets what Node and the tests need.
