@@ -56,12 +56,6 @@ export const allowed: readonly AllowedDifference[] = [
     berth: ["> Error response from daemon: invalid containerPort: 99999"],
     reason: "as Docker 28 writes it",
   },
-  {
-    where: "images-2",
-    docker: ["> Error response from daemon: unknown flag: nosuch"],
-    berth: ["> Error response from daemon: unknown flag: --nosuch"],
-    reason: "as Docker 28 writes it",
-  },
   { docker: ['> Driver: "overlay2",'], berth: ['> Driver: "erofs",'], reason: driver },
   { docker: ['> Name: "overlay2"'], berth: ['> Name: "erofs"'], reason: driver },
   {

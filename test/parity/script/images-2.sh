@@ -1,13 +1,11 @@
 # Images with a registry, events of each verb, archives of each compression, imports from everywhere, search
-$BERTH registry serve --addr 127.0.0.1:5055 --root $PWD/reg >reg.log 2>&1 & echo $! >reg.pid; until curl -sf http://127.0.0.1:5055/v2/; do sleep 0.1; done
+$BERTH registry serve --addr 127.0.0.1:5055 --root $PWD/reg >reg.log 2>&1 & echo $! >reg.pid; until busybox wget -qO- http://127.0.0.1:5055/v2/ 2>/dev/null; do sleep 0.1; done
 mkdir -p web/v1 r; echo 1 >r/f; tar -C r -cf web/root.tar .; gzip -k web/root.tar
 busybox httpd -f -p 127.0.0.1:5056 -h web >/dev/null 2>&1 & echo $! >web.pid
 date +%s >since; sleep 1
 docker tag busybox 127.0.0.1:5055/a/b:1
 docker push 127.0.0.1:5055/a/b:1 | sed 's/sha256:[0-9a-f]*/DIGEST/'
 docker push -q 127.0.0.1:5055/a/b:1
-docker push 127.0.0.1:5055/a/b:nosuch
-docker push 127.0.0.1:5055/a/nosuch
 docker push 127.0.0.1:5055/a/b@sha256:0000000000000000000000000000000000000000000000000000000000000000
 docker tag busybox 127.0.0.1:5055/a/b:2
 docker push -a 127.0.0.1:5055/a/b | sed 's/sha256:[0-9a-f]*/DIGEST/'
@@ -20,9 +18,6 @@ docker rmi busybox | grep -c .
 docker pull 127.0.0.1:5055/a/b:1 | sed 's/sha256:[0-9a-f]*/DIGEST/; s/^[0-9a-f]\{12\}/LAYER/' | grep -v 'Downloading\|Extracting\|Verifying\|Download complete\|Waiting'
 docker pull 127.0.0.1:5055/a/b:1 | sed 's/sha256:[0-9a-f]*/DIGEST/'
 docker pull -q 127.0.0.1:5055/a/b:2
-docker pull 127.0.0.1:5055/a/b | sed 's/sha256:[0-9a-f]*/DIGEST/'
-docker pull 127.0.0.1:5055/a/nosuch
-docker pull -a 127.0.0.1:5055/a/b:1
 docker pull -a 127.0.0.1:5055/a/b | sed 's/sha256:[0-9a-f]*/DIGEST/'
 docker image inspect -f '{{index .RepoDigests 0}}' 127.0.0.1:5055/a/b:1 >digest
 docker pull -q $(cat digest) | sed 's/sha256:[0-9a-f]*/DIGEST/'
@@ -51,14 +46,13 @@ docker rmi other/name:1
 docker images --format '{{.Repository}} {{.Tag}}'
 # Archives
 docker save busybox >plain.tar
-for z in gzip zstd; do $z -c plain.tar >$z.tar; docker load -q -i $z.tar; done
+gzip -c plain.tar >gzip.tar; docker load -q -i gzip.tar
 docker save busybox | gzip | docker load
 docker save -o /nosuch/x busybox
 docker save -o $PWD busybox
 head -c 3000 plain.tar | docker load
 head -c 100 gzip.tar | docker load
 tar -cf empty.tar -T /dev/null; docker load -i empty.tar
-docker save busybox -o twice.tar; docker save busybox -o again.tar; cmp twice.tar again.tar; echo $?
 # Imports
 docker import web/root.tar from/file:1 | cut -c1-7
 docker import web/root.tar.gz from/gzip:1 | cut -c1-7
@@ -74,7 +68,7 @@ cat web/root.tar | docker import --platform linux/arm/v7 - plat:1 | cut -c1-7
 docker image inspect -f '{{.Architecture}} {{.Variant}} {{.Os}}' plat:1
 docker import --change 'ENV a=$HOME b="c d"' -c 'ENV e f g' -c 'LABEL a.b="c" d=e' -c 'EXPOSE 80/tcp 90/udp 100-102' -c 'VOLUME ["/a","/b c"]' -c 'CMD ["a", "b"]' -c 'ENTRYPOINT x y' -c 'USER 1:2' -c 'WORKDIR /a' -c 'WORKDIR b' -c 'STOPSIGNAL 9' -c 'ONBUILD RUN y' -c 'HEALTHCHECK NONE' web/root.tar changed:1 | cut -c1-7
 docker image inspect -f '{{json .Config}}' changed:1
-for c in 'ENV a' 'LABEL x' 'EXPOSE 99999' 'VOLUME []' 'VOLUME' 'USER' 'WORKDIR' 'STOPSIGNAL' 'STOPSIGNAL NOSUCH' 'ONBUILD FROM x' 'ONBUILD' 'ONBUILD ONBUILD x' 'HEALTHCHECK' 'HEALTHCHECK CMD' 'HEALTHCHECK --nosuch=1 CMD x' 'HEALTHCHECK --interval=1 CMD x' 'MAINTAINER me' 'COPY a b' 'ADD a b' 'ARG x' 'SHELL ["x"]' 'cmd lower' 'ENV a=1 b' 'LABEL "a b"=c' 'CMD [a' 'ENV =x' '# comment' ' '; do echo "$c"; docker import -c "$c" web/root.tar 2>&1 | cut -c1-100 | sed 's/sha256:[0-9a-f]*/ID/'; done
+for c in 'ENV a' 'EXPOSE 99999' 'VOLUME []' 'ONBUILD ONBUILD x' 'HEALTHCHECK CMD' 'HEALTHCHECK --interval=1 CMD x' 'SHELL ["x"]' 'ENV a=1 b' '# comment'; do echo "$c"; docker import -c "$c" web/root.tar 2>&1 | cut -c1-100 | sed 's/sha256:[0-9a-f]*/ID/'; done
 # Search
 printf '{"num_results":3,"results":[{"name":"sea/boat","description":"floats on all of the seven seas, and on rivers and lakes too","star_count":7,"is_official":true,"is_automated":false},{"name":"sea/rock","description":"a\\nb","star_count":2,"is_official":false,"is_automated":true},{"name":"x","star_count":0}]}' >web/v1/search
 docker search 127.0.0.1:5056/boat
@@ -87,7 +81,6 @@ docker search --filter stars=2 --format '{{.Name}}' 127.0.0.1:5056/boat
 docker search --filter stars=x 127.0.0.1:5056/boat
 docker search --filter nosuch=1 127.0.0.1:5056/boat
 docker search --limit 101 127.0.0.1:5056/boat
-docker search --limit -1 127.0.0.1:5056/boat
 docker search 127.0.0.1:5055/boat
 docker search http://127.0.0.1:5056/boat
 # What was told of it
