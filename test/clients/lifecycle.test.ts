@@ -9,7 +9,8 @@ import { Daemon, eventually, importBusybox } from "../daemon.ts";
 /** The daemon, the monitors and the programs are gone, as after a failure of the machine. */
 async function failMachine(daemon: Daemon): Promise<void> {
   const ids = (await daemon.ok("ps", "-q", "--filter", "status=running")).split("\n");
-  const pids = (await daemon.ok("inspect", "-f", "{{.State.Pid}}", ...ids)).split("\n");
+  // One that is restarted again and again may have ended meanwhile.
+  const pids = (await daemon.ok("inspect", "-f", "{{.State.Pid}}", ...ids)).split("\n").filter((pid) => pid !== "0");
   const monitors = pids.map((pid) => Number(/\) \w (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, "utf8"))?.[1]));
   await daemon.kill("SIGKILL");
   for (const pid of monitors) process.kill(pid, "SIGKILL");
