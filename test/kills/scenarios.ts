@@ -8,4 +8,4 @@ import { removals } from "./removals.ts";
 import type { Scenario } from "./scenario.ts";
 
 /** The last one empties the registry. */
-export const scenarios: readonly Scenario[] = [pulls, pushes, loads, platforms, ...removals, makings, collections];
+export const scenarios: readonly Scenario[] = [pulls, pushes, loads, ...platforms, ...removals, makings, collections];
