@@ -93,9 +93,11 @@ export const collections: Scenario = {
     for (const repository of repositories) {
       const { tags } = (await ask(port, "GET", `/v2/${repository}/tags/list`)).json as unknown as { tags: string[] };
       for (const tag of tags) {
-        const { headers } = await ask(port, "HEAD", `/v2/${repository}/manifests/${tag}`);
+        const { headers, json } = await ask(port, "GET", `/v2/${repository}/manifests/${tag}`);
+        const { manifests = [] } = json as unknown as { manifests?: readonly { digest: string }[] };
         // Two tags may stand for one manifest.
-        await ask(port, "DELETE", `/v2/${repository}/manifests/${headers["docker-content-digest"]}`);
+        for (const digest of [headers["docker-content-digest"], ...manifests.map((entry) => entry.digest)])
+          await ask(port, "DELETE", `/v2/${repository}/manifests/${digest}`);
       }
     }
     acknowledged.clear();
