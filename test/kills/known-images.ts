@@ -51,7 +51,8 @@ export class KnownImages {
     const shared = [file("shared", 1_200_000)];
     const layers: Record<string, [string, Buffer][][]> = {
       a: [shared, [file("a-plain", 900_000)], [file("a-gzip", 600_000), ["data/a-text", Buffer.from("a\n".repeat(40_000))]]],
-      b: [shared, [file("b", 700_000)]],
+      // So large that a push sends it while it is compressed.
+      b: [shared, [file("b", 700_000), ["data/b-text", Buffer.alloc(4_500_000, "what compresses well\n")]]],
       c: [[file("c", 300_000)], shared],
     };
     const busybox = await busyboxRootfs();
