@@ -123,6 +123,8 @@ export interface BlobFetch extends AsyncDisposable {
   readonly arrival: AsyncIterable<number>;
   /** There from the arrival of the first bytes until this is disposed of; whoever needs it longer gives it a name of his own. */
   readonly path: string;
+  /** How many of them an earlier transfer had left; 0 until that is known. */
+  readonly foundBytes: number;
   /** The bytes are safe elsewhere. */
   stored(): void;
 }

@@ -64,6 +64,8 @@ export class Download implements Arriving {
   #isStored = false;
   #left: () => void = () => undefined;
   writtenBytes = 0;
+  /** That an earlier transfer had left. */
+  foundBytes = 0;
   isComplete = false;
 
   constructor(plan: DownloadPlan) {
@@ -154,6 +156,7 @@ export class Download implements Arriving {
   /** Reads once what an earlier transfer has left. */
   async #rehash(file: FileHandle): Promise<void> {
     const { size: there } = await file.stat();
+    this.foundBytes = there;
     const piece = Buffer.allocUnsafe(Math.min(there, pieceBytes));
     while (this.#receivedBytes < there) {
       this.#stop.signal.throwIfAborted();

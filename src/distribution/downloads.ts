@@ -74,6 +74,9 @@ export class Downloads {
     return {
       arrival,
       path: join(this.#root, name),
+      get foundBytes() {
+        return followed.foundBytes;
+      },
       stored: () => {
         isStored = true;
       },

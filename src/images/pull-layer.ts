@@ -123,9 +123,17 @@ class LayerPull {
   async #live(wanted: WantedLayer, taken: PromiseWithResolvers<void>): Promise<void> {
     let fetched: BlobFetch | undefined;
     try {
-      const onProgress = (progress: Progress): void => this.#tell(progress);
-      fetched = await wanted.remote.fetchBlob(wanted.blob, { onProgress, signal: this.#stop.signal });
-      await this.#takeIn(fetched, wanted);
+      fetched = await this.#fetch(wanted);
+      try {
+        await this.#takeIn(fetched, wanted);
+      } catch (error) {
+        if (fetched.foundBytes === 0 || !isEngineError(error, "InvalidParameter")) throw error;
+        // What an earlier life has left was not synced, and a machine that fell may have spoiled it: once more, without it.
+        fetched.stored();
+        await fetched[Symbol.asyncDispose]();
+        fetched = await this.#fetch(wanted);
+        await this.#takeIn(fetched, wanted);
+      }
       taken.resolve();
     } catch (error) {
       this.#hasFailed = true;
@@ -136,6 +144,10 @@ class LayerPull {
     await this.#allLeft.promise;
     if (this.#isStored) fetched?.stored();
     await fetched?.[Symbol.asyncDispose]();
+  }
+
+  #fetch({ remote, blob }: WantedLayer): Promise<BlobFetch> {
+    return remote.fetchBlob(blob, { onProgress: (progress) => this.#tell(progress), signal: this.#stop.signal });
   }
 
   async #takeIn(fetched: BlobFetch, { blob, diffId }: WantedLayer): Promise<void> {

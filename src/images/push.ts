@@ -21,6 +21,7 @@ import { progressMessage } from "./progress-message.ts";
 import { type IndexPush, planIndexPush, pushParts } from "./push-index.ts";
 import { pushLayer } from "./push-layer.ts";
 import { rowName } from "./resolve.ts";
+import { dropSpoiled, isRefusedDigest, SpoiledBlobs } from "./spoiled-blobs.ts";
 import type { ImageStore } from "./store.ts";
 
 type Message = Record<string, unknown>;
@@ -80,6 +81,18 @@ function tagsOf(store: ImageStore, repository: Reference): string[] {
 }
 
 async function pushTag(push: Push, tag: string): Promise<void> {
+  for (;;) {
+    try {
+      return await pushFound(push, tag);
+    } catch (error) {
+      // Each time some of it has gone.
+      if (!(error instanceof SpoiledBlobs)) throw error;
+    }
+  }
+}
+
+/** @throws SpoiledBlobs */
+async function pushFound(push: Push, tag: string): Promise<void> {
   const { store, remote, platform, signal } = push;
   const { image, index } = store.find(familiarString({ ...remote.reference, tag }), platform);
   if (index === undefined) return await pushImage(push, { id: image.id, which: tag, tag });
@@ -133,7 +146,16 @@ interface ImagePush {
   readonly listed?: Digest;
 }
 
-async function pushImage(push: Push, { id, which, tag, listed }: ImagePush): Promise<void> {
+async function pushImage(push: Push, what: ImagePush): Promise<void> {
+  try {
+    await sendImage(push, what);
+  } catch (error) {
+    if (!push.signal.aborted && isRefusedDigest(error) && (await dropSpoiled(push.store, what.id))) throw new SpoiledBlobs();
+    throw error;
+  }
+}
+
+async function sendImage(push: Push, { id, which, tag, listed }: ImagePush): Promise<void> {
   const { store, remote, tell, signal } = push;
   await using image = await openOutgoing(store, id, listed);
   const blobs = await pushBlobs(image, push);

@@ -53,7 +53,8 @@ export const collections: Scenario = {
       async begin() {
         const ended = new AbortController();
         const read = async (): Promise<void> => {
-          for (const [repository, digest] of acknowledged) if (!ended.signal.aborted) await assertWhole(stand, repository, digest);
+          for (const [repository, digest] of acknowledged)
+            if (!ended.signal.aborted) await assertWhole(stand.registry.port, repository, digest);
         };
         const beside = [
           breakOff(stand.registry.port, "broken/off", chance.bytes(200_000), ended.signal),
@@ -70,7 +71,8 @@ export const collections: Scenario = {
         }
       },
       async after() {
-        for (const [repository, digest] of acknowledged) assert.equal((await assertWhole(stand, repository, digest)).digest, digest);
+        for (const [repository, digest] of acknowledged)
+          assert.equal((await assertWhole(stand.registry.port, repository, digest)).digest, digest);
         note(`${repositories.filter((name) => acknowledged.has(name)).length} of 2 pushes had been said to be done`);
         await audit(stand);
         stand.relay.pauseMs = 0;

@@ -28,19 +28,19 @@ export const pushes: Scenario = {
       begin: push,
       async after(completed) {
         await audit(stand);
-        if (completed) await assertWhole(stand, repository, tag);
+        if (completed) await assertWhole(stand.registry.port, repository, tag);
         const held = await heldBytes(stand, repository);
         stand.relay.forget();
         stand.relay.pauseMs = 0;
         await push();
-        const { digest, content } = await assertWhole(stand, repository, tag);
+        const { digest, content } = await assertWhole(stand.registry.port, repository, tag);
         const whole = [content.config, ...content.layers].reduce((sum, { size }) => sum + size, 0);
         assert.ok(stand.relay.sentBytes <= whole - held, `${stand.relay.sentBytes} bytes were sent; ${held} of ${whole} were there`);
         if (held > 0 && held < whole) note("a part of the blobs was there: not sent again");
         if (isPulled) assert.equal(digest, image.manifest, "what was pulled goes out with the same digest");
         stand.relay.forget();
         await push();
-        assert.equal((await assertWhole(stand, repository, tag)).digest, digest);
+        assert.equal((await assertWhole(stand.registry.port, repository, tag)).digest, digest);
         assert.equal(stand.relay.sentBytes, 0, "a second push sends nothing");
         await audit(stand);
         await stand.removeAll();
@@ -80,11 +80,10 @@ async function heldBytes(stand: Stand, repository: string): Promise<number> {
 
 /** Every blob of the image is in the registry, to the byte. */
 export async function assertWhole(
-  stand: Stand,
+  port: number,
   repository: string,
   reference: string,
 ): Promise<{ digest: string; content: ImageManifest }> {
-  const { port } = stand.registry;
   const headers = { accept: Object.values(mediaTypes).join(", ") };
   const got = await ask(port, "GET", `/v2/${repository}/manifests/${reference}`, { headers });
   assert.equal(got.status, 200, `${repository}:${reference}: ${got.body.toString()}`);
