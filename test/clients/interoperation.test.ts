@@ -208,23 +208,10 @@ for (const whose of ["Berth's", "Docker's"] as const)
           assert.deepEqual([there.digest, there.mediaType], [digest, mediaType]);
           await daemon.ok("rmi", name, copied);
           // Docker's formats have no name for zstd that skopeo knows.
-          if (skopeoMissing === false && !(kind === "docker" && layering === "zstd"))
-            await thereAndBack(host, `copies:${layering}`, digest);
+          const isKnown = !(kind === "docker" && layering === "zstd");
+          if (skopeoMissing === false && whose === "Berth's" && isKnown) await thereAndBack(host, `copies:${layering}`, digest);
         }
       });
-
-    test("a hundred layers, by skopeo and by plain HTTP", { skip: skopeoMissing }, async () => {
-      await using setting = await openSetting(whose, "anonymous");
-      const shelf = new Shelf();
-      const tars = Array.from({ length: 100 }, (_, at) => tarOf({ [`layer-${at}`]: String(at) }));
-      const { digest } = shelf.image(tars, amd64, "deep");
-      await shelf.pushTo(`http://${setting.host}`);
-      await thereAndBack(setting.host, "x/y:deep", digest);
-      const back = new Repository(setting.host, "back");
-      const { layers } = JSON.parse((await back.manifest("1")).bytes.toString()) as { layers: Descriptor[] };
-      for (const layer of layers)
-        assert.equal(digestOf(Buffer.from(await (await back.ask(`/blobs/${layer.digest}`)).arrayBuffer())), layer.digest);
-    });
   });
 
 /** Out of a registry and into it again, as `back:1`. */
@@ -261,6 +248,19 @@ async function artifacts(box: Repository, subject: string, knowsReferrers: boole
     { mediaType: mediaTypes.ociManifest, digest: typed.digest, size: typed.bytes.length, artifactType, annotations },
   ]);
 }
+
+test("a hundred layers by skopeo and by plain HTTP, at Berth's registry", { skip: skopeoMissing, timeout: 240_000 }, async () => {
+  await using setting = await openSetting("Berth's", "anonymous");
+  const shelf = new Shelf();
+  const tars = Array.from({ length: 100 }, (_, at) => tarOf({ [`layer-${at}`]: String(at) }));
+  const { digest } = shelf.image(tars, amd64, "deep");
+  await shelf.pushTo(`http://${setting.host}`);
+  await thereAndBack(setting.host, "x/y:deep", digest);
+  const back = new Repository(setting.host, "back");
+  const { layers } = JSON.parse((await back.manifest("1")).bytes.toString()) as { layers: Descriptor[] };
+  for (const layer of layers)
+    assert.equal(digestOf(Buffer.from(await (await back.ask(`/blobs/${layer.digest}`)).arrayBuffer())), layer.digest);
+});
 
 describe("skopeo and the daemon's socket", { skip: skopeoMissing, timeout: 120_000 }, () => {
   test("docker-daemon:, docker-archive:, oci: and oci-archive:, there and back, have equal digests", async () => {
