@@ -71,6 +71,8 @@ if (values.write) {
   const day = new Date().toISOString().slice(0, 10);
   const folder = `${import.meta.dirname}/results`;
   mkdirSync(folder, { recursive: true });
-  const head = `# ${day}\n\nLinux ${release()} ${arch()}, ${cpus().length} CPUs; Docker ${docker.version}; Node ${process.version}. Medians of ${rounds} rounds in turn (fewer for the long ones), ms or MiB.\n\n`;
-  writeFileSync(`${folder}/${day}.md`, head + text);
+  // What was measured by itself has a file of its own.
+  const name = values.only === undefined ? day : `${names.join("-")}-${day}`;
+  const head = `# ${name}\n\nLinux ${release()} ${arch()}, ${cpus().length} CPUs; Docker ${docker.version}; Node ${process.version}. Medians of ${rounds} rounds in turn (fewer for the long ones), ms or MiB.\n\n`;
+  writeFileSync(`${folder}/${name}.md`, head + text);
 }
