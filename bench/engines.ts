@@ -145,6 +145,15 @@ export class Engine implements AsyncDisposable {
     return total / 1024;
   }
 
+  /** Processor time of the daemon itself so far, in ms. */
+  processorMs(): number {
+    const fields = readFileSync(`/proc/${this.pid}/stat`, "utf8")
+      .replace(/^.*\) /, "")
+      .split(" ");
+    // In the kernel's hundredths of a second.
+    return (Number(fields[11]) + Number(fields[12])) * 10;
+  }
+
   /** From now on, `peak` is that of what follows. */
   forgetPeak(): void {
     writeFileSync(`/proc/${this.pid}/clear_refs`, "5");

@@ -139,19 +139,26 @@ async function copy(
   { expected, growth }: { expected: Expected | undefined; growth: Growth | undefined },
 ): Promise<number> {
   let sizeBytes = 0;
-  for await (const chunk of source as AsyncIterable<Uint8Array>) {
-    const offset = sizeBytes;
-    sizeBytes += chunk.byteLength;
-    if (expected?.sizeBytes !== undefined && sizeBytes > expected.sizeBytes)
-      throw invalidParameter(`content ${expected.digest}: more than the ${expected.sizeBytes} bytes that it should have`);
-    // A thread writes while this one hashes.
-    const writing = writeAll(file, chunk);
-    writing.catch(() => undefined);
-    growth?.arrived(chunk, offset);
-    hash.update(chunk);
+  // A thread writes one piece while the next one is made and hashed.
+  let writing: Promise<void> | undefined;
+  try {
+    for await (const chunk of source as AsyncIterable<Uint8Array>) {
+      await writing;
+      const offset = sizeBytes;
+      sizeBytes += chunk.byteLength;
+      const end = sizeBytes;
+      if (expected?.sizeBytes !== undefined && end > expected.sizeBytes)
+        throw invalidParameter(`content ${expected.digest}: more than the ${expected.sizeBytes} bytes that it should have`);
+      writing = writeAll(file, chunk).then(() => {
+        growth?.written(end);
+        passedThrough(chunk.byteLength);
+      });
+      writing.catch(() => undefined);
+      growth?.arrived(chunk, offset);
+      hash.update(chunk);
+    }
+  } finally {
     await writing;
-    growth?.written(sizeBytes);
-    passedThrough(chunk.byteLength);
   }
   return sizeBytes;
 }
