@@ -1,5 +1,5 @@
 /** Images from a registry: the manifest, of several that of a platform or of all, configurations and layers. */
-import { type Digest, invalidParameter, type Reference, repositoryOf, shortId } from "../base/base.ts";
+import { type Digest, digestOf, invalidParameter, type Reference, repositoryOf, shortId } from "../base/base.ts";
 import type { OnProgress, Remote, RemoteManifest } from "../distribution/distribution.ts";
 import { type Descriptor, type ImageManifest, mediaTypes, type Platform } from "../spec/spec.ts";
 import type { LayerBlobRow } from "../state/state.ts";
@@ -76,7 +76,12 @@ export async function pullFound(ports: PullPorts, top: Top, { manifest, kept }: 
     throw invalidParameter("layers from manifest don't match image configuration");
   checkDepth(manifest.layers);
   await using pulled = new AsyncDisposableStack();
-  const { layers, blobs } = await pullLayers(ports, { manifest, config, isHere }, pins, pulled);
+  const small = storeEarly(ports, [bytes, ...kept.map((each) => each.bytes)], pins);
+  // Nothing of it goes on behind the pins.
+  const [taken, stored] = await Promise.allSettled([pullLayers(ports, { manifest, config, isHere }, pins, pulled), small]);
+  if (taken.status === "rejected") throw taken.reason;
+  if (stored.status === "rejected") throw stored.reason;
+  const { layers, blobs } = taken.value;
   const { domain, path } = reference;
   const references = [rowName(reference), ...(reference.digest === undefined ? [rowName({ domain, path, digest: top.digest })] : [])];
   const isNew = store.rows.targetOf(rowName(reference))?.ids.includes(id) !== true;
@@ -84,6 +89,14 @@ export async function pullFound(ports: PullPorts, top: Top, { manifest, kept }: 
   await store.add([{ bytes, config, references, ...index, manifests: kept, blobs, repository: repositoryOf(reference) }]);
   for (const layer of layers) layer.stored();
   return { id, config, isNew };
+}
+
+/** Configuration and manifests are on disk by the time that the layers are: the image need not wait for that. */
+async function storeEarly({ store }: PullPorts, blobs: readonly Uint8Array[], pins: Pins): Promise<void> {
+  for (const bytes of blobs) {
+    await pins.blob(digestOf(bytes));
+    await store.ports.content.put(bytes);
+  }
 }
 
 type OfPlatform = PullPorts & { readonly platform: Platform | undefined };
