@@ -1,9 +1,10 @@
 /**
- * `npm run bench -- pull [--only files,layers,text,memory] [--rounds 5] [--write]`: pulls from a registry on loopback, through the
- * docker CLI: how long both engines take, in turn, and how much memory Berth's daemon has at most.
+ * `npm run bench -- pull [--only files,layers,text,memory] [--rounds 5] [--images FOLDER] [--write]`: pulls from a registry on loopback,
+ * through the docker CLI: how long both engines take, in turn, and how much memory Berth's daemon has at most. The images, which take
+ * minutes to make, are kept in the folder, and are not made again when it is there.
  */
 import { execFileSync } from "node:child_process";
-import { createReadStream, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createReadStream, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { release } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -17,6 +18,7 @@ const { values } = parseArgs({
   options: {
     only: { type: "string", default: "files,layers,text,memory" },
     rounds: { type: "string", default: "5" },
+    images: { type: "string" },
     write: { type: "boolean", default: false },
   },
 });
@@ -91,8 +93,9 @@ async function pull(engine: Engine, root: string, name: string): Promise<number>
   return took;
 }
 
+const works = compared.filter(({ only }) => wanted.includes(only));
+
 async function compare(root: string): Promise<void> {
-  const works = compared.filter(({ only }) => wanted.includes(only));
   if (works.length === 0) return;
   await using berth = await startBerth();
   await using docker = await startDocker();
@@ -117,11 +120,11 @@ const peakMiB = ({ pid }: Engine): number =>
 
 async function memory(root: string): Promise<void> {
   const lines = ["| pull | s | a new daemon's peak, MiB | a used one's |", "|---|---|---|---|"];
-  const works = [...measured, ...compared];
+  const all = [...measured, ...works];
   await using used = await startBerth();
-  for (const { name } of works) await pull(used, root, name);
+  for (const { name } of all) await pull(used, root, name);
   let most = 0;
-  for (const { name, what } of works) {
+  for (const { name, what } of all) {
     await using fresh = await startBerth();
     const took = await pull(fresh, root, name);
     // The kernel begins to count the peak anew.
