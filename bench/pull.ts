@@ -141,11 +141,11 @@ async function memory(root: string): Promise<void> {
 
 const folder = mkdtempSync("/var/tmp/bench-pull-");
 try {
-  const root = join(folder, "registry");
-  {
+  const root = values.images ?? join(folder, "registry");
+  if (!existsSync(root)) {
     await using registry = await registryBeside(undefined, 5055, root);
-    const needed = wanted.includes("memory") ? [...measured, ...compared] : compared.filter(({ only }) => wanted.includes(only));
-    for (const { name, make } of needed) await pushImage(new URL(`http://${registry.host}/v2/bench/${name}/`), await make(folder));
+    for (const { name, make } of [...(wanted.includes("memory") ? measured : []), ...works])
+      await pushImage(new URL(`http://${registry.host}/v2/bench/${name}/`), await make(folder));
   }
   await compare(root);
   if (wanted.includes("memory")) await memory(root);
