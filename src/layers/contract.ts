@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { createReadStream } from "node:fs";
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { after, before, describe, test } from "node:test";
@@ -85,6 +85,7 @@ export function layerContract(name: string, skip: string | false, openRoom: Open
     stacks(() => ({ room, ingest, look }));
     contents(() => ({ room, ingest, lookAtOne }));
     streams(() => ({ room, ingest, lookAtOne }));
+    arrivals(() => ({ room, nothingLeft }));
     refusals(() => ({ room, ingest, nothingLeft }));
     lives(() => ({ room, ingest, nothingLeft }));
     files(() => ({ room, ingest }));
@@ -297,6 +298,57 @@ function streams(
       assert.equal(layer.sizeBytes, tar.length);
       await room.layers.remove(layer.diffId);
     }
+  });
+}
+
+/** A file beside the layers that grows while it is taken in. */
+async function ingestGrowing(room: ContractRoom, data: Buffer, isTar: boolean, diffId: Digest, upTo = data.length): Promise<IngestedLayer> {
+  const path = join(room.root, "..", "arriving");
+  const piece = 300_001;
+  async function* arrival(): AsyncGenerator<number> {
+    await using file = await open(path, "wx", 0o600);
+    for (let at = 0; at < upTo; at += piece) {
+      await file.write(data, at, Math.min(piece, upTo - at), at);
+      yield Math.min(at + piece, upTo);
+    }
+    if (upTo < data.length) throw new Error("it broke off");
+  }
+  try {
+    return await room.layers.ingestArriving({ path, sizeBytes: data.length, isTar, arrival: arrival() }, diffId);
+  } finally {
+    await rm(path);
+  }
+}
+
+function arrivals(at: () => { room: ContractRoom; nothingLeft: () => Promise<void> }): void {
+  const small = sampleTar({ name: "a", data: "small" });
+  const large = sampleTar(...Array.from({ length: 40 }, (_, i) => ({ name: `g${i}`, data: "g".repeat(25_000 + i) })));
+
+  test("files that are still growing, large and small: compressed ones, and plain ones, which become the layer's tar themselves", async () => {
+    const { room } = at();
+    for (const tar of [small, large])
+      for (const [data, isTar] of [
+        [tar, true],
+        [tar, false],
+        [gzipSync(tar), false],
+        [zstdCompressSync(tar), false],
+      ] as const) {
+        const layer = await ingestGrowing(room, data, isTar, digestOf(tar));
+        assert.deepEqual(layer, { diffId: digestOf(tar), sizeBytes: tar.length, existed: false });
+        assert.deepEqual(await readFile(room.layers.tarPath(layer.diffId)), tar);
+        assert.equal((await ingestGrowing(room, data, isTar, layer.diffId)).existed, true);
+        await room.layers.remove(layer.diffId);
+      }
+  });
+
+  test("files that break off, that are another layer, or none", async () => {
+    const { room, nothingLeft } = at();
+    for (const isTar of [true, false]) {
+      await assert.rejects(ingestGrowing(room, large, isTar, digestOf(large), 600_002), /it broke off/);
+      await assert.rejects(ingestGrowing(room, large, isTar, digestOf(small)), { code: "InvalidParameter", message: /invalid diffID/ });
+      await assert.rejects(ingestGrowing(room, Buffer.alloc(700_000, "x"), isTar, digestOf(small)), { code: "InvalidParameter" });
+    }
+    await nothingLeft();
   });
 }
 
