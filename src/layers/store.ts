@@ -75,14 +75,14 @@ export class LayerStore {
 
   /** Gives what is complete its name, durably. @returns false when the layer was there already */
   async publish(unfinished: Unfinished, diffId: Digest): Promise<boolean> {
-    await syncDirectory(unfinished.path);
     try {
       await rename(unfinished.path, this.directory(diffId));
     } catch (error) {
       if (errnoOf(error) === "ENOTEMPTY" || errnoOf(error) === "EEXIST") return false;
       throw error;
     }
-    await syncDirectory(this.root);
+    // Both names and what is in it, at once: no row names the layer yet, and without one a half of it goes at the next start.
+    await Promise.all([syncDirectory(this.directory(diffId)), syncDirectory(this.root)]);
     return true;
   }
 
