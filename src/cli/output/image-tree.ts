@@ -63,7 +63,7 @@ function blockOf(image: ImageSummary): Block {
       style: names.length === 0 ? "nameless" : "name",
       id: shortId(image.Id),
       usage: formatSize(image.Size),
-      content: formatSize(manifests.reduce((sum, { Size }) => sum + Size.Content, 0)),
+      content: formatSize((image.Manifests ?? []).reduce((sum, { Size }) => sum + Size.Content, 0)),
       used: image.Containers > 0 || platforms.some(({ used }) => used),
     },
     platforms,
