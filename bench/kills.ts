@@ -2,8 +2,8 @@
  * `npm run bench -- kills [--times 100] [--only NAME]… [--seed N] [--at-once 2] [--write]`: kill -9 of the daemon, its broker and our
  * registry in the middle of whatever changes images, so often for each. Each has namespaces and processes of its own.
  */
-import { spawn } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { release } from "node:os";
 import { parseArgs } from "node:util";
 import { Chance } from "../test/kills/chance.ts";
@@ -60,24 +60,31 @@ async function killElsewhere(name: string, slot: number): Promise<Outcome> {
   return status === 0 ? { tally: JSON.parse(said) as NonNullable<Outcome["tally"]>, minutes } : { minutes };
 }
 
-const lines: string[] = [];
-function say(line: string): void {
-  process.stdout.write(`${line}\n`);
-  lines.push(line);
-}
+const header =
+  "| operation | commit | seed | killed in its middle | killed when it was over | found wrong | minutes | what was seen |\n|---|---|---|---|---|---|---|---|";
+const rows = new Map<string, string>();
 
 async function killAll(): Promise<void> {
-  say("| operation | killed in its middle | killed when it was over | found wrong | minutes | what was seen |");
-  say("|---|---|---|---|---|---|");
+  const commit = execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8", cwd: import.meta.dirname }).trim();
+  process.stdout.write(`${header}\n`);
   const waiting = [...chosen];
   const worker = async (slot: number): Promise<void> => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       const { tally, minutes } = await killElsewhere(next.name, slot);
-      const seen = (tally?.seen ?? []).map(([what, count]) => `${what}: ${count}`).sort();
       if (tally === undefined) process.exitCode = 1;
-      say(
-        `| ${next.name} | ${tally?.kills ?? "?"} | ${tally?.late ?? "?"} | ${tally ? 0 : "**yes**"} | ${minutes.toFixed(1)} | ${seen.join("; ")} |`,
-      );
+      const seen = (tally?.seen ?? []).map(([what, count]) => `${what}: ${count}`).sort();
+      const cells = [
+        next.name,
+        commit,
+        seed,
+        tally?.kills ?? "?",
+        tally?.late ?? "?",
+        tally ? 0 : "**yes**",
+        minutes.toFixed(1),
+        seen.join("; "),
+      ];
+      rows.set(next.name, `| ${cells.join(" | ")} |`);
+      process.stdout.write(`${rows.get(next.name)}\n`);
     }
   };
   await Promise.all(Array.from({ length: Number(values["at-once"]) }, (_, slot) => worker(slot)));
@@ -91,13 +98,17 @@ done again fetches each layer from the very byte that had come, counted at a rel
 that the registry had. A third of the kills take the broker and the monitors too; those of pushes and of the registry's GC also
 the registry, alone or with all of Berth.`;
 
+/** Rows of operations that were not killed in this run stay as they are. */
+function write(): void {
+  const path = `${import.meta.dirname}/results/kills-${new Date().toISOString().slice(0, 10)}.md`;
+  const before = existsSync(path) ? readFileSync(path, "utf8") : "";
+  const all = scenarios.flatMap(({ name }) => rows.get(name) ?? before.split("\n").find((line) => line.startsWith(`| ${name} |`)) ?? []);
+  const title = `# kill -9 in the middle, again and again\n\nLinux ${release()}, Node ${process.version}.`;
+  writeFileSync(path, `${title}\n\n${header}\n${all.join("\n")}\n\n${account}\n`);
+}
+
 if (values.here) await killHere();
 else {
   await killAll();
-  const day = new Date().toISOString().slice(0, 10);
-  const text = `# kill -9 in the middle, ${times} times each, ${day}\n\nLinux ${release()}, Node ${process.version}, seed ${seed}.\n\n${lines.join("\n")}\n\n${account}\n`;
-  if (values.write) {
-    mkdirSync(`${import.meta.dirname}/results`, { recursive: true });
-    writeFileSync(`${import.meta.dirname}/results/kills-${day}.md`, text);
-  }
+  if (values.write) write();
 }
