@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { PassThrough } from "node:stream";
 import { describe, test } from "node:test";
 import { zstdCompressSync } from "node:zlib";
 import { decompressorFor, magicBytes } from "./compression.ts";
@@ -120,6 +121,23 @@ describe("compressed by xz and bzip2", () => {
       }
     });
   }
+
+  test("written without waiting, and piped to who is slow", { timeout: 30_000 }, async () => {
+    for (const [name, base64] of samples) {
+      const packed = Buffer.concat(Array<Buffer>(50).fill(Buffer.from(base64, "base64")));
+      const decoder = decompressorFor(packed.subarray(0, magicBytes));
+      assert.ok(decoder !== undefined);
+      const out = decoder.pipe(new PassThrough({ highWaterMark: 1000 }));
+      for (let at = 0; at < packed.length; at += 5000) decoder.write(packed.subarray(at, at + 5000));
+      decoder.end();
+      let bytes = 0;
+      for await (const chunk of out) {
+        bytes += (chunk as Buffer).length;
+        if (bytes % 7 === 0) await new Promise(setImmediate);
+      }
+      assert.equal(bytes, 50 * text.length, name);
+    }
+  });
 
   test("unpacks no faster than it is read", { skip: hasBzip2() ? false : "bzip2 is not installed" }, async () => {
     const decoder = decompressorFor(Buffer.from("BZh9xx"));

@@ -68,7 +68,8 @@ export class PullDecoder extends Duplex {
       const written = this.#written;
       this.#written = undefined;
       written?.();
-      return false;
+      // What comes while this runs is this run's to take.
+      return this.#written !== undefined || this.#hasEnded;
     }
     const { value, done } = this.#decoding.next(input);
     this.#isBegun = true;
@@ -79,7 +80,9 @@ export class PullDecoder extends Duplex {
     }
     if (Buffer.isBuffer(value)) {
       this.#need = { bytes: 0 };
-      this.#isBlocked = !this.push(value);
+      // Who reads may ask for more before this comes back.
+      this.#isBlocked = true;
+      if (this.push(value)) this.#isBlocked = false;
     } else this.#need = value;
     return true;
   }
