@@ -203,7 +203,7 @@ export class Daemon {
     this.#child = child;
     child.stdout.on("data", (chunk) => (this.#log += chunk));
     child.stderr.on("data", (chunk) => (this.#log += chunk));
-    for (const deadline = Date.now() + 60_000; child.exitCode === null && Date.now() < deadline; await sleep(20))
+    for (const deadline = Date.now() + 300_000; child.exitCode === null && Date.now() < deadline; await sleep(20))
       if (await answers(this.host)) return;
     throw new Error(`the daemon did not start:\n${this.#log}`);
   }
