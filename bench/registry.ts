@@ -9,7 +9,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { Agent, request } from "node:http";
 import { createServer } from "node:net";
-import { release } from "node:os";
+import { availableParallelism, loadavg, release } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
@@ -134,7 +134,7 @@ async function start(name: string): Promise<Subject> {
   const [program = "", ...args] = name === "berth" ? ours : [values.peer, "serve", config];
   const child = spawn(program, args, { stdio: ["ignore", "ignore", "inherit"] });
   const subject: Subject = { name, port, child, agent: new Agent({ keepAlive: true, maxSockets: clients }), layers: [] };
-  for (let tries = 0; tries < 200; tries++) {
+  for (let tries = 0; tries < 600; tries++) {
     const up = await ask(subject, "GET", "/v2/").then(
       () => true,
       () => false,
@@ -142,6 +142,7 @@ async function start(name: string): Promise<Subject> {
     if (up) return subject;
     await sleep(100);
   }
+  child.kill("SIGKILL");
   throw new Error(`${name} does not answer`);
 }
 
@@ -304,10 +305,11 @@ async function measure(): Promise<string> {
 }
 
 try {
+  const load = `${availableParallelism()} processors, load ${loadavg()[0]?.toFixed(1)} when it began`;
   const table = await measure();
   const version = execFileSync(values.peer, ["--version"], { encoding: "utf8" }).trim().split(" ").at(-1);
   const day = new Date().toISOString().slice(0, 10);
-  const text = `# Registry, ${day}\n\nLinux ${release()}, Node ${process.version}; docker-registry ${version}. Medians of ${rounds} rounds, the two in turn.\n\n${table}\n`;
+  const text = `# Registry, ${day}\n\nLinux ${release()}, Node ${process.version}; docker-registry ${version}; ${load}. Medians of ${rounds} rounds, the two in turn.\n\n${table}\n`;
   process.stdout.write(text);
   if (values.write) writeFileSync(resolve(import.meta.dirname, `results/registry-${day}.md`), text);
 } finally {
