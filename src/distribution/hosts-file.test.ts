@@ -109,11 +109,12 @@ describe("hosts.toml", () => {
   test("what is wrong is an error of that pull, and says where", async () => {
     await using here = await world();
     for (const [text, why] of [
-      ["server = ", "line 1: a value is expected"],
+      ["server = ", "line 1: Invalid TOML document: invalid value"],
       ["servers = 1", "unknown key servers"],
       ["server = 1", "server is no string"],
       ['[host."a"]\npush = true', 'unknown key host."a".push'],
       ["[host]\na = 1", 'host."a" is no table'],
+      ["header = 1979-05-27", "header is no table"],
       ['capabilities = ["write"]', 'capabilities: there is no "write"'],
       ['skip_verify = "yes"', "skip_verify is neither true nor false"],
       ['dial_timeout = "1"', 'dial_timeout: "1" is no duration'],

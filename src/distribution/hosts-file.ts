@@ -6,8 +6,8 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { validateHeaderName, validateHeaderValue } from "node:http";
 import { join, resolve } from "node:path";
+import { parse, TomlError, type TomlTable, type TomlValue } from "smol-toml";
 import { errnoOf, messageOf, parseDuration, systemError } from "../base/base.ts";
-import { parseToml, TomlError, type TomlTable, type TomlValue } from "./toml.ts";
 
 /** `resolve`: manifests by tag; `pull`: the rest, by digest. */
 export type Capability = "pull" | "resolve" | "push";
@@ -60,8 +60,7 @@ export async function readHostsFile(folder: string, host: string): Promise<Hosts
     } catch (error) {
       const code = errnoOf(error);
       if (code === "ENOENT" || code === "ENOTDIR") continue;
-      const why = error instanceof TomlError || error instanceof Wrong ? error.message : (code ?? messageOf(error));
-      throw systemError(`failed to load ${path}: ${why}`, error);
+      throw systemError(`failed to load ${path}: ${wording(error)}`, error);
     }
   }
   return undefined;
@@ -69,14 +68,20 @@ export async function readHostsFile(folder: string, host: string): Promise<Hosts
 
 class Wrong extends Error {}
 
+function wording(error: unknown): string {
+  // Its message goes on with an excerpt of the file, which may hold credentials.
+  if (error instanceof TomlError) return `line ${error.line}: ${error.message.split("\n", 1)[0] ?? ""}`;
+  return error instanceof Wrong ? error.message : (errnoOf(error) ?? messageOf(error));
+}
+
 const hostKeys = ["capabilities", "ca", "client", "skip_verify", "header", "override_path", "dial_timeout"];
 
 async function hostsOf(text: string, folder: string): Promise<HostsFile> {
-  const root = parseToml(text);
+  const root = parse(text);
   refuseOthers(root, [...hostKeys, "server", "host"], "");
   const server = optional(root, "server", "", asText);
   const hosts: HostOfFile[] = [];
-  for (const [name, value] of optional(root, "host", "", asTable) ?? []) {
+  for (const [name, value] of Object.entries(optional(root, "host", "", asTable) ?? {})) {
     const where = `host."${name}".`;
     const table = asTable(value, `host."${name}"`);
     refuseOthers(table, hostKeys, where);
@@ -88,7 +93,7 @@ async function hostsOf(text: string, folder: string): Promise<HostsFile> {
 }
 
 function refuseOthers(table: TomlTable, known: readonly string[], where: string): void {
-  for (const key of table.keys()) if (!known.includes(key)) throw new Wrong(`unknown key ${where}${key}`);
+  for (const key of Object.keys(table)) if (!known.includes(key)) throw new Wrong(`unknown key ${where}${key}`);
 }
 
 function urlOf(text: string, overridesPath: boolean): string {
@@ -115,7 +120,7 @@ async function settingsOf(table: TomlTable, folder: string, where: string): Prom
     throw new Wrong(`${where}dial_timeout: ${JSON.stringify(timeout)} is no duration`);
   return {
     capabilities: capabilities === undefined || capabilities.length === 0 ? undefined : new Set(capabilities),
-    headers: headersOf(optional(table, "header", where, asTable) ?? new Map(), `${where}header.`),
+    headers: headersOf(optional(table, "header", where, asTable) ?? {}, `${where}header.`),
     tls: await tlsOf(table, folder, where),
     overridesPath: optional(table, "override_path", where, asBoolean) ?? false,
     connectMs: nanos === undefined ? undefined : Math.ceil(nanos / 1e6),
@@ -124,7 +129,7 @@ async function settingsOf(table: TomlTable, folder: string, where: string): Prom
 
 function headersOf(table: TomlTable, where: string): Record<string, string> {
   const headers = Object.create(null) as Record<string, string>;
-  for (const [name, value] of table) {
+  for (const [name, value] of Object.entries(table)) {
     const text = asTexts(value, `${where}${name}`).join(", ");
     try {
       validateHeaderName(name);
@@ -148,7 +153,7 @@ async function tlsOf(table: TomlTable, folder: string, where: string): Promise<H
   };
   const authorities = await Promise.all((optional(table, "ca", where, asTexts) ?? []).map(read));
   // Of several, the first that is complete: a connection shows one.
-  const pair = clientOf(table.get("client"), `${where}client`);
+  const pair = clientOf(table["client"], `${where}client`);
   const client = pair === undefined ? undefined : { cert: await read(pair[0]), key: await read(pair[1]) };
   if (verify && authorities.length === 0 && client === undefined) return undefined;
   const fingerprint = createHash("sha256")
@@ -169,7 +174,7 @@ function clientOf(value: TomlValue | undefined, where: string): readonly [cert: 
 }
 
 function optional<T>(table: TomlTable, key: string, where: string, as: (value: TomlValue, where: string) => T): T | undefined {
-  const value = table.get(key);
+  const value = Object.hasOwn(table, key) ? table[key] : undefined;
   return value === undefined ? undefined : as(value, `${where}${key}`);
 }
 
@@ -184,8 +189,9 @@ function asBoolean(value: TomlValue, where: string): boolean {
 }
 
 function asTable(value: TomlValue, where: string): TomlTable {
-  if (!(value instanceof Map)) throw new Wrong(`${where} is no table`);
-  return value;
+  // Dates are objects too.
+  if (Object.prototype.toString.call(value) !== "[object Object]") throw new Wrong(`${where} is no table`);
+  return value as TomlTable;
 }
 
 /** A string, or several. */
