@@ -109,10 +109,12 @@ async function pushUntilKilled(port: number, repository: string, acknowledged: M
   }
 }
 
-test("killed while clients push and garbage is collected", { timeout: 300_000 }, async () => {
+const rounds = Number(process.env["BERTH_KILLS"] ?? 12);
+
+test("killed while clients push and garbage is collected", { timeout: 60_000 + rounds * 20_000 }, async () => {
   await using registry = new KilledRegistry();
   const acknowledged = new Map<string, string>();
-  for (let round = 0; round < 12; round++) {
+  for (let round = 0; round < rounds; round++) {
     await registry.start();
     const work = ["one", "two", "three"].map((repository) =>
       pushUntilKilled(registry.port, repository, acknowledged).catch(() => undefined),
