@@ -27,7 +27,8 @@ function breakingOff(bytes: Buffer, announced: number): Behaviour {
   return (request, response) => {
     if (request.headers.range !== undefined) return void response.writeHead(503).end();
     response.writeHead(200, { "Content-Length": announced });
-    response.write(bytes, () => response.destroy());
+    // What is not read yet when a connection breaks is lost.
+    response.write(bytes, () => setTimeout(() => response.destroy(), 200));
   };
 }
 

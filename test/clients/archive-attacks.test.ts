@@ -166,7 +166,8 @@ describe("docker cp under attack", () => {
     for (const body of [Buffer.from("no tar at all".repeat(100)), whole.subarray(0, 2000), whole.subarray(0, 700)])
       assert.ok((await call("PUT", "/containers/evil/archive?path=/tmp/broken", body)).status >= 400);
     const bzip = await call("PUT", "/containers/evil/archive?path=/tmp/broken", Buffer.from("BZh91AY&SY"));
-    assert.match(bzip.body.toString(), /unsupported compression/);
+    assert.ok(bzip.status >= 400, bzip.body.toString());
+    assert.match(bzip.body.toString(), /unexpected EOF/);
     assert.equal((await call("PUT", "/containers/evil/archive?path=/tmp/broken", Buffer.alloc(1024))).status, 200);
   });
 

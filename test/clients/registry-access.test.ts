@@ -251,7 +251,7 @@ describe("certificates", { timeout: 60_000 }, () => {
     const broken = await daemon.docker(["pull", "registry.invalid/secure:1"]);
     assert.equal(
       broken.stderr.trim(),
-      `Error response from daemon: failed to load ${mirrored}/hosts.toml: line 7: "soon" is no value that is understood here`,
+      `Error response from daemon: failed to load ${mirrored}/hosts.toml: line 7: Invalid TOML document: invalid value`,
     );
     writeFileSync(join(mirrored, "hosts.toml"), `[host."https://${way.host}"]\nskip_verify = true\nclient = "client.pem"`);
     await daemon.ok("pull", "-q", "registry.invalid/secure:1");
