@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { command, Daemon } from "../daemon.ts";
+import { command, Daemon, eventually } from "../daemon.ts";
 import { importProbe, netProbe, Probes } from "../net-probe.ts";
 import { closeWith, OtherHost } from "../other-host.ts";
 
@@ -36,9 +36,10 @@ describe("joining and leaving networks", () => {
     const outside = other.start(netProbe(), "stream", other.hostAddress, "18401");
     let last = "";
     outside.stdout?.on("data", (chunk) => (last = String(chunk).trim().split("\n").at(-1) ?? last));
-    await sleep(800);
-    const before = await streamed("sink");
-    assert.ok(before[0] > 0, "the stream flows");
+    const before = await eventually("the stream flows", async () => {
+      const [lines, gap] = await streamed("sink");
+      return lines > 0 && last !== "" ? ([lines, gap] as const) : undefined;
+    });
     for (let round = 0; round < 10; round++) {
       for (const name of ["source", "sink"]) for (const network of ["two", "three"]) await daemon.ok("network", "connect", network, name);
       assert.equal(await probes.byName("sink", "far"), "far");
