@@ -2,7 +2,7 @@
 $BERTH registry serve --addr 127.0.0.1:5055 --root $PWD/reg >reg.log 2>&1 & echo $! >reg.pid; until busybox wget -qO- http://127.0.0.1:5055/v2/ 2>/dev/null; do sleep 0.1; done
 mkdir -p web/v1 r; echo 1 >r/f; tar -C r -cf web/root.tar .; gzip -k web/root.tar
 busybox httpd -f -p 127.0.0.1:5056 -h web >/dev/null 2>&1 & echo $! >web.pid
-date +%s >since; sleep 1
+sleep 1; date +%s >since
 docker tag busybox 127.0.0.1:5055/a/b:1
 docker push 127.0.0.1:5055/a/b:1 | sed 's/sha256:[0-9a-f]*/DIGEST/'
 docker push -q 127.0.0.1:5055/a/b:1
