@@ -222,7 +222,7 @@ describe("a daemon", () => {
     try {
       await importBusybox(limited);
       // The shell itself forks once: it would end where it could not.
-      const bomb = "b() { b | b & }; b 2>/dev/null; exec sleep 100";
+      const bomb = "b() { b | b & }; { b; } 2>/dev/null & exec sleep 100";
       await limited.ok("run", "-d", "--name", "bomb", "busybox", "sh", "-c", bomb);
       await limited.ok(
         "run",
