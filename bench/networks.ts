@@ -38,9 +38,9 @@ async function timed(figure: string, engine: Engine, keep: boolean, work: () => 
 
 const median = (list: readonly number[]): number => [...list].sort((a, b) => a - b)[(list.length - 1) >> 1] ?? Number.NaN;
 
-/** Gbit/s of two seconds, from the first half second on. */
+/** Gbit/s of a second, after a start; both ends stay on a CPU each, or the scheduler is what is measured. */
 async function iperf(from: Ground["client"], address: string, ...options: string[]): Promise<number> {
-  const text = await from("iperf3", "-c", address, "-t", "2", "-O", "0.5", "-J", ...options);
+  const text = await from("iperf3", "-c", address, "-t", "1", "-O", "0.3", "-A", "0,1", "-J", ...options);
   const { end } = JSON.parse(text) as { end: { sum_received: { bits_per_second: number } } };
   return end.sum_received.bits_per_second / 1e9;
 }
