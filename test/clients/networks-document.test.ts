@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { command, Daemon, importBusybox, projectRoot } from "../daemon.ts";
+import { pattern } from "../document-pattern.ts";
 
 interface Example {
   readonly line: string;
@@ -20,15 +21,6 @@ function examples(document: string): Example[] {
       return { line, output: output.join("\n").trimEnd() };
     });
 }
-
-const pattern = (output: string): RegExp =>
-  new RegExp(
-    `^${output
-      .split("…")
-      .map((text) => text.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&"))
-      .join(".*")}$`,
-    "s",
-  );
 
 describe("docs/networks.md", () => {
   let daemon: Daemon;

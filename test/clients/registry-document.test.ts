@@ -5,6 +5,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { command, Daemon, eventually, importBusybox, projectRoot } from "../daemon.ts";
+import { pattern } from "../document-pattern.ts";
 import { type TokenService, tokenService } from "../token-service.ts";
 
 interface Example {
@@ -27,15 +28,6 @@ function examples(document: string): Example[][] {
       }),
   );
 }
-
-const pattern = (output: string): RegExp =>
-  new RegExp(
-    `^${output
-      .split("…")
-      .map((text) => text.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&"))
-      .join(".*")}$`,
-    "s",
-  );
 
 /** A registry of an example, until the next one begins or the block ends. */
 class Served {
