@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes, randomInt } from "node:crypto";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { failpointVariable } from "../base/failpoint.ts";
+import { assertTidy } from "./assert-tidy.ts";
 import { ask, imageManifest, sha256 } from "./scratch-registry.ts";
 
 class KilledRegistry {
@@ -52,26 +52,7 @@ class KilledRegistry {
 
   /** Each file has its row and each row its file; to be asked when it has just been started and was then killed. */
   assertTidy(): void {
-    const database = new DatabaseSync(join(this.root, "registry.db"));
-    const column = (sql: string): string[] =>
-      database
-        .prepare(sql)
-        .all()
-        .map((row) => String(Object.values(row)[0]))
-        .sort();
-    try {
-      const files = (folder: string): string[] =>
-        readdirSync(join(this.root, folder), { recursive: true, withFileTypes: true })
-          .filter((entry) => entry.isFile())
-          .map((entry) => entry.name)
-          .sort();
-      assert.deepEqual(files("blobs"), column("SELECT substr(digest, 8) FROM blobs"));
-      assert.deepEqual(files("uploads"), column("SELECT id FROM uploads"));
-      assert.deepEqual(column("PRAGMA integrity_check"), ["ok"]);
-      assert.deepEqual(column("SELECT digest FROM links WHERE digest NOT IN (SELECT digest FROM blobs)"), []);
-    } finally {
-      database.close();
-    }
+    assertTidy(this.root);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,9 +1,7 @@
-/** `berth registry serve` as a process of its own that may be killed, and comes back at the same address. */
-import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
+import { assertTidy } from "../../src/registry/assert-tidy.ts";
 import { projectRoot } from "../daemon.ts";
 
 export class RegistryProcess implements AsyncDisposable {
@@ -55,26 +53,7 @@ export class RegistryProcess implements AsyncDisposable {
 
   /** Each file has its row and each row its file; of one that is killed, after it was started once more. */
   assertTidy(): void {
-    const database = new DatabaseSync(join(this.root, "registry.db"));
-    const column = (sql: string): string[] =>
-      database
-        .prepare(sql)
-        .all()
-        .map((row) => String(Object.values(row)[0]))
-        .sort();
-    const files = (folder: string): string[] =>
-      readdirSync(join(this.root, folder), { recursive: true, withFileTypes: true })
-        .filter((entry) => entry.isFile())
-        .map((entry) => entry.name)
-        .sort();
-    try {
-      assert.deepEqual(column("PRAGMA integrity_check"), ["ok"]);
-      assert.deepEqual(column("PRAGMA foreign_key_check"), []);
-      assert.deepEqual(files("blobs"), column("SELECT substr(digest, 8) FROM blobs"), "the registry's blobs and their rows");
-      assert.deepEqual(files("uploads"), column("SELECT id FROM uploads"), "the registry's uploads and their rows");
-    } finally {
-      database.close();
-    }
+    assertTidy(this.root);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
